@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the monitor tells the guest before it runs: the monitor area, which the guest can only read.
+//
+//   kMonitorArea + 0                MonitorPage, one page
+//                + 0x1000           BootConfig, then the strings and tables that it points to
+//
+// Offsets in BootConfig count from the start of BootConfig. Strings are NUL-terminated; a list of
+// strings is `count` of them, one behind the other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "runhl/abi/ring.h"
+
+namespace runhl::abi {
+
+inline constexpr std::uint64_t kMonitorMagic = 0x3172'6f74'696e'6f6d;  // "monitor1"
+inline constexpr std::uint32_t kAbiVersion = 1;
+inline constexpr std::uint64_t kBootConfigOffset = kPageSize;
+
+enum MonitorFlags : std::uint32_t {
+  kHasFsgsbase = 1U << 0,     // rd/wrfsbase may be used in user mode
+  kHasInjection = 1U << 1,    // descriptors can be injected
+  kUninterruptible = 1U << 2, // a received notification is not restarted by signals (5.19)
+  kNoRewriting = 1U << 3,     // never patch syscall sites
+  kNoRandomLayout = 1U << 4,  // fixed user layout, for tests
+};
+
+struct MonitorPage {
+  std::uint64_t magic;
+  std::uint32_t version;
+  std::uint32_t flags;  // MonitorFlags
+  std::uint32_t vcpu_count;
+  std::uint32_t boot_config_size;
+  std::array<std::uint8_t, 32> seed;  // fresh random bytes
+  std::uint64_t memory_limit;         // bytes, 0: none; also bounds the kernel memfd
+  std::uint64_t heap_size;            // bytes of the memfd's heap
+};
+
+struct StringList {
+  std::uint32_t offset, count;
+};
+
+enum class MountKind : std::uint32_t {
+  Tree = 1,      // a granted tree (directory or file), `tree` = its handle
+  Tmpfs = 2,     // size_bytes (0: half of the limit), mode
+  Dev = 3,       // /dev: tmpfs with null zero full random urandom and the links of the OCI spec
+  EmptyDir = 4,  // proc, sysfs, devpts, mqueue, cgroup: an empty read-only directory for now
+  Masked = 5,    // maskedPaths: an empty read-only directory, or an empty file, over the target
+  ReadOnly = 6,  // readonlyPaths: what is at the target, read-only
+};
+
+enum MountFlags : std::uint32_t {
+  kMountReadOnly = 1U << 0,
+  kMountNoSuid = 1U << 1,
+  kMountNoDev = 1U << 2,
+  kMountNoExec = 1U << 3,
+  kMountStrict = 1U << 4,  // names and attributes are validated at every use (volumes)
+  kMountFile = 1U << 5,    // the tree is a single file
+};
+
+struct BootMount {  // in the order of config.json; the first one is the root, target "/"
+  MountKind kind;
+  std::uint32_t flags;  // MountFlags
+  Handle tree;          // Tree only
+  std::uint32_t mode;   // Tmpfs, Dev
+  std::uint64_t size_bytes;
+  std::uint32_t target;  // offset of an absolute, normalised path
+  std::uint32_t source;  // offset of the text for /proc/mounts
+};
+
+struct BootRlimit {
+  std::uint32_t resource, reserved;  // RLIMIT_*
+  std::uint64_t soft, hard;
+};
+
+struct BootConfig {
+  std::uint32_t size;  // bytes with all that follows
+  std::uint32_t mounts, mount_count;
+  std::uint32_t rlimits, rlimit_count;
+  StringList args;  // at least one
+  StringList env;
+  std::uint32_t cwd;  // offset, absolute
+  std::uint32_t hostname, domainname;
+  FsCredentials credentials;  // of the container's process: uid, gid, groups, effective
+  std::uint64_t cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+  std::uint32_t umask;
+  std::uint32_t no_new_privileges;
+};
+
+}  // namespace runhl::abi

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+// How our guest kernel and the monitor talk: the host-call area, shared and writable by both.
+//
+//   guest kernel                                             monitor
+//   ------------                                             -------
+//   reserved call (short, synchronous; all that returns a descriptor):
+//     fill RequestSlot[i], payload in bounce[i]
+//     syscall kReservedCall(i)          ---- notification --->  file service thread: copy slot and
+//                                                               payload, check, do, write the reply
+//     returns RequestReply.result       <--- NOTIF_SEND/ADDFD --
+//
+//   ring (posted work and what may sleep: streams, log, exit):
+//     submit[head % N] = entry; head++
+//     if monitor_sleeping: write(doorbell) ------------------>  main thread: copy entry, check, do
+//     complete[tail % N]; event_word changed  <-- FUTEX_WAKE --  completion {tag, result}
+//
+//   events (signals to the container, start, quiesce):
+//     pending bits, then event_word++   <-- FUTEX_WAKE ---------
+//     a guest that runs user code is interrupted by cell 0, woken through cell0_word
+//
+// Trust: the monitor copies every entry, slot, path and buffer to private memory before it looks,
+// and treats each field as hostile. Queue indices run freely and are masked; the monitor keeps its
+// own copies of its indices and only publishes them here. The guest trusts what it reads.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "runhl/abi/layout.h"
+
+namespace runhl::abi {
+
+inline constexpr std::uint32_t kMaxVcpus = 16;  // one ring each; run time starts with one
+inline constexpr std::uint32_t kRingEntries = 128;
+inline constexpr std::uint32_t kRequestSlotCount = 64;
+inline constexpr std::uint64_t kBounceSize = 64 * kKiB;
+inline constexpr std::uint32_t kMaxGroups = 64;   // supplementary groups of a guest task
+inline constexpr std::uint32_t kMaxPath = 4096;   // bytes with the NUL, Linux PATH_MAX
+
+// ---- ring ------------------------------------------------------------------------------------
+
+enum class RingOp : std::uint32_t {
+  StreamRead = 1,   // stream, bounce, length -> bytes read (0: end of file), -errno
+  StreamWrite = 2,  // stream, bounce, length -> bytes written (may be fewer), -errno
+  StreamClose = 3,  // stream: the guest's last descriptor of it is gone. No completion.
+  StreamPoll = 4,   // stream, value = POLLIN|POLLOUT wanted -> revents, completes when ready
+  Cancel = 5,       // tag of an unfinished StreamRead/Write/Poll -> it completes with -EINTR
+                    // unless it completed already. No completion of its own.
+  Log = 6,          // bounce, length: one line for the runtime's log. Completion: 0.
+  BootDone = 7,     // value 0: stands before the first instruction; else errno, and bounce/length
+                    // hold the message for the user. No completion.
+  Exit = 8,         // value: wait status as of waitpid(2) (exit code << 8, or signal). Completion: none.
+  Panic = 9,        // bounce, length: a PanicReport (panic.h). No completion; the cells are ended.
+};
+
+struct RingEntry {
+  RingOp op;
+  std::uint32_t tag;     // chosen by the guest, returned in the completion; Cancel names it
+  std::uint32_t stream;  // 0, 1, 2
+  std::uint32_t bounce;  // index of a bounce buffer, < kRequestSlotCount
+  std::uint32_t length;  // bytes, <= kBounceSize
+  std::uint32_t reserved;
+  std::uint64_t value;
+};
+static_assert(sizeof(RingEntry) == 32);
+
+struct RingCompletion {
+  std::uint32_t tag;
+  std::int32_t result;
+};
+
+struct Ring {
+  // Written by the guest:
+  std::uint32_t submit_head;  // entries ever submitted
+  std::uint32_t complete_taken;
+  std::array<std::uint32_t, 14> pad0;
+  // Written by the monitor:
+  std::uint32_t submit_taken;
+  std::uint32_t complete_head;  // completions ever posted; outstanding entries never exceed
+                                // kRingEntries, so completions never overflow
+  std::array<std::uint32_t, 14> pad1;
+  std::array<RingEntry, kRingEntries> submit;
+  std::array<RingCompletion, kRingEntries> complete;
+};
+
+// ---- reserved call -----------------------------------------------------------------------------
+
+enum class HostOp : std::uint32_t {
+  // Paths are relative to `handle`, have no leading '/', no empty, "." or ".." component (the
+  // guest resolves those), and are not NUL-terminated: `path_length` bytes at bounce[0]. An empty
+  // path names the handle itself. Operations with two paths have the second one behind the first.
+  //
+  // A symlink on the way (or at the end, unless kNoFollow): result -ELOOP, reply.link_start and
+  // link_end = the component's byte range in the path, reply.length bytes of its target in the
+  // bounce buffer. The guest resolves it against its own root and mounts. The monitor never
+  // follows one.
+  Walk = 1,     // -> 0, attr
+  Open = 2,     // flags = kOpen* | O_*, mode; slot >= 0: inject too -> handle (>= 0), attr. A file
+                // that is neither regular nor a directory: result -ENXIO with attr valid
+  Read = 3,     // handle, offset, length <= kBounceSize -> bytes, in the bounce buffer
+  Write = 4,    // handle, offset (or flags kAppend), length -> bytes; attr.size afterwards
+  ReadDir = 5,  // handle, offset = cookie (0 first) -> bytes of DirRecords; reply.cookie = next
+  Close = 6,    // handle -> 0
+  Inject = 7,   // handle, slot, flags kInjectWritable -> slot, by ADDFD into the cells' table
+  Attributes = 8,  // handle -> 0, attr
+  ReadLink = 9,    // path -> bytes of target in the bounce buffer
+  Truncate = 10,   // handle, length
+  Sync = 11,       // handle, flags kDataOnly
+  MakeDir = 12,    // path, mode
+  Unlink = 13,     // path, flags kRemoveDir
+  Rename = 14,     // handle, path -> handle2, path2; flags = RENAME_NOREPLACE|RENAME_EXCHANGE
+  Symlink = 15,    // path = the new link, path2 = target as given
+  Link = 16,       // handle, path -> handle2, path2
+  SetMode = 17,    // path or handle, mode
+  SetOwner = 18,   // path or handle, uid, gid (~0: keep)
+  SetTimes = 19,   // path or handle, times[2]
+  StatFs = 20,     // handle -> StatFsReply in the bounce buffer
+  Counters = 21,   // -> MemoryCounters of the calling cell in the bounce buffer
+};
+
+// RequestSlot::flags beside the O_* bits of Open (all above them).
+inline constexpr std::uint32_t kNoFollow = 1U << 27;
+inline constexpr std::uint32_t kAppend = 1U << 28;
+inline constexpr std::uint32_t kInjectWritable = 1U << 29;
+inline constexpr std::uint32_t kDataOnly = 1U << 30;
+inline constexpr std::uint32_t kRemoveDir = 1U << 31;
+
+/// Handles below the number of granted trees name the trees' roots and are never closed.
+using Handle = std::int32_t;
+
+struct Timestamp {
+  std::int64_t seconds;
+  std::uint32_t nanoseconds;  // or UTIME_NOW, UTIME_OMIT in SetTimes
+  std::uint32_t reserved;
+};
+
+struct FileAttr {
+  std::uint64_t inode;
+  std::uint64_t device;
+  std::uint64_t size;
+  std::uint64_t blocks;  // of 512 bytes
+  std::uint32_t mode;    // type and permissions, st_mode
+  std::uint32_t links;
+  std::uint32_t uid;
+  std::uint32_t gid;
+  std::uint32_t rdev_major;
+  std::uint32_t rdev_minor;
+  std::uint32_t block_size;
+  std::uint32_t reserved;
+  Timestamp accessed;
+  Timestamp modified;
+  Timestamp changed;
+  Timestamp born;
+};
+
+/// The guest task's file credentials. The monitor limits them to the ceiling.
+struct FsCredentials {
+  std::uint32_t uid;
+  std::uint32_t gid;
+  std::uint64_t capabilities;  // effective, bit n = CAP n
+  std::uint32_t group_count;
+  std::uint32_t reserved;
+  std::array<std::uint32_t, kMaxGroups> groups;
+};
+
+struct RequestReply {
+  std::int64_t result;  // >= 0, or -errno; the same number that the reserved call returns
+  std::uint64_t cookie;
+  std::uint32_t link_start;
+  std::uint32_t link_end;
+  std::uint32_t length;  // bytes in the bounce buffer
+  std::uint32_t reserved;
+  FileAttr attr;
+};
+
+struct alignas(1024) RequestSlot {
+  HostOp op;
+  std::uint32_t flags;
+  Handle handle;
+  Handle handle2;
+  std::int32_t slot;  // injection, kFdInjectedFirst..kFdInjectedLast, -1: none
+  std::uint32_t mode;
+  std::uint32_t path_length;
+  std::uint32_t path2_length;
+  std::uint64_t offset;
+  std::uint64_t length;
+  std::uint32_t uid;
+  std::uint32_t gid;
+  std::array<Timestamp, 2> times;
+  FsCredentials credentials;
+  RequestReply reply;
+};
+static_assert(sizeof(RequestSlot) == 1024);
+
+/// One entry of ReadDir, 8-byte aligned, `record_length` bytes to the next; the name follows.
+struct DirRecord {
+  std::uint64_t inode;
+  std::uint64_t cookie;  // position behind this entry
+  std::uint16_t record_length;
+  std::uint16_t name_length;
+  std::uint8_t type;  // DT_*
+  std::uint8_t reserved[3];
+};
+static_assert(sizeof(DirRecord) == 24);
+
+struct StatFsReply {
+  std::uint64_t type, block_size, blocks, blocks_free, blocks_available, files, files_free;
+  std::uint64_t name_length, fragment_size, flags;
+};
+
+struct MemoryCounters {
+  std::uint64_t rss_anonymous, rss_file, rss_shared, peak_rss;  // bytes
+};
+
+// ---- the area ------------------------------------------------------------------------------------
+
+enum EventBits : std::uint32_t {
+  kEventStart = 1U << 0,    // release the container's process
+  kEventSignal = 1U << 1,   // signals_pending changed
+  kEventQuiesce = 1U << 2,  // come to rest (snapshots)
+};
+
+/// Facts about the host that the launcher found; the guest may read them once at boot.
+struct LaunchInfo {
+  std::uint64_t vvar_address, vvar_size;  // moved into the window; 0: absent
+  std::uint64_t vdso_address, vdso_size;
+  std::uint64_t hwcap, hwcap2, minsigstksz, clock_ticks;  // AT_HWCAP, AT_HWCAP2, ...
+};
+
+struct GuestStats {  // free-running counters for `runhl events --stats`
+  std::uint64_t fast_syscalls, trapped_syscalls, rewritten_sites, reserved_calls, ring_entries;
+  std::uint64_t unimplemented_syscalls, faults, ticks, context_switches, rewinds;
+  std::array<std::uint32_t, 512> unimplemented;  // per syscall number
+};
+
+struct HostCallHeader {
+  // Futex words. event_word: bumped by the monitor for completions and events; vCPU 0 idles on it.
+  std::uint32_t event_word;
+  std::uint32_t cell0_word;        // bumped to make cell 0 interrupt what runs
+  std::uint32_t monitor_sleeping;  // 1: ring the doorbell after a submission
+  std::uint32_t events;            // EventBits, set by the monitor, taken by the guest (atomic and)
+  std::uint64_t signals_pending;   // bit n-1: signal n for the container's init
+  LaunchInfo launch;
+  GuestStats stats;
+};
+static_assert(sizeof(HostCallHeader) <= 4096);
+
+// Offsets in the host-call area.
+inline constexpr std::uint64_t kHeaderOffset = 0;
+inline constexpr std::uint64_t kRingsOffset = 0x1'0000;
+inline constexpr std::uint64_t kRingStride = 0x2000;
+inline constexpr std::uint64_t kSlotsOffset = 0x10'0000;
+inline constexpr std::uint64_t kBounceOffset = 0x20'0000;
+static_assert(sizeof(Ring) <= kRingStride);
+static_assert(kRingsOffset + kMaxVcpus * kRingStride <= kSlotsOffset);
+static_assert(kSlotsOffset + kRequestSlotCount * sizeof(RequestSlot) <= kBounceOffset);
+static_assert(kBounceOffset + kRequestSlotCount * kBounceSize <= kHostCallAreaSize);
+
+/// How much of the area is mapped (the rest is reserved).
+inline constexpr std::uint64_t kHostCallMappedSize = kBounceOffset + kRequestSlotCount * kBounceSize;
+
+}  // namespace runhl::abi
