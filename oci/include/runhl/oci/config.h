@@ -56,9 +56,9 @@ struct ConfigMount {
   std::string source;       // bind: absolute (resolved against the bundle), else as written
   bool bind = false, recursive = false;
   bool read_only = false, no_suid = false, no_dev = false, no_exec = false;
-  std::uint32_t mode = 0;             // tmpfs mode=, 0: not given
-  std::uint64_t size_bytes = 0;       // tmpfs size=, 0: not given
-  std::vector<std::string> options;   // as written
+  std::uint32_t mode = 0;            // tmpfs mode=, 0: not given
+  std::uint64_t size_bytes = 0;      // tmpfs size=, 0: not given
+  std::vector<std::string> options;  // as written
 };
 
 enum class NamespaceType : std::uint8_t { Pid, Network, Mount, Ipc, Uts, User, Cgroup, Time };
@@ -80,7 +80,8 @@ struct Hook {
 };
 
 struct Hooks {
-  std::vector<Hook> prestart, create_runtime, create_container, start_container, poststart, poststop;
+  std::vector<Hook> prestart, create_runtime, create_container, start_container, poststart,
+      poststop;
 };
 
 struct DeviceRule {

@@ -4,9 +4,9 @@
 //
 //   monitor process                                  guest
 //   ---------------                                  -----
-//   cell::create(spec)     (still privileged) -----> cell 0 exists, maps its window, locks itself down
-//   [drop capabilities, Landlock, seccomp]
-//   machine->boot()        file service runs  -----> kernel boots, walks and loads the program
+//   cell::create(spec)     (still privileged) -----> cell 0 exists, maps its window, locks itself
+//   down [drop capabilities, Landlock, seccomp] machine->boot()        file service runs  ----->
+//   kernel boots, walks and loads the program
 //        <-- on_ready (or an Error that names errno and path)
 //   machine->start()       ------------------------> the program's first instruction
 //        <-- on_exit(Exit)                           the last process ended, or a cell died
@@ -66,7 +66,7 @@ struct Mount {
   std::string source;  ///< text shown to programs ("proc", "tmpfs", the volume's host path)
   std::size_t tree = 0;
   bool read_only = false, no_suid = false, no_dev = false, no_exec = false;
-  bool strict = false;       ///< validate names and attributes at every use
+  bool strict = false;           ///< validate names and attributes at every use
   std::uint32_t mode = 0755;     ///< Tmpfs, Dev
   std::uint64_t size_bytes = 0;  ///< Tmpfs, Dev; 0: half of the memory limit
 };
@@ -153,8 +153,8 @@ class Machine {
   [[nodiscard]] virtual Capabilities capabilities() const = 0;
 
   /// Serves the guest and lets it boot; `on_ready` is called once, from the loop: success when the
-  /// guest stands before the program's first instruction, else why not. `loop` outlives the machine.
-  /// Errors of on_ready, as docker and podman match them (engine contract):
+  /// guest stands before the program's first instruction, else why not. `loop` outlives the
+  /// machine. Errors of on_ready, as docker and podman match them (engine contract):
   ///   NotFound     exec: "/x": stat /x: no such file or directory
   ///   NotFound     exec: "x": executable file not found in $PATH
   ///   Permission   exec: "/x": permission denied

@@ -20,11 +20,11 @@ inline constexpr std::uint32_t kAbiVersion = 1;
 inline constexpr std::uint64_t kBootConfigOffset = kPageSize;
 
 enum MonitorFlags : std::uint32_t {
-  kHasFsgsbase = 1U << 0,     // rd/wrfsbase may be used in user mode
-  kHasInjection = 1U << 1,    // descriptors can be injected
-  kUninterruptible = 1U << 2, // a received notification is not restarted by signals (5.19)
-  kNoRewriting = 1U << 3,     // never patch syscall sites
-  kNoRandomLayout = 1U << 4,  // fixed user layout, for tests
+  kHasFsgsbase = 1U << 0,      // rd/wrfsbase may be used in user mode
+  kHasInjection = 1U << 1,     // descriptors can be injected
+  kUninterruptible = 1U << 2,  // a received notification is not restarted by signals (5.19)
+  kNoRewriting = 1U << 3,      // never patch syscall sites
+  kNoRandomLayout = 1U << 4,   // fixed user layout, for tests
 };
 
 struct MonitorPage {

@@ -20,8 +20,8 @@ struct KernelHeader {  // at kKernelText
   std::uint64_t magic;
   std::uint32_t abi_version;  // kAbiVersion
   std::uint32_t reserved;
-  std::uint64_t text_size;  // bytes of text and rodata, a multiple of kPageSize
-  std::uint64_t data_size;  // bytes of initial data; the memfd behind them is zero (bss)
+  std::uint64_t text_size;        // bytes of text and rodata, a multiple of kPageSize
+  std::uint64_t data_size;        // bytes of initial data; the memfd behind them is zero (bss)
   std::uint64_t launch_stub;      // addresses
   std::uint64_t entry;            // of cell 0, C++ may run there
   std::uint64_t signal_entry;     // handler of SYS SEGV BUS FPE ILL TRAP ALRM CHLD
@@ -30,8 +30,8 @@ struct KernelHeader {  // at kKernelText
 
 /// Filled by the launcher at the top of carrier slot 0's idle stack.
 struct CellLaunch {
-  std::uint64_t stack;         // initial rsp of the kernel: kCarrierSlots + idle stack, below this
-  std::uint64_t entry;         // = KernelHeader::entry
+  std::uint64_t stack;  // initial rsp of the kernel: kCarrierSlots + idle stack, below this
+  std::uint64_t entry;  // = KernelHeader::entry
   std::uint64_t unmap1_start, unmap1_length;
   std::uint64_t unmap2_start, unmap2_length;
   std::uint64_t filter;  // address of a struct sock_fprog, it and its instructions in the window

@@ -58,7 +58,9 @@ static_assert(kKernelHeap + kKernelHeapMaxSize <= kFileWindows);
 
 /// Kernel memory is one memfd: data, carrier slots and heap lie at `address - kKernelData` in it
 /// (what lies between is never touched, so it costs nothing).
-constexpr std::uint64_t memfd_offset(std::uint64_t address) { return address - kKernelData; }
+constexpr std::uint64_t memfd_offset(std::uint64_t address) {
+  return address - kKernelData;
+}
 
 // A carrier slot, 64 KiB aligned, so that a signal handler finds its carrier from its own stack
 // address: slot = rsp & ~(kCarrierSlotSize - 1).

@@ -35,8 +35,8 @@ inline constexpr std::uint32_t kMaxVcpus = 16;  // one ring each; run time start
 inline constexpr std::uint32_t kRingEntries = 128;
 inline constexpr std::uint32_t kRequestSlotCount = 64;
 inline constexpr std::uint64_t kBounceSize = 64 * kKiB;
-inline constexpr std::uint32_t kMaxGroups = 64;   // supplementary groups of a guest task
-inline constexpr std::uint32_t kMaxPath = 4096;   // bytes with the NUL, Linux PATH_MAX
+inline constexpr std::uint32_t kMaxGroups = 64;  // supplementary groups of a guest task
+inline constexpr std::uint32_t kMaxPath = 4096;  // bytes with the NUL, Linux PATH_MAX
 
 // ---- ring ------------------------------------------------------------------------------------
 
@@ -50,8 +50,8 @@ enum class RingOp : std::uint32_t {
   Log = 6,          // bounce, length: one line for the runtime's log. Completion: 0.
   BootDone = 7,     // value 0: stands before the first instruction; else errno, and bounce/length
                     // hold the message for the user. No completion.
-  Exit = 8,         // value: wait status as of waitpid(2) (exit code << 8, or signal). Completion: none.
-  Panic = 9,        // bounce, length: a PanicReport (panic.h). No completion; the cells are ended.
+  Exit = 8,   // value: wait status as of waitpid(2) (exit code << 8, or signal). Completion: none.
+  Panic = 9,  // bounce, length: a PanicReport (panic.h). No completion; the cells are ended.
 };
 
 struct RingEntry {
@@ -213,7 +213,8 @@ struct MemoryCounters {
   std::uint64_t rss_anonymous, rss_file, rss_shared, peak_rss;  // bytes
 };
 
-// ---- the area ------------------------------------------------------------------------------------
+// ---- the area
+// ------------------------------------------------------------------------------------
 
 enum EventBits : std::uint32_t {
   kEventStart = 1U << 0,    // release the container's process
@@ -258,6 +259,7 @@ static_assert(kSlotsOffset + kRequestSlotCount * sizeof(RequestSlot) <= kBounceO
 static_assert(kBounceOffset + kRequestSlotCount * kBounceSize <= kHostCallAreaSize);
 
 /// How much of the area is mapped (the rest is reserved).
-inline constexpr std::uint64_t kHostCallMappedSize = kBounceOffset + kRequestSlotCount * kBounceSize;
+inline constexpr std::uint64_t kHostCallMappedSize =
+    kBounceOffset + kRequestSlotCount * kBounceSize;
 
 }  // namespace runhl::abi

@@ -25,12 +25,12 @@ constexpr void take_value(tl::expected<void, E>&&) {}
 #define RUNHL_CAT_IMPL(a, b) a##b
 #define RUNHL_CAT(a, b) RUNHL_CAT_IMPL(a, b)
 
-#define RUNHL_TRY_IMPL(r, ...)                                \
-  __extension__({                                             \
-    auto r = (__VA_ARGS__);                                   \
-    if (!r.has_value()) [[unlikely]] {                        \
-      return tl::unexpected(std::move(r).error());            \
-    }                                                         \
+#define RUNHL_TRY_IMPL(r, ...)                                   \
+  __extension__({                                                \
+    auto r = (__VA_ARGS__);                                      \
+    if (!r.has_value()) [[unlikely]] {                           \
+      return tl::unexpected(std::move(r).error());               \
+    }                                                            \
     ::runhl::take_value(std::move(r)); /* overloaded for void */ \
   })
 #define TRY(...) RUNHL_TRY_IMPL(RUNHL_CAT(try_result_, __COUNTER__), __VA_ARGS__)

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guest's side of abi/ring.h.
+//
+//   HostRequest request = TRY(HostRequest::acquire());       // slot + 64 KiB bounce; may sleep
+//   request.slot().op = abi::HostOp::Read; ...
+//   const std::int64_t bytes = TRY(request.call());          // the reserved call; credentials of
+//                                                            // the current task are filled in
+//   memcpy(buffer, request.bounce().data(), bytes);
+//
+// A HostRequest is released at the end of its scope.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "core/result.h"
+#include "runhl/abi/ring.h"
+
+namespace runhl::kernel {
+
+class HostRequest {
+ public:
+  static Result<HostRequest> acquire();
+  HostRequest(HostRequest&& other) noexcept;
+  HostRequest& operator=(HostRequest&&) = delete;
+  HostRequest(const HostRequest&) = delete;
+  HostRequest& operator=(const HostRequest&) = delete;
+  ~HostRequest();
+
+  [[nodiscard]] abi::RequestSlot& slot() const;
+  [[nodiscard]] std::span<std::byte> bounce() const;  // kBounceSize bytes
+  [[nodiscard]] std::uint32_t index() const { return index_; }
+
+  /// Short synchronous work, by notification. The result is >= 0; slot().reply stays valid.
+  Result<std::int64_t> call();
+
+  /// The same entry on the ring: bounce = this request's. Waits by the sleep primitive; EINTR when
+  /// `interruptible` and a signal came (the entry is cancelled first).
+  Result<std::int32_t> ring_call(abi::RingOp op, std::uint32_t stream, std::uint32_t length,
+                                 std::uint64_t value, bool interruptible);
+
+ private:
+  explicit HostRequest(std::uint32_t index) : index_(index) {}
+  std::uint32_t index_;
+};
+
+/// An entry that has no completion (StreamClose, BootDone, Exit).
+void ring_post(abi::RingOp op, std::uint32_t stream, std::uint64_t value);
+
+/// One line for the runtime's log, at debug level; cut at 256 bytes. Never fails, never sleeps.
+void log_line(std::string_view text);
+
+}  // namespace runhl::kernel

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel's locks and their order. A lock may be taken only while all held ones have a lower
+// rank (checked in debug builds); two of one rank by address.
+//
+//   rank  lock                                        kind
+//   10    KernelLock (the big one)                    spin, then futex; only the dispatcher takes
+//   it 20    mm of a cell: VMA tree and its host calls   sleeping; never together with KernelLock
+//   30    descriptor table                            sleeping
+//   40    inode                                       sleeping
+//   45    pipe, eventfd, epoll, stream                spin
+//   55    task list, signal hands                     spin
+//   65    futex bucket                                spin
+//   70    wait queue                                  spin
+//   80    timers                                      spin
+//   85    run queue                                   spin
+//   90    allocator                                   spin
+//   95    ring, log                                   spin
+#pragma once
+
+#include <cstdint>
+
+namespace runhl::kernel {
+
+enum class LockRank : std::uint8_t {
+  KernelLock = 10,
+  Mm = 20,
+  FdTable = 30,
+  Inode = 40,
+  Pipe = 45,
+  TaskList = 55,
+  FutexBucket = 65,
+  WaitQueue = 70,
+  Timers = 80,
+  RunQueue = 85,
+  Allocator = 90,
+  Ring = 95,
+};
+
+/// Spin lock. With one vCPU taking it is a predicted branch; rank and owner are still checked in
+/// debug builds.
+class SpinLock {
+ public:
+  explicit constexpr SpinLock(LockRank rank) : rank_(rank) {}
+  SpinLock(const SpinLock&) = delete;
+  SpinLock& operator=(const SpinLock&) = delete;
+
+  class [[nodiscard]] Guard {
+   public:
+    explicit Guard(SpinLock& lock) : lock_(lock) { lock_.acquire(); }
+    ~Guard() { lock_.release(); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    SpinLock& lock_;
+  };
+
+ private:
+  void acquire();
+  void release();
+
+  std::uint32_t word_ = 0;
+  LockRank rank_;
+  friend class Guard;
+};
+
+/// Sleeping lock, built on the sleep primitive (sched/wait.h).
+class Mutex {
+ public:
+  explicit constexpr Mutex(LockRank rank) : rank_(rank) {}
+  Mutex(const Mutex&) = delete;
+  Mutex& operator=(const Mutex&) = delete;
+
+  class [[nodiscard]] Guard {
+   public:
+    explicit Guard(Mutex& lock) : lock_(lock) { lock_.acquire(); }
+    ~Guard() { lock_.release(); }
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    Mutex& lock_;
+  };
+
+ private:
+  void acquire();
+  void release();
+
+  std::uint32_t word_ = 0;
+  LockRank rank_;
+  friend class Guard;
+};
+
+/// The one big lock over slow paths. The dispatcher takes it for calls of class Big and nothing
+/// else does; Release drops it around a host call that may take long.
+class KernelLock {
+ public:
+  class [[nodiscard]] Guard {
+   public:
+    Guard();
+    ~Guard();
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+  };
+  class [[nodiscard]] Release {
+   public:
+    Release();
+    ~Release();
+    Release(const Release&) = delete;
+    Release& operator=(const Release&) = delete;
+
+   private:
+    bool was_held_;
+  };
+};
+
+}  // namespace runhl::kernel
