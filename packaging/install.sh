@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds a release and installs bin/runhl and libexec/runhl/… : the only recipe there is.
+#   packaging/install.sh [--prefix DIR]      DIR: /usr/local when not given
+# Installs missing build packages first (root only). Registering with docker or containerd is a
+# person's decision: packaging/daemon.json and packaging/containerd.toml are the entries.
+set -euo pipefail
+top=$(cd "$(dirname "$0")/.." && pwd)
+prefix=/usr/local
+while [ $# -gt 0 ]; do
+  case $1 in
+    --prefix) prefix=${2:?--prefix needs a directory} && shift 2 ;;
+    --prefix=*) prefix=${1#*=} && shift ;;
+    *) echo "usage: packaging/install.sh [--prefix DIR]" >&2 && exit 2 ;;
+  esac
+done
+
+"$top/packaging/install-packages.sh"
+cd "$top"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { cmake --preset release && cmake --build --preset release --target runhl; } >"$log" 2>&1; then
+  tail -n 40 "$log" >&2
+  echo "install.sh: the release build failed (above)" >&2
+  exit 1
+fi
+# Installed under a temporary name and renamed: a container that is being started sees the old
+# binary or the new one, never half of it.
+install_one() {
+  install -D -m 755 "$1" "$2.new"
+  mv -f "$2.new" "$2"
+  echo "installed $2"
+}
+install_one build/release/src/runhl "$prefix/bin/runhl"
+for helper in build/release/libexec/*; do
+  if [ -x "$helper" ]; then
+    install_one "$helper" "$prefix/libexec/runhl/$(basename "$helper")"
+  fi
+done

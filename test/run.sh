@@ -1,0 +1,208 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The tests, as named stages. Without arguments all of them, in order, until the first failure:
+#
+#   test/run.sh                    # the gate
+#   test/run.sh unit e2e           # some stages
+#   test/run.sh --list
+#
+# The last line is `N passed, N failed[, N skipped]`, counted over everything that ran. What cannot
+# run on a machine (no dockerd, no cgroup …) is skipped by name and counted; it is never silent.
+# What takes longer than the gate allows lives in test/full.
+#
+# Environment: FUZZ_SECONDS (60) per target, TIDY_SECONDS (150), TIDY_BASE (commit), JOBS (nproc).
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 2
+export LC_ALL=C.UTF-8 RUNHL_TOP=$PWD
+export RUNHL_COUNTS  # file of "passed failed skipped" lines; stages and the scripts they call append
+RUNHL_COUNTS=$(mktemp)
+work=$(mktemp -d)
+trap 'rm -rf "$RUNHL_COUNTS" "$work"' EXIT
+
+all_stages=(packages format lint unit tidy asan tsan fuzz release e2e hostile engines bench)
+jobs=${JOBS:-$(nproc)}
+
+count() { echo "$1 $2 ${3:-0}" >>"$RUNHL_COUNTS"; }
+total() { awk -v c="$1" '{n += $c} END {print n + 0}' "$RUNHL_COUNTS"; }
+skip() {
+  echo "SKIPPED: $*"
+  count 0 0 1
+}
+
+# Runs a command quietly; shows its output only when it fails.
+quietly() {
+  "$@" >"$work/log" 2>&1 && return 0
+  tail -n 60 "$work/log"
+  return 1
+}
+
+# One check, one count.
+check() {
+  local name=$1
+  shift
+  if quietly "$@"; then count 1 0; else
+    echo "FAILED: $name"
+    count 0 1
+    return 1
+  fi
+}
+
+build() {  # preset [targets…]
+  local preset=$1
+  shift
+  quietly cmake --preset "$preset" && quietly cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"} && return 0
+  echo "FAILED: build of preset $preset"
+  count 0 1
+  return 1
+}
+
+# ctest with what it counted: a skipped test is counted as skipped, no test at all is a failure.
+run_ctest() {  # dir label [ctest options…]
+  local dir=$1 label=$2 status=0 n
+  shift 2
+  (cd "$dir" && ${ctest_wrap:-} ctest -L "$label" -j "$jobs" --output-on-failure --no-tests=error \
+    --output-junit "$work/junit.xml" "$@") >"$work/ctest" 2>&1 </dev/null || status=1
+  n() { grep -o "$1=\"[0-9]*\"" "$work/junit.xml" 2>/dev/null | head -n 1 | tr -dc 0-9; }
+  local tests failed skipped disabled
+  tests=$(n tests) failed=$(n failures) skipped=$(n skipped) disabled=$(n disabled)
+  skipped=$((${skipped:-0} + ${disabled:-0}))
+  if [ "$status" -ne 0 ] && [ "${failed:-0}" -eq 0 ]; then failed=1 tests=$((${tests:-0} + 1)); fi
+  count $((${tests:-0} - ${failed:-0} - skipped)) "${failed:-0}" "$skipped"
+  if [ "$skipped" -gt 0 ]; then grep -E 'Skipped\)|\*\*\*Skipped' "$work/ctest" | sort -u; fi
+  [ "$status" -eq 0 ] && return 0
+  tail -n 80 "$work/ctest"
+  return 1
+}
+
+stage_packages() { check packages packaging/install-packages.sh; }
+
+our_cxx() { git ls-files -co --exclude-standard '*.h' '*.cc' '*.c'; }
+
+stage_format() {
+  our_cxx | xargs -r clang-format-19 --dry-run -Werror >"$work/format" 2>&1 </dev/null
+  if [ -s "$work/format" ]; then
+    grep -E 'error:|warning:' "$work/format" | cut -d: -f1 | sort | uniq -c
+    echo "FAILED: format (clang-format-19 -i mends it)"
+    count 0 1
+    return 1
+  fi
+  count 1 0
+}
+
+stage_lint() {
+  local script status=0
+  for script in test/lint/*.sh; do
+    check "$script" bash "$script" || status=1
+  done
+  return $status
+}
+
+stage_unit() {
+  build dev || return 1
+  check guest-statics bash test/lint-built/guest_statics.sh build/dev || return 1
+  run_ctest build/dev unit
+}
+
+stage_tidy() { quietly cmake --preset tidy && bash test/support/tidy.sh build/tidy; }
+
+stage_asan() { build asan && run_ctest build/asan unit; }
+
+# The thread sanitizer of GCC 12 does not know the address-space layout of newer kernels' ASLR.
+stage_tsan() {
+  quietly cmake --preset tsan || return 1
+  local t targets=()
+  for t in runhl_vmm_test runhl_shim_test; do
+    if ninja -C build/tsan -t query "$t" >/dev/null 2>&1; then targets+=("$t"); else skip "tsan: no $t"; fi
+  done
+  [ ${#targets[@]} -gt 0 ] || return 0
+  quietly setarch -R cmake --build build/tsan -j "$jobs" --target "${targets[@]}" || {
+    echo "FAILED: build of preset tsan"
+    count 0 1
+    return 1
+  }
+  local ctest_wrap="setarch -R"
+  run_ctest build/tsan unit
+}
+
+stage_fuzz() {
+  local targets
+  quietly cmake --preset fuzz || return 1
+  targets=$(ninja -C build/fuzz -t targets all 2>/dev/null | sed -n 's/^\([a-z_]*_fuzz\): .*/\1/p')
+  if [ -z "$targets" ]; then
+    skip "fuzz: no target"
+    return 0
+  fi
+  # shellcheck disable=SC2086  # one word a target
+  build fuzz $targets && bash test/support/fuzz.sh build/fuzz
+}
+
+# Builds and installs as a person does; everything below runs what was installed.
+stage_release() { check release packaging/install.sh --prefix "$PWD/build/installed"; }
+
+installed() {
+  export RUNHL=$PWD/build/installed/bin/runhl
+  [ -x "$RUNHL" ] || stage_release
+}
+
+stage_e2e() { installed && RUNTIME=runhl bash test/e2e/run.sh; }
+
+stage_hostile() {
+  build dev || return 1
+  if ! (cd build/dev && ctest -N -L hostile 2>/dev/null) | grep -q 'Test *#'; then
+    skip "hostile: no test yet"
+    return 0
+  fi
+  run_ctest build/dev hostile -j 1
+}
+
+stage_engines() {
+  local missing
+  for missing in dockerd containerd ctr docker; do
+    if ! command -v "$missing" >/dev/null; then
+      skip "engines: no $missing"
+      return 0
+    fi
+  done
+  if [ "$(id -u)" -ne 0 ]; then
+    skip "engines: not root"
+    return 0
+  fi
+  installed && bash test/e2e/engines/docker.sh && bash test/e2e/engines/ctr.sh
+}
+
+# That every line of the table can be measured; the figures of a shared machine prove nothing.
+stage_bench() { installed && check bench bash test/bench/run.sh --smoke; }
+
+stages=()
+for arg; do
+  case $arg in
+    --list) printf '%s\n' "${all_stages[@]}" && exit 0 ;;
+    *)
+      declare -F "stage_$arg" >/dev/null || { echo "test/run.sh: no stage $arg (try --list)" >&2; exit 2; }
+      stages+=("$arg")
+      ;;
+  esac
+done
+[ ${#stages[@]} -gt 0 ] || stages=("${all_stages[@]}")
+
+status=0
+for stage in "${stages[@]}"; do
+  began=$SECONDS
+  echo "== $stage"
+  failed_before=$(total 2)
+  if ! "stage_$stage"; then
+    status=1
+    [ "$(total 2)" -gt "$failed_before" ] || count 0 1
+  elif [ "$(total 2)" -gt "$failed_before" ]; then
+    status=1
+  fi
+  echo "-- $stage: $((SECONDS - began)) s"
+  if [ "$status" -ne 0 ]; then
+    echo "stage $stage failed; run it alone: test/run.sh $stage"
+    break
+  fi
+done
+
+skipped=$(total 3)
+echo "$(total 1) passed, $(total 2) failed$([ "$skipped" -eq 0 ] || echo ", $skipped skipped")"
+exit $status
