@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container's life, one function a verb.
+//
+// `create`, and the first half of `run`:
+//
+//   verb                                            monitor
+//   ----                                            -------
+//   config.json is read and checked
+//   <root>/<id> is made: the id is ours
+//   fork  --------------------------------------->  closes what is not its own, new session
+//   state.json: pid, start time, plan
+//        -- Go ----------------------------------->  net, uts, ipc namespaces made or joined
+//        <------------------------- NamespacesReady  (or Failed with the reason, at any point)
+//   prestart, createRuntime hooks
+//        -- Proceed ------------------------------>  mount namespace, createContainer hooks, jail,
+//                                                    control groups, control socket, ceiling's
+//                                                    credentials, cell 0, its own confinement,
+//                                                    the guest boots and loads the program
+//        <----------------------------------- Ready
+//   pid file, state.json: complete
+//        -- Commit ------------------------------->  the container exists
+//   exit 0                                           waits for the control socket
+//
+// `run` goes on: CommitAndStart instead of Commit, `<-- Started`, poststart hooks, then it waits.
+// A verb that dies before Commit closes the channel: the monitor exits and takes the guest along. A
+// monitor that dies or fails before Ready makes the verb undo what lies on the host. The monitor
+// becomes a child of whoever adopts the verb's orphans, which is what engines expect.
+//
+// `start` and `kill` are one message over the control socket (control.h); SIGKILL reaches a monitor
+// that does not answer by pidfd. A pid alone is never trusted.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runhl/base/result.h"
+#include "runhl/shim/state_dir.h"
+#include "runhl/vmm/machine.h"
+
+namespace runhl::shim {
+
+/// Makes the guest; the binary passes cell::create with its embedded kernel, a test its own.
+using MachineFactory = std::function<Result<std::unique_ptr<vmm::Machine>>(vmm::MachineSpec spec)>;
+
+struct CreateRequest {
+  std::string id;
+  std::string bundle = ".";
+  std::string pid_file;        ///< written complete before create returns; empty: none
+  std::string console_socket;  ///< of --console-socket; empty: none
+  std::string pidfd_socket;    ///< unix socket that receives a pidfd of the monitor; empty: none
+  unsigned preserve_fds = 0;   ///< refused unless 0
+};
+
+enum class AfterStart : std::uint8_t { Wait, Detach };
+enum class AfterExit : std::uint8_t { Delete, Keep };
+
+struct RunRequest {
+  CreateRequest create;
+  AfterStart after_start = AfterStart::Wait;
+  AfterExit after_exit = AfterExit::Delete;
+};
+
+enum class Force : std::uint8_t { No, Yes };
+enum class SignalScope : std::uint8_t { Init, All };
+
+/// What `state` and `list` show.
+struct ContainerView {
+  std::string status;  ///< creating, created, running, paused, stopped
+  int pid = 0;         ///< 0 when stopped
+  ContainerState state;
+};
+
+/// Errors: InvalidArgument, Unsupported (the bundle; named by path or JSON pointer), AlreadyExists,
+/// NotFound, Permission (the program, in the words that engines match), and what a host call said.
+Result<void> create(const StateRoot& root, const CreateRequest& request,
+                    const MachineFactory& factory);
+
+/// The container's exit code; 0 when detached.
+Result<int> run(const StateRoot& root, const RunRequest& request, const MachineFactory& factory);
+
+/// Errors: NotFound "container does not exist"; WrongState "cannot start …".
+Result<void> start(const StateRoot& root, const std::string& id);
+
+/// Errors: NotFound "container does not exist"; WrongState "container not running".
+Result<void> kill(const StateRoot& root, const std::string& id, int signal, SignalScope scope);
+
+/// Errors: NotFound "container does not exist" (with Force: none); WrongState "cannot delete
+/// container X that is not stopped: running".
+Result<void> delete_container(const StateRoot& root, const std::string& id, Force force);
+
+Result<ContainerView> view(const StateRoot& root, const std::string& id);
+
+/// Every readable container; one that is not is logged and left out.
+Result<std::vector<ContainerView>> view_all(const StateRoot& root);
+
+}  // namespace runhl::shim
