@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.h"
+
+#include <array>
+#include <cstdio>
+#include <string>
+
+#include "options.h"
+#include "version.h"
+
+namespace runhl {
+namespace {
+
+constexpr std::array kCommands = {
+    Command{"create", "create a container from a bundle", commands_internal::create},
+    Command{"start", "start the program of a created container", commands_internal::start},
+    Command{"run", "create and start a container, and wait for it", commands_internal::run},
+    Command{"state", "print a container's state as JSON", commands_internal::state},
+    Command{"kill", "send a signal to a container's first process", commands_internal::kill},
+    Command{"delete", "delete what a stopped container holds", commands_internal::delete_container},
+    Command{"list", "list the containers under the root directory", commands_internal::list},
+    Command{"spec", "write a config.json to start from", commands_internal::spec},
+    Command{"features", "print what this runtime supports as JSON", commands_internal::features},
+};
+
+std::string command_list() {
+  std::string text = "Commands:\n";
+  for (const Command& command : kCommands) {
+    text.append("  ").append(command.name);
+    text.append(12 - command.name.size(), ' ').append(command.help).append("\n");
+  }
+  return text + "\n'runhl COMMAND --help' shows a command's options.\n";
+}
+
+/// What runc's callers pass and what it means here.
+struct RuncOptions {
+  bool version = false, systemd_cgroup = false;
+  std::string rootless, criu, log_format = "text";
+};
+
+void declare(Options& options, GlobalOptions* globals, RuncOptions* runc) {
+  options.value("--root",
+                "directory of the containers' state (default /run/runhl, for an ordinary user "
+                "$XDG_RUNTIME_DIR/runhl)",
+                &globals->root);
+  options.value("--log", "append log lines to this file instead of stderr", &globals->log.file);
+  options.value("--log-format", "text or json", &runc->log_format);
+  options.flag("--debug", "log debug lines too", &globals->log.debug);
+  options.value("--isolation", "cell, vm, emulated or auto (the default)", &globals->isolation);
+  options.flag("--systemd-cgroup", "accepted; control groups are always made by cgroupfs",
+               &runc->systemd_cgroup);
+  options.value("--rootless", "accepted; an ordinary user is recognised", &runc->rootless);
+  options.value("--criu", "accepted; there is no CRIU here", &runc->criu);
+  options.flag("-v,--version", "print the version", &runc->version);
+  options.footer(command_list());
+}
+
+Result<void> configure_log(GlobalOptions* globals, const RuncOptions& runc) {
+  if (runc.log_format == "json") {
+    globals->log.format = LogFormat::Json;
+  } else if (runc.log_format != "text") {
+    return fail(ErrorCode::InvalidArgument,
+                "--log-format: \"" + runc.log_format + "\" is neither text nor json");
+  }
+  return log_configure(globals->log);
+}
+
+/// Only our kernel runs bundles, and it runs in cells; KVM joins when there is a machine for it.
+Result<void> check_isolation(const std::string& isolation) {
+  if (isolation == "auto") {
+    log_debug("isolation: auto takes cell");
+    return {};
+  }
+  if (isolation == "cell") {
+    return {};
+  }
+  if (isolation == "vm") {
+    return fail(ErrorCode::Unsupported,
+                "--isolation=vm: this version has no machine for KVM yet; use cell or auto");
+  }
+  if (isolation == "emulated") {
+    return fail(ErrorCode::Unsupported,
+                "--isolation=emulated: only upstream kernels run emulated, bundles run in cells");
+  }
+  return fail(ErrorCode::InvalidArgument,
+              "--isolation: \"" + isolation + "\" is none of vm, cell, emulated, auto");
+}
+
+Result<int> dispatch(Arguments args) {
+  GlobalOptions globals;
+  RuncOptions runc;
+  Options options("runhl", "OCI container runtime: one container, one guest kernel");
+  declare(options, &globals, &runc);
+  std::vector<std::string> rest;
+  if (!TRY(options.parse_prefix(args, &rest))) {
+    return 0;
+  }
+  if (runc.version) {
+    print_version();
+    return 0;
+  }
+  TRY(configure_log(&globals, runc));
+  if (rest.empty() || rest.front() == "help") {
+    (void)std::fputs(options.help().c_str(), stdout);
+    return 0;
+  }
+  TRY(check_isolation(globals.isolation));
+  if (runc.systemd_cgroup) {
+    log_debug("--systemd-cgroup is ignored: control groups are made by cgroupfs");
+  }
+  const Command* command = find_command(rest.front());
+  if (command == nullptr) {
+    return fail(ErrorCode::InvalidArgument, "unknown command \"" + rest.front() + "\"");
+  }
+  return command->run(globals, Arguments(rest).subspan(1));
+}
+
+}  // namespace
+
+std::span<const Command> commands() {
+  return kCommands;
+}
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : kCommands) {
+    if (command.name == name) {
+      return &command;
+    }
+  }
+  return nullptr;
+}
+
+int run_command_line(Arguments args) {
+  const Result<int> code = dispatch(args);
+  if (!code) {
+    log_error("{}", code.error().message);
+    return 1;
+  }
+  return *code;
+}
+
+}  // namespace runhl

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Options of one command, in the forms that engines write: `--opt value`, `--opt=value`, `-o value`
+// and runc's `-opt`. The only door to the option library: its header costs eight seconds of
+// compilation, its tree of all verbs 0.6 ms of every start, so one command's options are built.
+//
+//   Options options("runhl kill", "Sends a signal to the container's first process");
+//   options.flag("-a,--all", "to all processes", &all);
+//   options.positional("container-id", "name of the container", &id, Presence::Required);
+//   if (!TRY(options.parse(args))) return 0;   // --help was asked for and is printed
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runhl/base/result.h"
+
+namespace runhl {
+
+enum class Presence : std::uint8_t { Required, Optional };
+
+class Options {
+ public:
+  Options(std::string_view command, std::string_view help);
+  ~Options();
+  Options(const Options&) = delete;
+  Options& operator=(const Options&) = delete;
+  Options(Options&&) = delete;
+  Options& operator=(Options&&) = delete;
+
+  // `names` is "-s,--long" or "--long". Targets outlive parse().
+  void flag(std::string_view names, std::string_view help, bool* target);
+  void value(std::string_view names, std::string_view help, std::string* target);
+  void count(std::string_view names, std::string_view help, unsigned* target);
+  void positional(std::string_view name, std::string_view help, std::string* target,
+                  Presence presence);
+
+  /// Text below the options in --help.
+  void footer(std::string_view text);
+
+  /// False: help was asked for and printed. Errors: InvalidArgument with one line.
+  Result<bool> parse(std::span<const std::string> args);
+
+  /// Parses options up to the first argument that is none; `rest` gets it and all after it.
+  Result<bool> parse_prefix(std::span<const std::string> args, std::vector<std::string>* rest);
+
+  [[nodiscard]] std::string help() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace runhl
