@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The verb's side of making a container: from the bundle to a guest that stands before its first
+// instruction (the handshake is drawn in lifecycle.h).
+//
+//   Creation creation = TRY(Creation::begin(root, request, terminal, factory));
+//   TRY(creation.commit());          // without it the destructor undoes everything
+#pragma once
+
+#include <memory>
+
+#include "lifecycle/setup_channel.h"
+#include "runhl/oci/config.h"
+#include "runhl/shim/lifecycle.h"
+
+namespace runhl::shim {
+
+/// Whether the verb stays with its container; decides what a terminal needs.
+enum class Presence : std::uint8_t { Detached, Foreground };
+
+class Creation {
+ public:
+  static Result<Creation> begin(const StateRoot& root, const CreateRequest& request,
+                                Presence presence, const MachineFactory& factory);
+  Creation(Creation&&) = default;
+  Creation& operator=(Creation&&) = default;
+  Creation(const Creation&) = delete;
+  Creation& operator=(const Creation&) = delete;
+  ~Creation();
+
+  /// The container exists from now on.
+  Result<void> commit();
+  /// The same, and its program runs when this returns.
+  Result<void> commit_and_start();
+
+  [[nodiscard]] const ContainerState& state() const { return facts_->state; }
+
+ private:
+  struct Facts {  // by pointer: the class moves, the monitor's copy of it does not care
+    StateRoot root;
+    CreateRequest request;
+    oci::Config config;
+    StateDir dir;
+    ContainerState state;
+    SetupChannel channel;
+    bool pid_file_written = false;
+  };
+
+  explicit Creation(std::unique_ptr<Facts> facts) : facts_(std::move(facts)) {}
+  Result<void> fork_monitor(SetupChannel monitor_end, const MachineFactory& factory);
+  Result<void> set_up();
+  Result<void> publish();
+  void undo();
+  Error explain_end(Error error);
+
+  std::unique_ptr<Facts> facts_;  // null: committed or moved from
+};
+
+}  // namespace runhl::shim

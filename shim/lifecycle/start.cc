@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+
+#include "lifecycle/container_hooks.h"
+#include "runhl/base/log.h"
+#include "runhl/shim/control.h"
+#include "runhl/shim/lifecycle.h"
+
+namespace runhl::shim {
+namespace {
+
+constexpr int kStartTimeoutMs = 10'000;
+
+Result<void> check_startable(const ContainerView& view) {
+  if (view.status == "created") {
+    return {};
+  }
+  if (view.status == "stopped") {
+    return fail(ErrorCode::WrongState, "cannot start a container that has stopped");
+  }
+  if (view.status == "creating") {
+    return fail(ErrorCode::WrongState, "cannot start a container that is not created yet");
+  }
+  return fail(ErrorCode::WrongState, "cannot start an already running container");
+}
+
+}  // namespace
+
+Result<void> start(const StateRoot& root, const std::string& id) {
+  const ContainerView container = TRY(view(root, id));
+  TRY(check_startable(container));
+  const StateDir dir = TRY(root.find(id));
+  TRY(control_call(dir, {.operation = ControlOperation::Start}, kStartTimeoutMs));
+  const auto hooks = run_container_hooks("poststart", container.state.poststart, container.state,
+                                         "running", container.pid);
+  if (!hooks) {
+    // As runc: a container whose poststart hook failed does not go on.
+    if (const auto killed = kill(root, id, SIGKILL, SignalScope::All); !killed) {
+      log_warn("after a failed hook: {}", killed.error().message);
+    }
+  }
+  return hooks;
+}
+
+}  // namespace runhl::shim

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/session.h"
+
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "runhl/base/log.h"
+
+namespace runhl::shim {
+namespace {
+
+constexpr int kSetupFailed = 1;
+constexpr int kKernelDied = 128 + SIGKILL;
+
+/// Synchronous faults of the monitor itself end it, SIGCHLD is the machine's own business.
+bool is_relayed(int number) {
+  switch (number) {
+    case SIGKILL:
+    case SIGSTOP:
+    case SIGCHLD:
+    case SIGPIPE:
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGSYS:
+    case SIGABRT:
+    case SIGXFSZ:  // a write beyond the container's file size limit answers EFBIG
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+Result<UniqueFd> block_and_collect_signals() {
+  constexpr int kLibcOwnFirst = 32, kLibcOwnLast = 33;
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number = 1; number <= SIGRTMAX; ++number) {
+    if (is_relayed(number) && (number < kLibcOwnFirst || number > kLibcOwnLast)) {
+      sigaddset(&set, number);
+    }
+  }
+  UniqueFd fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!fd || ::sigprocmask(SIG_SETMASK, &set, nullptr) != 0) {
+    return fail_errno("signalfd");
+  }
+  (void)::signal(SIGPIPE, SIG_IGN);  // EPIPE is the guest's to know
+  (void)::signal(SIGXFSZ, SIG_IGN);
+  return fd;
+}
+
+int Session::run() {
+  if (const auto watched = watch(); !watched) {
+    (void)parts_.channel.send_failure(watched.error());  // it sees our end otherwise
+    return kSetupFailed;
+  }
+  for (;;) {
+    if (phase_ == Phase::Abandoned) {
+      return kSetupFailed;
+    }
+    if (exit_ && (phase_ == Phase::Created || phase_ == Phase::Started)) {
+      return finish();
+    }
+    if (const auto turn = loop_.run_once(-1); !turn) {
+      log_error("monitor: {}", turn.error().message);
+      return kKernelDied;
+    }
+  }
+}
+
+Result<void> Session::watch() {
+  TRY(loop_.add(parts_.channel.fd(), EPOLLIN, [this](std::uint32_t) { on_channel(); }));
+  if (parts_.signals) {
+    TRY(loop_.add(parts_.signals.get(), EPOLLIN, [this](std::uint32_t) { on_signal(); }));
+  }
+  control_ = TRY(
+      ControlServer::create(std::move(parts_.control_listener), loop_,
+                            [this](const ControlRequest& request) { return on_request(request); }));
+  write_progress(kCreatedLine);
+  return parts_.machine->boot(
+      loop_, [this](const Result<void>& result) { on_ready(result); },
+      [this](vmm::Exit exit) { on_exit(std::move(exit)); });
+}
+
+void Session::on_ready(const Result<void>& result) {
+  if (!result) {
+    (void)parts_.channel.send_failure(result.error());  // it sees our end otherwise
+    phase_ = Phase::Abandoned;
+    return;
+  }
+  phase_ = Phase::Ready;
+  if (!parts_.channel.send(SetupStep::Ready, parts_.facts)) {
+    phase_ = Phase::Abandoned;
+  }
+}
+
+void Session::on_exit(vmm::Exit exit) {
+  exit_ = std::move(exit);
+  if (phase_ == Phase::Booting) {
+    const std::string report = exit_->report.empty() ? "" : ": " + exit_->report;
+    (void)parts_.channel.send_failure(
+        Error{ErrorCode::GuestFault, 0, "the guest ended before it was ready" + report});
+    phase_ = Phase::Abandoned;
+  }
+}
+
+/// The verb's last word; without it there is no container.
+void Session::on_channel() {
+  const auto message = parts_.channel.receive();
+  loop_.remove(parts_.channel.fd());
+  const bool commits =
+      message && (message->step == SetupStep::Commit || message->step == SetupStep::CommitAndStart);
+  if (!commits || phase_ != Phase::Ready) {
+    phase_ = Phase::Abandoned;
+    return;
+  }
+  (void)::prctl(PR_SET_PDEATHSIG, 0);  // the verb may go now
+  phase_ = Phase::Created;
+  if (message->step == SetupStep::CommitAndStart) {
+    const auto started = start();
+    (void)(started ? parts_.channel.send(SetupStep::Started)  // the verb may be gone
+                   : parts_.channel.send_failure(started.error()));
+  }
+  const SetupChannel last_use = std::move(parts_.channel);
+}
+
+void Session::on_signal() {
+  signalfd_siginfo info{};
+  while (::read(parts_.signals.get(), &info, sizeof(info)) == sizeof(info)) {
+    if (const auto sent = signal(static_cast<int>(info.ssi_signo)); !sent) {
+      log_debug("signal {} was not passed on: {}", info.ssi_signo, sent.error().message);
+    }
+  }
+}
+
+Result<void> Session::on_request(const ControlRequest& request) {
+  if (request.operation == ControlOperation::Start) {
+    return start();
+  }
+  return signal(request.argument);
+}
+
+Result<void> Session::start() {
+  if (exit_) {
+    return fail(ErrorCode::WrongState, "cannot start a container that has stopped");
+  }
+  if (phase_ == Phase::Started) {
+    return fail(ErrorCode::WrongState, "cannot start an already running container");
+  }
+  if (phase_ != Phase::Created) {
+    return fail(ErrorCode::WrongState, "cannot start a container that is not created yet");
+  }
+  TRY(parts_.machine->start());
+  phase_ = Phase::Started;
+  write_progress(kStartedLine);
+  return {};
+}
+
+Result<void> Session::signal(int number) {
+  if (number < 1 || number > SIGRTMAX) {
+    return fail(ErrorCode::InvalidArgument, "no signal has the number " + std::to_string(number));
+  }
+  if (exit_) {
+    return fail(ErrorCode::WrongState, "container not running");
+  }
+  return parts_.machine->signal(number);
+}
+
+/// In place and one line: each is at least as long as the one before.
+void Session::write_progress(std::string_view line) {
+  if (::pwrite(parts_.exit_file.get(), line.data(), line.size(), 0) < 0) {
+    log_warn("exit file: {}", ::strerrordesc_np(errno));
+  }
+}
+
+int Session::finish() {
+  if (!exit_->report.empty()) {
+    log_error("guest kernel: {}", exit_->report);
+    if (parts_.report) {
+      const std::string line = exit_->report + "\n";
+      (void)!::write(parts_.report.get(), line.data(), line.size());  // nobody left to tell
+    }
+  }
+  // The streams close before the exit is told: who sees the exit has all output.
+  parts_.machine.reset();
+  parts_.report.reset();
+  write_progress(exited_line(exit_->code));
+  return exit_->code;
+}
+
+}  // namespace runhl::shim

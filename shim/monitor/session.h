@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor's main thread once everything is set up: it waits.
+//
+//   booting --on_ready--> ready --Commit--> created --Start--> started --on_exit--> ended
+//      |                    |                  |                  |
+//      | Failed to verb     | end of channel   +-- on_exit -------+--> ended
+//      v                    v
+//    exit 1               exit 1 (the verb died: nothing was promised)
+#pragma once
+
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "lifecycle/setup_channel.h"
+#include "runhl/base/event_loop.h"
+#include "runhl/shim/control.h"
+#include "runhl/vmm/machine.h"
+
+namespace runhl::shim {
+
+struct SessionParts {
+  std::unique_ptr<vmm::Machine> machine;
+  SetupChannel channel;
+  UniqueFd control_listener;
+  UniqueFd exit_file;  ///< written in place: the state directory is out of sight by now
+  UniqueFd
+      signals;  ///< a signalfd: what is sent to this pid is meant for the container; may be none
+  UniqueFd report;    ///< where a kernel's last words go when there is no log file; may be none
+  std::string facts;  ///< for the verb, with Ready
+};
+
+class Session {
+ public:
+  Session(EventLoop& loop, SessionParts parts) : loop_(loop), parts_(std::move(parts)) {}
+
+  /// Until the end; the process's exit code.
+  int run();
+
+ private:
+  enum class Phase : std::uint8_t { Booting, Ready, Created, Started, Abandoned };
+
+  Result<void> watch();
+  void on_ready(const Result<void>& result);
+  void on_exit(vmm::Exit exit);
+  void on_channel();
+  void on_signal();
+  Result<void> on_request(const ControlRequest& request);
+  Result<void> start();
+  Result<void> signal(int number);
+  void write_progress(std::string_view line);
+  int finish();
+
+  EventLoop& loop_;
+  SessionParts parts_;
+  std::unique_ptr<ControlServer> control_;
+  Phase phase_ = Phase::Booting;
+  std::optional<vmm::Exit> exit_;
+};
+
+/// All signals that a monitor passes on, blocked in this process.
+Result<UniqueFd> block_and_collect_signals();
+
+}  // namespace runhl::shim

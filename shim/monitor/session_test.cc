@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/session.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "monitor/fake_machine.h"
+
+namespace runhl::shim {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class SessionTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::array<char, 40> name{"/tmp/runhl-session-XXXXXX"};
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    path_ = name.data();
+    auto dir = StateRoot(path_).claim("c1");
+    ASSERT_TRUE(dir.has_value());
+    dir_ = std::make_unique<StateDir>(std::move(*dir));
+  }
+  void TearDown() override {
+    monitor_.join();
+    std::filesystem::remove_all(path_);
+  }
+
+  /// The monitor's thread; the verb's end of the channel is ours.
+  void begin() {
+    auto channel = SetupChannel::create();
+    ASSERT_TRUE(channel.has_value());
+    verb_ = std::make_unique<SetupChannel>(std::move(channel->first));
+    auto parts = std::make_shared<SessionParts>(SessionParts{
+        .machine = std::make_unique<FakeMachine>(script_),
+        .channel = std::move(channel->second),
+        .control_listener = *control_listen(*dir_),
+        .exit_file = UniqueFd(::openat(dir_->fd(), "exit", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)),
+        .signals = {},
+        .report = {},
+        .facts = "no Landlock"});
+    monitor_ = std::thread([this, parts] {
+      EventLoop loop = *EventLoop::create();
+      exit_code_ = Session(loop, std::move(*parts)).run();
+    });
+  }
+  Result<void> call(ControlOperation operation, int argument = 0) {
+    return control_call(*dir_, {.operation = operation, .argument = argument}, 10000);
+  }
+  int end() {
+    monitor_.join();
+    monitor_ = std::thread([] {});
+    return exit_code_;
+  }
+
+  std::string path_;
+  std::unique_ptr<StateDir> dir_;
+  std::unique_ptr<SetupChannel> verb_;
+  FakeScript script_;
+  std::thread monitor_;
+  int exit_code_ = -1;
+};
+
+TEST_F(SessionTest, A_life_from_ready_to_its_signal) {
+  begin();
+  EXPECT_EQ(*verb_->expect(SetupStep::Ready), "no Landlock");
+  EXPECT_THAT(call(ControlOperation::Start).error().message, HasSubstr("not created yet"));
+  EXPECT_FALSE(dir_->read_progress()->started);
+  ASSERT_TRUE(verb_->send(SetupStep::Commit).has_value());
+  EXPECT_FALSE(verb_->receive().has_value());  // closed: the monitor has it
+  EXPECT_TRUE(call(ControlOperation::Start).has_value());
+  EXPECT_TRUE(script_.started);
+  EXPECT_TRUE(dir_->read_progress()->started);
+  EXPECT_EQ(call(ControlOperation::Start).error().message,
+            "cannot start an already running container");
+  EXPECT_TRUE(call(ControlOperation::Signal, SIGWINCH).has_value());
+  EXPECT_FALSE(call(ControlOperation::Signal, 0).has_value());
+  EXPECT_FALSE(call(ControlOperation::Signal, 65).has_value());
+  EXPECT_TRUE(call(ControlOperation::Signal, SIGTERM).has_value());
+  EXPECT_EQ(end(), 128 + SIGTERM);
+  EXPECT_EQ(dir_->read_progress()->exit_code, 128 + SIGTERM);
+  EXPECT_THAT(script_.signals, ElementsAre(SIGWINCH, SIGTERM));
+}
+
+TEST_F(SessionTest, Run_starts_with_the_commit) {
+  script_.exit_at_start = true;
+  begin();
+  ASSERT_TRUE(verb_->expect(SetupStep::Ready).has_value());
+  ASSERT_TRUE(verb_->send(SetupStep::CommitAndStart).has_value());
+  EXPECT_TRUE(verb_->expect(SetupStep::Started).has_value());
+  EXPECT_EQ(end(), 7);
+}
+
+TEST_F(SessionTest, A_verb_that_dies_before_the_commit_takes_the_container_along) {
+  begin();
+  ASSERT_TRUE(verb_->expect(SetupStep::Ready).has_value());
+  verb_.reset();
+  EXPECT_EQ(end(), 1);
+  EXPECT_FALSE(script_.started);
+}
+
+TEST_F(SessionTest, A_program_that_cannot_run_is_the_verbs_error) {
+  script_.boot_result =
+      fail(ErrorCode::NotFound, "exec: \"x\": executable file not found in $PATH");
+  begin();
+  const auto ready = verb_->expect(SetupStep::Ready);
+  ASSERT_FALSE(ready.has_value());
+  EXPECT_EQ(ready.error().code, ErrorCode::NotFound);
+  EXPECT_EQ(ready.error().message, "exec: \"x\": executable file not found in $PATH");
+  EXPECT_EQ(end(), 1);
+}
+
+TEST_F(SessionTest, A_guest_that_ends_before_its_start_ends_the_container) {
+  begin();
+  ASSERT_TRUE(verb_->expect(SetupStep::Ready).has_value());
+  ASSERT_TRUE(verb_->send(SetupStep::Commit).has_value());
+  EXPECT_FALSE(verb_->receive().has_value());
+  EXPECT_TRUE(call(ControlOperation::Signal, SIGKILL).has_value());
+  EXPECT_EQ(end(), 137);
+}
+
+}  // namespace
+}  // namespace runhl::shim
