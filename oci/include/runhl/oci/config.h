@@ -2,7 +2,7 @@
 // A bundle's config.json as plain structs: the parts that a container's life uses. What config.json
 // asks beyond these was either checked to hold, or refused, by the field ledger (ledger.h).
 //
-//   const oci::Config config = TRY(oci::load_config(bundle_fd));
+//   const oci::Config config = TRY(oci::load_config(bundle_fd, "/path/of/bundle"));
 //
 // Source: OCI runtime-spec 1.0.2 and later 1.x (newer ociVersions are accepted).
 #pragma once
@@ -58,6 +58,7 @@ struct ConfigMount {
   bool read_only = false, no_suid = false, no_dev = false, no_exec = false;
   std::uint32_t mode = 0;            // tmpfs mode=, 0: not given
   std::uint64_t size_bytes = 0;      // tmpfs size=, 0: not given
+  std::uint32_t uid = 0, gid = 0;    // tmpfs and devpts uid=, gid=
   std::vector<std::string> options;  // as written
 };
 
@@ -119,6 +120,7 @@ struct Config {
   Resources resources;
   std::vector<std::string> masked_paths, readonly_paths;
   std::map<std::string, std::string> sysctl;
+  std::vector<std::string> warnings;  // what was accepted and has no effect; one line each
 };
 
 }  // namespace runhl::oci
