@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -6,7 +10,23 @@
 
 #include "commands.h"
 
+namespace {
+
+/// A descriptor opened later must not take a closed stream's number: it would become the
+/// container's. O_PATH reads and writes as a closed one does, with EBADF.
+void fill_closed_streams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_PATH) != fd) {
+      ::_exit(1);
+    }
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  fill_closed_streams();
+  (void)std::signal(SIGCHLD, SIG_DFL);  // a caller that ignores it would reap our children
   try {
     const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
     return runhl::run_command_line(args);

@@ -42,6 +42,7 @@ class Creation {
     StateDir dir;
     ContainerState state;
     SetupChannel channel;
+    bool hooks_began = false;  ///< then an undone container gets its poststop hooks as well
     bool pid_file_written = false;
   };
 
@@ -50,7 +51,6 @@ class Creation {
   Result<void> set_up();
   Result<void> publish();
   void undo();
-  Error explain_end(Error error);
 
   std::unique_ptr<Facts> facts_;  // null: committed or moved from
 };

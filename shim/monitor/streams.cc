@@ -19,11 +19,15 @@ Result<UniqueFd> take_stream(int fd) {
   if (!taken && errno != EBADF) {
     return fail_errno("take stream " + std::to_string(fd));
   }
+  // main() fills a closed stream with an O_PATH descriptor.
+  if (taken && (::fcntl(fd, F_GETFL) & O_PATH) != 0) {
+    taken.reset();
+  }
   return taken;
 }
 
 Result<void> point_streams_at_null() {
-  const UniqueFd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  UniqueFd null{::open("/dev/null", O_RDWR)};
   if (!null) {
     return fail_errno("open /dev/null");
   }
@@ -31,6 +35,9 @@ Result<void> point_streams_at_null() {
     if (null.get() != fd && ::dup2(null.get(), fd) < 0) {
       return fail_errno("point a stream at /dev/null");
     }
+  }
+  if (null.get() < kFirstFree) {
+    (void)null.release();  // it took the place of a closed stream and stays there
   }
   return {};
 }

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lifecycle/creation.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+
+#include "lifecycle/container_hooks.h"
+#include "lifecycle/host_resources.h"
+#include "lifecycle/remove_container.h"
+#include "lifecycle/small_file.h"
+#include "monitor/monitor.h"
+#include "runhl/base/log.h"
+#include "runhl/oci/load_config.h"
+
+namespace runhl::shim {
+namespace {
+
+Result<std::string> absolute_bundle(const std::string& bundle) {
+  std::array<char, PATH_MAX> resolved{};
+  if (::realpath(bundle.c_str(), resolved.data()) == nullptr) {
+    return fail_errno("bundle " + bundle);
+  }
+  return std::string(resolved.data());
+}
+
+Result<oci::Config> load_bundle(const std::string& bundle) {
+  const UniqueFd dir{::open(bundle.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!dir) {
+    return fail_errno("bundle " + bundle);
+  }
+  oci::Config config = TRY(oci::load_config(dir.get(), bundle));
+  for (const std::string& warning : config.warnings) {
+    log_warn("{}", warning);
+  }
+  return config;
+}
+
+/// First what runc refuses, in its words, then what we cannot give yet.
+Result<void> check_terminal(const oci::Config& config, const CreateRequest& request,
+                            Presence presence) {
+  const bool terminal = config.process.terminal;
+  const bool detached = presence == Presence::Detached;
+  if (terminal && detached && request.console_socket.empty()) {
+    return fail(ErrorCode::InvalidArgument,
+                "/process/terminal: cannot allocate tty if runhl will detach without setting "
+                "console socket");
+  }
+  if ((!terminal || !detached) && !request.console_socket.empty()) {
+    return fail(ErrorCode::InvalidArgument,
+                "--console-socket: cannot use console socket if runhl will not detach or allocate "
+                "tty");
+  }
+  if (terminal) {
+    return fail(ErrorCode::Unsupported, "/process/terminal: terminals are not supported yet");
+  }
+  return {};
+}
+
+Result<void> check_request(const CreateRequest& request) {
+  TRY(check_container_id(request.id));
+  if (request.preserve_fds != 0) {
+    return fail(ErrorCode::Unsupported,
+                "--preserve-fds: a guest gets no descriptors beyond the three streams");
+  }
+  return {};
+}
+
+std::string now_rfc3339() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  std::tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  std::array<char, 64> text{};
+  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  std::string out(text.data(), length);
+  std::string fraction = std::to_string(now.tv_nsec);
+  return out + "." + std::string(9 - fraction.size(), '0') + fraction + "Z";
+}
+
+ContainerState plan_state(const CreateRequest& request, const oci::Config& config,
+                          const std::string& bundle) {
+  ContainerState state;
+  state.id = request.id;
+  state.bundle = bundle;
+  state.rootfs = config.root_path;
+  state.oci_version = config.oci_version;
+  state.isolation = vmm::to_string(vmm::Isolation::Cell);
+  state.created = now_rfc3339();
+  state.owner = ::geteuid();
+  state.annotations = config.annotations;
+  state.annotations["dev.runhl.isolation"] = state.isolation;
+  state.poststart = config.hooks.poststart;
+  state.poststop = config.hooks.poststop;
+  return state;
+}
+
+}  // namespace
+
+Result<Creation> Creation::begin(const StateRoot& root, const CreateRequest& request,
+                                 Presence presence, const MachineFactory& factory) {
+  TRY(check_request(request));
+  const std::string bundle = TRY(absolute_bundle(request.bundle));
+  oci::Config config = TRY(load_bundle(bundle));
+  TRY(check_terminal(config, request, presence));
+  auto ends = TRY(SetupChannel::create());
+  StateDir dir = TRY(root.claim(request.id));
+  ContainerState state = plan_state(request, config, bundle);
+  Creation creation(std::make_unique<Facts>(Facts{.root = root,
+                                                  .request = request,
+                                                  .config = std::move(config),
+                                                  .dir = std::move(dir),
+                                                  .state = std::move(state),
+                                                  .channel = std::move(ends.first)}));
+  TRY(plan_host_resources(creation.facts_->config, &creation.facts_->state));
+  TRY(creation.fork_monitor(std::move(ends.second), factory));
+  TRY(creation.set_up());
+  TRY(creation.publish());
+  return creation;
+}
+
+Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFactory& factory) {
+  Facts& facts = *facts_;
+  const pid_t pid = ::fork();
+  if (pid < 0) {
+    return fail_errno("fork");
+  }
+  if (pid == 0) {
+    MonitorPlan plan{.config = std::move(facts.config),
+                     .state = std::move(facts.state),
+                     .dir = std::move(facts.dir),
+                     .channel = std::move(monitor_end),
+                     .factory = factory};
+    {
+      const SetupChannel verbs_end = std::move(facts.channel);
+    }
+    ::_exit(run_monitor(std::move(plan)));
+  }
+  facts.state.monitor.pid = pid;  // known to undo() from here on
+  facts.state.monitor = TRY(identify_process(pid));
+  return {};
+}
+
+Result<void> Creation::set_up() {
+  Facts& facts = *facts_;
+  TRY(facts.dir.write(facts.state));
+  TRY(facts.channel.send(SetupStep::Go));
+  TRY(facts.channel.expect(SetupStep::NamespacesReady));
+  const int pid = facts.state.monitor.pid;
+  const oci::Hooks& hooks = facts.config.hooks;
+  facts.hooks_began = true;
+  TRY(run_container_hooks("prestart", hooks.prestart, facts.state, "creating", pid));
+  TRY(run_container_hooks("createRuntime", hooks.create_runtime, facts.state, "creating", pid));
+  TRY(facts.channel.send(SetupStep::Proceed));
+  const std::string missing = TRY(facts.channel.expect(SetupStep::Ready));
+  if (!missing.empty()) {
+    facts.state.facts.push_back(missing);
+  }
+  return {};
+}
+
+/// From here others may look.
+Result<void> Creation::publish() {
+  Facts& facts = *facts_;
+  if (!facts.request.pid_file.empty()) {
+    const std::string pid = std::to_string(facts.state.monitor.pid);
+    TRY(with_context("--pid-file", replace_file_at(AT_FDCWD, facts.request.pid_file, pid, 0644)));
+    facts.pid_file_written = true;
+  }
+  facts.state.complete = true;
+  return facts.dir.write(facts.state);
+}
+
+Result<void> Creation::commit() {
+  TRY(facts_->channel.send(SetupStep::Commit));
+  facts_.reset();
+  return {};
+}
+
+Result<void> Creation::commit_and_start() {
+  TRY(facts_->channel.send(SetupStep::CommitAndStart));
+  TRY(facts_->channel.expect(SetupStep::Started));
+  facts_.reset();
+  return {};
+}
+
+Creation::~Creation() {
+  if (facts_) {
+    undo();
+  }
+}
+
+/// The monitor is our child: no pidfd is needed to kill exactly it.
+void Creation::undo() {
+  const int pid = facts_->state.monitor.pid;
+  if (pid > 0) {
+    (void)::kill(pid, SIGKILL);  // a zombie at worst
+    while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  if (facts_->pid_file_written) {
+    (void)::unlink(facts_->request.pid_file.c_str());  // gone is as good
+  }
+  const Poststop poststop = facts_->hooks_began ? Poststop::Run : Poststop::Skip;
+  if (const auto removed = remove_container(facts_->root, facts_->state, poststop); !removed) {
+    log_warn("{}", removed.error().message);
+  }
+}
+
+}  // namespace runhl::shim

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lifecycle/kill_monitor.h"
+#include "lifecycle/remove_container.h"
+#include "runhl/base/log.h"
+#include "runhl/shim/lifecycle.h"
+
+namespace runhl::shim {
+namespace {
+
+constexpr int kDeathTimeoutMs = 10'000;
+
+/// A state that does not read says nothing of processes and groups: what is left is the directory.
+Result<void> delete_unreadable(const StateRoot& root, const std::string& id, const Error& error) {
+  log_warn("{}; removing what is known", error.message);
+  return root.remove(id);
+}
+
+Result<void> check_deletable(const ContainerView& container, Force force) {
+  const bool ended = container.status == "stopped" || container.status == "created";
+  if (ended || force == Force::Yes) {
+    return {};
+  }
+  return fail(ErrorCode::WrongState, "cannot delete container " + container.state.id +
+                                         " that is not stopped: " + container.status);
+}
+
+}  // namespace
+
+Result<void> delete_container(const StateRoot& root, const std::string& id, Force force) {
+  auto found = view(root, id);
+  if (!found && force == Force::Yes && found.error().code != ErrorCode::InvalidArgument) {
+    return found.error().code == ErrorCode::NotFound ? Result<void>{}
+                                                     : delete_unreadable(root, id, found.error());
+  }
+  const ContainerView container = TRY(std::move(found));
+  TRY(check_deletable(container, force));
+  if (container.status != "stopped") {
+    TRY(kill_monitor(container.state.monitor));
+  }
+  TRY(wait_for_death(container.state.monitor, kDeathTimeoutMs));
+  return remove_container(root, container.state, Poststop::Run);
+}
+
+}  // namespace runhl::shim
