@@ -25,6 +25,7 @@ enum MonitorFlags : std::uint32_t {
   kUninterruptible = 1U << 2,  // a received notification is not restarted by signals (5.19)
   kNoRewriting = 1U << 3,      // never patch syscall sites
   kNoRandomLayout = 1U << 4,   // fixed user layout, for tests
+  kPanicTest = 1U << 5,        // the kernel panics at once, for tests of the report
 };
 
 struct MonitorPage {
