@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// A carrier: the host thread of a cell that executes guest code. It lives in its slot
+// (abi/layout.h) and %gs points to it for the whole life of the thread.
+//
+//   %gs ──► Carrier ──► Vcpu (the run token; null while the carrier holds none) ──► current Task
+//
+// Signal handlers find it from their stack address, since the program may have changed %gs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "runhl/abi/layout.h"
+
+namespace runhl::kernel {
+
+struct Vcpu;
+struct UserFrame;
+
+/// What a host signal that interrupted a program said; read once on the kernel stack.
+struct SignalEntry {
+  int signal = 0;
+  int code = 0;
+  std::uint64_t address = 0;  // si_addr
+  std::uint32_t trap = 0;     // x86 vector
+  std::uint32_t error = 0;    // x86 error code; SIGSYS: the architecture
+};
+
+struct Carrier {
+  Carrier* self;
+  std::uint64_t user_rsp;          // of a fast entry, until it is pushed
+  std::uint64_t kernel_stack_top;  // of the current task; its UserFrame lies right below
+  std::uint64_t exit_rip;          // of an exit, for its last jump
+  Vcpu* vcpu;
+  // What follows is for C++ alone.
+  std::uint32_t index;             // slot number
+  std::atomic<std::int32_t> tid;   // host thread id in the cells' pid namespace; 0: none
+  std::atomic<std::int32_t> cell;  // host process id there
+  std::atomic<bool> end_ordered;   // the kernel itself ends this cell
+  bool in_vdso;                    // the kernel runs vdso code: its signals are the kernel's
+  bool gs_user;                    // the program was seen with a %gs of its own
+  bool tick_made;                  // host timer exists
+  std::int32_t tick_timer;         // its id
+  std::int64_t tick_deadline;      // what it is armed for, 0: disarmed
+  SignalEntry entry;
+};
+
+/// The first word of a slot; overwritten only by an overflow of the slot below.
+inline constexpr std::uint64_t kSlotCanaryValue = 0x79'7261'6e61'6321;
+
+inline std::uint64_t slot_address(std::uint32_t index) {
+  return abi::kCarrierSlots + std::uint64_t{index} * abi::kCarrierSlotSize;
+}
+inline Carrier& carrier_in_slot(std::uint32_t index) {
+  // SAFETY: slots are mapped for the life of the kernel and hold a Carrier at this offset.
+  return *reinterpret_cast<Carrier*>(slot_address(index) + abi::kSlotCarrier);
+}
+inline std::uint64_t idle_stack_top(std::uint32_t index) {
+  return slot_address(index) + abi::kSlotIdleStack + abi::kSlotIdleStackSize;
+}
+
+/// Not kept across a sleep.
+inline Carrier& this_carrier() {
+  Carrier* carrier = nullptr;
+  // SAFETY: %gs is set before any C++ that asks, and repaired by every signal entry.
+  asm volatile("mov %%gs:0, %0" : "=r"(carrier));
+  return *carrier;
+}
+
+/// Makes slot `index` a carrier; the calling thread need not be the one that will use it.
+Carrier& carrier_init(std::uint32_t index, Vcpu* vcpu);
+/// First acts of a thread on its own slot: gs base and signal stack.
+void carrier_adopt(Carrier& carrier);
+/// Debug builds: panics when the canary or the carrier's self pointer was overwritten.
+void carrier_check(const Carrier& carrier);
+
+}  // namespace runhl::kernel

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/user_memory.h"
+
+#include "arch/x86_64/fault_fixup.h"
+#include "runhl/abi/layout.h"
+
+extern "C" {
+std::size_t runhl_copy_user(void* to, const void* from, std::size_t size);
+std::size_t runhl_clear_user(void* to, std::size_t size);
+std::size_t runhl_copy_string_user(char* to, const void* from, std::size_t size);
+
+struct FaultFixup {
+  std::uint64_t at, to;
+};
+extern const FaultFixup runhl_fault_fixup_start[];
+extern const FaultFixup runhl_fault_fixup_end[];
+}
+
+namespace runhl::kernel {
+
+namespace {
+
+/// How much of [address, +size) lies below the window; the rest is not the user's.
+std::size_t accessible(UserAddress address, std::size_t size) {
+  if (address >= abi::kUserEnd) {
+    return 0;
+  }
+  const std::uint64_t room = abi::kUserEnd - address;
+  return size < room ? size : room;
+}
+
+// SAFETY (both): below the window; a bad address faults and is fixed up.
+void* user_pointer(UserAddress address) {
+  return reinterpret_cast<void*>(address);
+}
+
+}  // namespace
+
+std::uint64_t find_fault_fixup(std::uint64_t rip) {
+  for (const FaultFixup* entry = runhl_fault_fixup_start; entry != runhl_fault_fixup_end; ++entry) {
+    if (entry->at == rip) {
+      return entry->to;
+    }
+  }
+  return 0;
+}
+
+std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size) {
+  const std::size_t length = accessible(from, size);
+  return length - runhl_copy_user(to, user_pointer(from), length);
+}
+
+std::size_t copy_to_user_partial(UserAddress to, const void* from, std::size_t size) {
+  const std::size_t length = accessible(to, size);
+  return length - runhl_copy_user(user_pointer(to), from, length);
+}
+
+Result<void> copy_from_user(void* to, UserAddress from, std::size_t size) {
+  if (copy_from_user_partial(to, from, size) != size) {
+    return fail(EFAULT);
+  }
+  return {};
+}
+
+Result<void> copy_to_user(UserAddress to, const void* from, std::size_t size) {
+  if (accessible(to, size) != size || copy_to_user_partial(to, from, size) != size) {
+    return fail(EFAULT);
+  }
+  return {};
+}
+
+Result<void> clear_user(UserAddress to, std::size_t size) {
+  if (accessible(to, size) != size || runhl_clear_user(user_pointer(to), size) != 0) {
+    return fail(EFAULT);
+  }
+  return {};
+}
+
+Result<std::size_t> copy_string_from_user(std::span<char> to, UserAddress from) {
+  const std::size_t limit = accessible(from, to.size());
+  if (limit == 0) {
+    return fail(to.empty() ? ENAMETOOLONG : EFAULT);
+  }
+  const std::size_t length = runhl_copy_string_user(to.data(), user_pointer(from), limit);
+  if (length == ~std::size_t{0}) {
+    return fail(EFAULT);
+  }
+  if (length == limit) {
+    return fail(limit < to.size() ? EFAULT : ENAMETOOLONG);
+  }
+  return length;
+}
+
+}  // namespace runhl::kernel
