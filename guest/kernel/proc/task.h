@@ -9,11 +9,16 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <boost/intrusive/list_hook.hpp>
 #include <cstdint>
 #include <memory>
 
 #include "proc/credentials.h"
+#include "proc/task_signals.h"
 #include "runhl/abi/boot.h"
+#include "sched/lock_trace.h"
+#include "sched/timers.h"
 #include "sched/wait.h"
 
 namespace runhl::kernel {
@@ -22,6 +27,8 @@ class AddressSpace;  // mm/address_space.h
 class FdTable;       // fs/fd_table.h
 class FsContext;     // fs/fs_context.h: root, cwd, umask
 struct SignalState;  // proc/signals.h
+struct Rewriter;     // arch/x86_64/rewrite.h
+struct Vcpu;         // sched/scheduler.h
 
 /// The program's registers, at a fixed place at the top of the task's kernel stack. entry.S knows
 /// the order.
@@ -41,7 +48,10 @@ struct Process {
   std::array<abi::BootRlimit, 16> rlimits{};  // by RLIMIT_* number
   bool no_new_privileges = false;
   bool dumpable = true;
+  Rewriter* rewriter = nullptr;  // of the address space
 };
+
+enum class TaskState : std::uint32_t { Running, Runnable, Sleeping, Dead };
 
 struct Task {
   std::int32_t tid = 0;
@@ -53,6 +63,20 @@ struct Task {
   std::uint64_t clear_child_tid = 0;
   std::array<char, 16> name{};
   bool in_syscall = false;
+
+  // What follows belongs to sched/ and proc/signals.
+  TaskSignals signals;
+  std::atomic<TaskState> state{TaskState::Runnable};
+  std::atomic<bool> on_cpu{false};  // its stack and registers are in use
+  Vcpu* vcpu = nullptr;             // whose run queue it is on, or ran on last
+  std::uint64_t saved_rsp = 0;      // while it does not run
+  std::uint64_t kernel_stack_top = 0;
+  std::byte* fpu = nullptr;  // XSAVE area; null: never runs user code
+  bool idle = false;
+  bool holds_kernel_lock = false;
+  LockTrace locks;
+  Timer sleep_timer;
+  boost::intrusive::list_member_hook<> run_hook;
 };
 
 /// The task that runs on this vCPU. Not null except early in boot.

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sched/wait.h"
+
+#include "core/panic.h"
+#include "proc/signals.h"
+#include "sched/lock_host.h"
+#include "sched/scheduler.h"
+#include "sched/timers.h"
+
+namespace runhl::kernel {
+
+namespace {
+
+void unlink(WaitQueue& queue, Waiter& waiter) {
+  (waiter.previous != nullptr ? waiter.previous->next : queue.head) = waiter.next;
+  if (waiter.next != nullptr) {
+    waiter.next->previous = waiter.previous;
+  }
+  waiter.next = waiter.previous = nullptr;
+}
+
+/// Takes the first waiter off the queue; a woken one is off, so that one wake reaches one task.
+Task* take_first(WaitQueue& queue) {
+  const SpinLock::Guard guard(queue.lock);
+  Waiter* const first = queue.head;
+  if (first == nullptr) {
+    return nullptr;
+  }
+  unlink(queue, *first);
+  Task* const task = first->task;
+  first->task = nullptr;
+  return task;
+}
+
+void on_sleep_timer(Timer& timer) {
+  // SAFETY: only sleep() sets this function, on the timer inside a Task.
+  Task& task = *reinterpret_cast<Task*>(reinterpret_cast<std::byte*>(&timer) -
+                                        __builtin_offsetof(Task, sleep_timer));
+  wake(task);
+}
+
+}  // namespace
+
+void wake_one(WaitQueue& queue) {
+  if (Task* const task = take_first(queue)) {
+    wake(*task);
+  }
+}
+
+void wake_all(WaitQueue& queue) {
+  while (Task* const task = take_first(queue)) {
+    wake(*task);
+  }
+}
+
+namespace detail {
+
+void prepare_wait(WaitQueue& queue, Waiter& waiter) {
+  Task& task = current();
+  const SpinLock::Guard guard(queue.lock);
+  waiter = {&task, queue.head, nullptr};
+  if (queue.head != nullptr) {
+    queue.head->previous = &waiter;
+  }
+  queue.head = &waiter;
+  task.state.store(TaskState::Sleeping, std::memory_order_seq_cst);
+}
+
+void finish_wait(WaitQueue& queue, Waiter& waiter) {
+  const SpinLock::Guard guard(queue.lock);
+  if (waiter.task != nullptr) {
+    unlink(queue, waiter);
+    waiter.task = nullptr;
+  }
+  // SAFETY of the order: the run queue's lock ranks above the wait queue's.
+  stay_running(current());
+}
+
+Result<void> sleep(Nanoseconds deadline, Interruptible interruptible) {
+  Task& task = current();
+  if (task.locks.holds_spinlock()) {
+    panic("sleep with a spinlock held");
+  }
+  if (interruptible == Interruptible::Yes && signal_pending(task)) {
+    return fail(EINTR);
+  }
+  if (deadline != kNoDeadline) {
+    if (deadline <= monotonic_now()) {
+      return fail(ETIMEDOUT);
+    }
+    task.sleep_timer.fire = &on_sleep_timer;
+    timer_set(task.sleep_timer, deadline);
+  }
+  const bool held = kernel_lock_drop();
+  schedule();
+  if (held) {
+    kernel_lock_take();
+  }
+  if (deadline != kNoDeadline) {
+    (void)timer_cancel(task.sleep_timer);  // false: it fired
+  }
+  if (interruptible == Interruptible::Yes && signal_pending(task)) {
+    return fail(EINTR);
+  }
+  if (deadline != kNoDeadline && deadline <= monotonic_now()) {
+    return fail(ETIMEDOUT);
+  }
+  return {};
+}
+
+}  // namespace detail
+
+}  // namespace runhl::kernel
