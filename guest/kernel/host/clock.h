@@ -17,6 +17,8 @@ Result<void> clock_init();
 /// Any clock that the vdso serves (REALTIME, MONOTONIC, the coarse ones, BOOTTIME, TAI).
 Result<__kernel_timespec> clock_read(int clock);
 Nanoseconds realtime_now();
+/// When the kernel began, on CLOCK_MONOTONIC.
+Nanoseconds boot_time();
 
 inline constexpr Nanoseconds kNanosPerSecond = 1'000'000'000;
 constexpr Nanoseconds to_nanoseconds(const __kernel_timespec& time) {

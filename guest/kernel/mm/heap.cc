@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mm/heap.h"
+
+#include <linux/falloc.h>
+
+#include <array>
+#include <bit>
+
+#include "arch/x86_64/host_syscall.h"
+#include "core/panic.h"
+#include "mm/heap_init.h"
+#include "mm/page_runs.h"
+#include "runhl/abi/layout.h"
+#include "runhl/core/units.h"
+#include "sched/locks.h"
+
+namespace runhl::kernel {
+
+namespace {
+
+// Up to kLargest bytes come from a class: objects of one size cut out of a page.
+constexpr std::array<std::uint16_t, 14> kClassSizes{16,  32,  48,  64,  96,   128,  192,
+                                                    256, 384, 512, 768, 1024, 1536, 2048};
+constexpr std::size_t kLargest = kClassSizes.back();
+
+struct FreeObject {
+  FreeObject* next;
+};
+
+struct Heap {
+  SpinLock lock{LockRank::Allocator};
+  PageRuns runs;                                        // guarded by lock
+  std::array<FreeObject*, kClassSizes.size()> free_{};  // guarded by lock
+};
+constinit Heap g_heap;
+
+std::size_t class_of(std::size_t size) {
+  std::size_t index = 0;
+  while (kClassSizes[index] < size) {
+    ++index;
+  }
+  return index;
+}
+
+unsigned order_of(std::size_t size) {
+  const std::size_t pages = (size + kPageSize - 1) / kPageSize;
+  return static_cast<unsigned>(std::bit_width(pages - 1));
+}
+
+/// Cuts a fresh page into objects of the class.
+bool refill(std::size_t index) {
+  std::byte* const page = g_heap.runs.allocate(0);
+  if (page == nullptr) {
+    return false;
+  }
+  const std::size_t size = kClassSizes[index];
+  for (std::size_t at = 0; at + size <= kPageSize; at += size) {
+    auto* const object = reinterpret_cast<FreeObject*>(page + at);
+    object->next = g_heap.free_[index];
+    g_heap.free_[index] = object;
+  }
+  return true;
+}
+
+void* allocate_small(std::size_t size) {
+  const std::size_t index = class_of(size);
+  const SpinLock::Guard guard(g_heap.lock);
+  if (g_heap.free_[index] == nullptr && !refill(index)) {
+    return nullptr;
+  }
+  FreeObject* const object = g_heap.free_[index];
+  g_heap.free_[index] = object->next;
+  return object;
+}
+
+/// From this order on (256 KiB) a freed run's pages go back to the host at once.
+constexpr unsigned kReturnOrder = 6;
+
+}  // namespace
+
+void heap_init(std::uint64_t size) {
+  const std::uint64_t pages = size / kPageSize;
+  // The map of run orders lies at the start of the heap: one byte a page, zero in a fresh memfd.
+  const std::uint64_t map_pages = align_up(pages, kPageSize) / kPageSize;
+  KERNEL_CHECK(pages > map_pages);
+  // SAFETY: the launcher has mapped `size` bytes of the kernel memory here.
+  auto* const start = reinterpret_cast<std::byte*>(abi::kKernelHeap);
+  auto* const map = reinterpret_cast<std::uint8_t*>(start);
+  g_heap.runs = PageRuns(start + map_pages * kPageSize, std::span(map, pages - map_pages));
+}
+
+void* heap_allocate(std::size_t size) {
+  if (size <= kLargest) {
+    return allocate_small(size);
+  }
+  if (size > abi::kKernelHeapMaxSize) {
+    return nullptr;
+  }
+  const SpinLock::Guard guard(g_heap.lock);
+  return g_heap.runs.allocate(order_of(size));
+}
+
+void heap_free(void* memory, std::size_t size) {
+  if (memory == nullptr) {
+    return;
+  }
+  if (size > kLargest) {
+    const unsigned order = order_of(size);
+    if (order >= kReturnOrder) {
+      // Before the run can be given out again. A refusal only keeps the memory resident.
+      (void)host::fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                            abi::memfd_offset(reinterpret_cast<std::uint64_t>(memory)),
+                            kPageSize << order);
+    }
+    const SpinLock::Guard guard(g_heap.lock);
+    g_heap.runs.free(static_cast<std::byte*>(memory), order);
+    return;
+  }
+  const std::size_t index = class_of(size);
+#ifdef KERNEL_DEBUG
+  __builtin_memset(memory, 0xdd, size);
+#endif
+  auto* const object = static_cast<FreeObject*>(memory);
+  const SpinLock::Guard guard(g_heap.lock);
+  object->next = g_heap.free_[index];
+  g_heap.free_[index] = object;
+}
+
+std::uint64_t heap_free_bytes() {
+  const SpinLock::Guard guard(g_heap.lock);
+  return g_heap.runs.free_pages() * kPageSize;
+}
+
+}  // namespace runhl::kernel
+
+// The language's allocation, for make<T>() and the containers that say nothrow.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return runhl::kernel::heap_allocate(size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+  // delete[] of trivial types is not told the size: it goes in front.
+  auto* const block = static_cast<std::size_t*>(runhl::kernel::heap_allocate(size + 16));
+  if (block == nullptr) {
+    return nullptr;
+  }
+  *block = size + 16;
+  return block + 2;
+}
+void operator delete(void* memory, std::size_t size) noexcept {
+  runhl::kernel::heap_free(memory, size);
+}
+void operator delete[](void* memory) noexcept {
+  if (memory != nullptr) {
+    std::size_t* const block = static_cast<std::size_t*>(memory) - 2;
+    runhl::kernel::heap_free(block, *block);
+  }
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  operator delete[](memory);
+}
+void operator delete(void*) noexcept {
+  runhl::kernel::panic("delete of an object of unknown size");
+}
