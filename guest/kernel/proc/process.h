@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The processes there are, and their ends.
+#pragma once
+
+#include <cstdint>
+
+#include "proc/task.h"
+
+namespace runhl::kernel {
+
+/// The container's init, pid 1; null until boot has made it.
+Process* container_init();
+
+/// Ends the current process; `wait_status` is what its parent sees (waitpid(2)). The end of the
+/// container's init is the end of the container.
+[[noreturn]] void process_exit(int wait_status);
+
+}  // namespace runhl::kernel

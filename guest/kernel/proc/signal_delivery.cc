@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Acting on signals, on the way to user code.
+#include "core/linux_signal.h"
+#include "proc/process.h"
+#include "proc/signal_frame.h"
+#include "proc/signals.h"
+
+namespace runhl::kernel {
+
+namespace {
+
+constexpr std::uint64_t kDefault = 0;
+constexpr std::uint64_t kIgnore = 1;
+constexpr std::uint64_t kSyscallLength = 2;  // 0f 05
+
+/// The restart code in rax of an interrupted system call, or 0.
+int restart_code(const UserFrame& frame) {
+  if (frame.orig_rax == ~0ULL) {
+    return 0;
+  }
+  const auto value = static_cast<std::int64_t>(frame.rax);
+  const bool restarts = value <= -kRestartSys && value >= -kRestartNoHandler;
+  return restarts ? static_cast<int>(-value) : 0;
+}
+
+void restart(UserFrame& frame) {
+  // The instruction's bytes are there at rewritten sites too.
+  frame.rax = frame.orig_rax;
+  frame.rip -= kSyscallLength;
+  frame.orig_rax = ~0ULL;
+}
+
+void finish_interrupted_call(UserFrame& frame, const SignalAction& action) {
+  const int code = restart_code(frame);
+  if (code == 0) {
+    return;
+  }
+  if (code == kRestartNoIntr || (code == kRestartSys && (action.flags & SA_RESTART) != 0)) {
+    restart(frame);
+    return;
+  }
+  frame.rax = static_cast<std::uint64_t>(-EINTR);
+}
+
+/// The action for `number`, with SA_RESETHAND done.
+SignalAction take_action(SignalState& state, int number) {
+  const SpinLock::Guard guard(state.lock);
+  SignalAction& action = state.actions[static_cast<std::size_t>(number - 1)];
+  const SignalAction taken = action;
+  if ((taken.flags & SA_RESETHAND) != 0 && taken.handler != kDefault && taken.handler != kIgnore) {
+    action.handler = kDefault;
+  }
+  return taken;
+}
+
+void stop_process(SignalState& state) {
+  state.stopped.store(true);
+  (void)wait(
+      state.continued, [&state] { return !state.stopped.load(); }, kNoDeadline, Interruptible::No);
+}
+
+void act_by_default(SignalState& state, const QueuedSignal& signal) {
+  const int number = signal.info.number;
+  const bool from_outside = signal.from_host && (number == SIGKILL || number == SIGSTOP);
+  if (state.unkillable && !from_outside) {
+    return;
+  }
+  switch (default_action(number)) {
+    case DefaultAction::Ignore:
+    case DefaultAction::Continue:
+      return;
+    case DefaultAction::Stop:
+      stop_process(state);
+      return;
+    case DefaultAction::Terminate:
+      process_exit(number);  // no core file is ever written
+  }
+}
+
+void enter_handler(Task& task, UserFrame& frame, const SignalAction& action,
+                   const SignalInfo& info) {
+  TaskSignals& signals = task.signals;
+  const SignalSet restore = signals.restore_mask ? signals.saved_mask : signals.blocked;
+  finish_interrupted_call(frame, action);
+  if (!push_signal_frame(task, frame, action, info, restore)) {
+    if (info.number == SIGSEGV) {
+      process_exit(SIGSEGV);
+    }
+    force_fault(task, fault_info(SIGSEGV, SI_KERNEL, 0));
+    return;
+  }
+  signals.restore_mask = false;
+  SignalSet blocked = signals.blocked | action.mask;
+  if ((action.flags & SA_NODEFER) == 0) {
+    blocked |= signal_bit(info.number);
+  }
+  set_blocked(task, blocked);
+}
+
+void without_handler(Task& task, UserFrame& frame) {
+  if (restart_code(frame) != 0) {
+    restart(frame);
+  }
+  if (task.signals.restore_mask) {
+    task.signals.restore_mask = false;
+    set_blocked(task, task.signals.saved_mask);
+  }
+}
+
+}  // namespace
+
+void deliver_signals(UserFrame& frame) {
+  Task& task = current();
+  if (task.process == nullptr) {
+    return;
+  }
+  SignalState& state = *task.process->signals;
+  QueuedSignal signal;
+  while (signal_dequeue(task, signal)) {
+    const SignalAction action = take_action(state, signal.info.number);
+    if (action.handler == kDefault) {
+      act_by_default(state, signal);
+    } else if (action.handler != kIgnore) {
+      enter_handler(task, frame, action, signal.info);
+    }
+  }
+  without_handler(task, frame);
+}
+
+}  // namespace runhl::kernel

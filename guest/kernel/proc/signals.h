@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guest signals: who gets one, what it does. Delivery to a handler is in signal_delivery.cc.
+//
+//   signal_send(process, info, Origin::Guest)  ─┐  queued, unless ignored; the target is woken
+//   signal_send_task(task, info)               ─┤
+//   force_fault(task, info)                    ─┘  the program's own doing: cannot be ignored
+//                                     deliver_signals(frame)   on the way to user code
+//
+// The container's init (pid 1) has Linux's protection of a pid namespace's init: a signal without a
+// handler does nothing to it, but for KILL and STOP from outside and its own faults.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "core/result.h"
+#include "mm/heap.h"
+#include "proc/task.h"
+#include "proc/task_signals.h"
+
+namespace runhl::kernel {
+
+/// struct sigaction of rt_sigaction(2) on x86-64.
+struct SignalAction {
+  std::uint64_t handler = 0;  // 0 SIG_DFL, 1 SIG_IGN
+  std::uint64_t flags = 0;
+  std::uint64_t restorer = 0;
+  SignalSet mask = 0;
+};
+
+struct SignalState {
+  SpinLock lock{LockRank::TaskList};
+  std::array<SignalAction, kSignalCount> actions{};  // guarded by lock
+  SignalQueue shared;                                // guarded by lock
+  bool unkillable = false;                           // the container's init
+  std::atomic<bool> stopped{false};
+  WaitQueue continued;
+  Task* main = nullptr;  // who takes process-wide signals (one thread for now)
+};
+
+// What a system call returns inside the kernel when a signal interrupted it; never seen by a
+// program. The numbers are Linux's own (include/linux/errno.h).
+inline constexpr int kRestartSys = 512;        // again if the handler has SA_RESTART, else EINTR
+inline constexpr int kRestartNoIntr = 513;     // always again
+inline constexpr int kRestartNoHandler = 514;  // EINTR with a handler, again without
+
+Result<Owned<SignalState>> signals_create();
+
+/// A deliverable signal is pending: interruptible sleeps end.
+bool signal_pending(const Task& task);
+
+enum class Origin : bool { Guest, Host };
+Result<void> signal_send(Process& process, const SignalInfo& info, Origin origin);
+Result<void> signal_send_task(Task& task, const SignalInfo& info);
+/// The monitor passes on a signal for the container's init.
+void signal_from_host(int number);
+/// A fault of the running program: unblocked and unignored by force.
+void force_fault(Task& task, const SignalInfo& info);
+SignalInfo fault_info(int number, int code, std::uint64_t address);
+
+/// Changes the task's mask (KILL and STOP stay deliverable) and looks at what is pending.
+void set_blocked(Task& task, SignalSet blocked);
+
+/// exec: handlers become default, the alternate stack goes.
+void signals_reset_for_exec(Task& task);
+
+/// Takes the next signal to act on, the lowest number first, faults before all. False: none.
+bool signal_dequeue(Task& task, QueuedSignal& out);
+
+/// Acts on all pending signals and finishes an interrupted system call. May end the process.
+void deliver_signals(UserFrame& frame);
+
+enum class DefaultAction : std::uint8_t { Terminate, Ignore, Stop, Continue };
+DefaultAction default_action(int number);
+
+}  // namespace runhl::kernel

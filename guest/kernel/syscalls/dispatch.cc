@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "syscalls/dispatch.h"
+
+#include <asm/unistd_64.h>
+#include <linux/audit.h>
+
+#include <array>
+
+#include "arch/x86_64/rewrite.h"
+#include "core/panic.h"
+#include "core/user_memory.h"
+#include "host/events.h"
+#include "proc/signals.h"
+#include "sched/scheduler.h"
+#include "syscalls/handlers.h"
+#include "syscalls/syscall.h"
+#include "syscalls/table.h"
+
+namespace runhl::kernel {
+
+namespace {
+
+#define RUNHL_ASSERT_NUMBER(number, name, handler, support, locks, missing) \
+  static_assert((number) == __NR_##name);
+RUNHL_SYSCALL_TABLE(RUNHL_ASSERT_NUMBER)
+#undef RUNHL_ASSERT_NUMBER
+
+constexpr std::size_t kTableSize = 512;
+
+struct Entry {
+  SyscallHandler handler = nullptr;
+  LockClass lock_class = LockClass::Free;
+};
+
+constexpr std::array<Entry, kTableSize> make_table() {
+  std::array<Entry, kTableSize> table{};
+#define RUNHL_FILL(number, name, handler, support, locks, missing) \
+  table[number] = {&(handler), LockClass::locks};
+  RUNHL_SYSCALL_TABLE(RUNHL_FILL)
+#undef RUNHL_FILL
+  return table;
+}
+constexpr std::array<Entry, kTableSize> kTable = make_table();
+
+SyscallResult unimplemented(std::uint32_t number) {
+  abi::GuestStats& stats = host_header().stats;
+  ++stats.unimplemented_syscalls;
+  if (number < stats.unimplemented.size()) {
+    ++stats.unimplemented[number];
+  }
+  return fail(ENOSYS);
+}
+
+/// Calls that Linux begins again after a handler with SA_RESTART (signal(7)).
+bool is_restartable(std::uint32_t number) {
+  switch (number) {
+    case __NR_read:
+    case __NR_write:
+    case __NR_readv:
+    case __NR_writev:
+    case __NR_pread64:
+    case __NR_pwrite64:
+    case __NR_preadv:
+    case __NR_pwritev:
+    case __NR_preadv2:
+    case __NR_pwritev2:
+    case __NR_open:
+    case __NR_openat:
+    case __NR_openat2:
+    case __NR_ioctl:
+    case __NR_fcntl:
+    case __NR_flock:
+    case __NR_wait4:
+    case __NR_waitid:
+    case __NR_accept:
+    case __NR_accept4:
+    case __NR_connect:
+    case __NR_recvfrom:
+    case __NR_recvmsg:
+    case __NR_sendto:
+    case __NR_sendmsg:
+    case __NR_sendfile:
+    case __NR_futex:
+    case __NR_getrandom:
+      return true;
+    default:
+      return false;
+  }
+}
+
+SyscallResult call_handler(std::uint32_t number, const SyscallArgs& args) {
+  const Entry entry = number < kTableSize ? kTable[number] : Entry{};
+  if (entry.handler == nullptr) [[unlikely]] {
+    return unimplemented(number);
+  }
+  if (entry.lock_class == LockClass::Big) {
+    const KernelLock::Guard guard;
+    return entry.handler(args);
+  }
+  return entry.handler(args);
+}
+
+std::uint64_t error_value(std::uint32_t number, Errno error) {
+  int code = to_int(error);
+  if (code == EINTR && is_restartable(number)) {
+    code = kRestartSys;
+  }
+  if (code >= kRestartSys) {
+    this_cpu().raise(kPendSignal);  // the exit turns it into EINTR or a restart
+  }
+  return static_cast<std::uint64_t>(-static_cast<std::int64_t>(code));
+}
+
+void dispatch(UserFrame& frame) {
+  Task& task = current();
+  task.frame = &frame;
+  task.in_syscall = true;
+  const auto number = static_cast<std::uint32_t>(frame.orig_rax);
+  const SyscallArgs args{frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9};
+  const SyscallResult result = call_handler(number, args);
+  frame.rax = result ? *result : error_value(number, result.error());
+  task.in_syscall = false;
+#ifdef KERNEL_DEBUG
+  if (!task.locks.empty() || task.holds_kernel_lock) {
+    panic("system call left a lock held");
+  }
+#endif
+}
+
+}  // namespace
+
+void syscall_trapped(UserFrame& frame, std::uint32_t architecture) {
+  constexpr std::uint32_t kX32 = 0x4000'0000;
+  ++host_header().stats.trapped_syscalls;
+  const auto number = static_cast<std::uint32_t>(frame.orig_rax);
+  if (architecture != AUDIT_ARCH_X86_64 || (number & kX32) != 0) {
+    // int 0x80 and x32: the numbers mean other calls.
+    frame.rax = static_cast<std::uint64_t>(-ENOSYS);
+    frame.orig_rax = ~0ULL;
+    return;
+  }
+  rewrite_note_trap(frame.rip, number);
+  dispatch(frame);
+}
+
+bool emulate_vsyscall(UserFrame& frame, std::uint64_t address) {
+  // arch/x86/include/uapi/asm/vsyscall.h: the page and its three entries.
+  constexpr std::uint64_t kPage = 0xffff'ffff'ff60'0000;
+  constexpr std::uint64_t kEntrySize = 1024;
+  constexpr std::array<std::uint32_t, 3> kCalls{__NR_gettimeofday, __NR_time, __NR_getcpu};
+  const std::uint64_t entry = (address - kPage) / kEntrySize;
+  if (address < kPage || entry >= kCalls.size() || frame.rip != address) {
+    return false;
+  }
+  const Result<std::uint64_t> return_address = UserIn<std::uint64_t>(frame.rsp).copy_in();
+  if (!return_address) {
+    return false;
+  }
+  frame.rip = *return_address;
+  frame.rsp += sizeof(std::uint64_t);
+  frame.orig_rax = kCalls[entry];
+  dispatch(frame);
+  return true;
+}
+
+}  // namespace runhl::kernel
+
+extern "C" void runhl_syscall_fast(runhl::kernel::UserFrame* frame) {
+  ++runhl::kernel::host_header().stats.fast_syscalls;
+  runhl::kernel::dispatch(*frame);
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// Process ids, user and group ids, capabilities.
+#include <linux/capability.h>
+
+#include <algorithm>
+
+#include "core/user_memory.h"
+#include "proc/credentials_change.h"
+#include "syscalls/handlers.h"
+
+namespace runhl::kernel {
+
+namespace {
+
+Credentials& own() {
+  return current().credentials;
+}
+
+std::uint32_t id(std::uint64_t argument) {
+  return static_cast<std::uint32_t>(argument);
+}
+
+SyscallResult done(const Result<void>& result) {
+  if (!result) {
+    return tl::unexpected(result.error());
+  }
+  return 0;
+}
+
+SyscallResult copy_out_three(const SyscallArgs& args, std::uint32_t a, std::uint32_t b,
+                             std::uint32_t c) {
+  TRY(UserOut<std::uint32_t>(args.a0).copy_out(a));
+  TRY(UserOut<std::uint32_t>(args.a1).copy_out(b));
+  TRY(UserOut<std::uint32_t>(args.a2).copy_out(c));
+  return 0;
+}
+
+/// The process that a pid argument names; there is one.
+Result<Process*> find_process(std::uint64_t argument) {
+  Process* const process = current().process;
+  const auto pid = static_cast<std::int32_t>(argument);
+  if (pid != 0 && pid != process->pid) {
+    return fail(ESRCH);
+  }
+  return process;
+}
+
+}  // namespace
+
+SyscallResult sys_getpid(const SyscallArgs&) {
+  return static_cast<std::uint64_t>(current().process->pid);
+}
+SyscallResult sys_gettid(const SyscallArgs&) {
+  return static_cast<std::uint64_t>(current().tid);
+}
+SyscallResult sys_getppid(const SyscallArgs&) {
+  const Process* const parent = current().process->parent;
+  return parent == nullptr ? 0 : static_cast<std::uint64_t>(parent->pid);
+}
+// The container's init leads the one session and group that there are.
+SyscallResult sys_getpgrp(const SyscallArgs&) {
+  return static_cast<std::uint64_t>(current().process->pid);
+}
+SyscallResult sys_getpgid(const SyscallArgs& args) {
+  return static_cast<std::uint64_t>(TRY(find_process(args.a0))->pid);
+}
+SyscallResult sys_getsid(const SyscallArgs& args) {
+  return static_cast<std::uint64_t>(TRY(find_process(args.a0))->pid);
+}
+SyscallResult sys_setsid(const SyscallArgs&) {
+  return fail(EPERM);  // a group leader
+}
+SyscallResult sys_setpgid(const SyscallArgs& args) {
+  TRY(find_process(args.a0));
+  return fail(EPERM);  // a session leader
+}
+SyscallResult sys_set_tid_address(const SyscallArgs& args) {
+  current().clear_child_tid = args.a0;
+  return static_cast<std::uint64_t>(current().tid);
+}
+
+SyscallResult sys_getuid(const SyscallArgs&) {
+  return own().uid;
+}
+SyscallResult sys_geteuid(const SyscallArgs&) {
+  return own().euid;
+}
+SyscallResult sys_getgid(const SyscallArgs&) {
+  return own().gid;
+}
+SyscallResult sys_getegid(const SyscallArgs&) {
+  return own().egid;
+}
+SyscallResult sys_getresuid(const SyscallArgs& args) {
+  return copy_out_three(args, own().uid, own().euid, own().suid);
+}
+SyscallResult sys_getresgid(const SyscallArgs& args) {
+  return copy_out_three(args, own().gid, own().egid, own().sgid);
+}
+
+SyscallResult sys_setuid(const SyscallArgs& args) {
+  return done(change_uid(own(), id(args.a0)));
+}
+SyscallResult sys_setreuid(const SyscallArgs& args) {
+  return done(change_reuid(own(), id(args.a0), id(args.a1)));
+}
+SyscallResult sys_setresuid(const SyscallArgs& args) {
+  return done(change_resuid(own(), id(args.a0), id(args.a1), id(args.a2)));
+}
+SyscallResult sys_setgid(const SyscallArgs& args) {
+  return done(change_gid(own(), id(args.a0)));
+}
+SyscallResult sys_setregid(const SyscallArgs& args) {
+  return done(change_regid(own(), id(args.a0), id(args.a1)));
+}
+SyscallResult sys_setresgid(const SyscallArgs& args) {
+  return done(change_resgid(own(), id(args.a0), id(args.a1), id(args.a2)));
+}
+SyscallResult sys_setfsuid(const SyscallArgs& args) {
+  return change_fsuid(own(), id(args.a0));
+}
+SyscallResult sys_setfsgid(const SyscallArgs& args) {
+  return change_fsgid(own(), id(args.a0));
+}
+
+SyscallResult sys_getgroups(const SyscallArgs& args) {
+  const Credentials& c = own();
+  const auto room = static_cast<std::int32_t>(args.a0);
+  if (room < 0) {
+    return fail(EINVAL);
+  }
+  if (room == 0) {
+    return c.group_count;
+  }
+  if (static_cast<std::uint32_t>(room) < c.group_count) {
+    return fail(EINVAL);
+  }
+  TRY(copy_to_user(args.a1, c.groups.data(), c.group_count * sizeof(std::uint32_t)));
+  return c.group_count;
+}
+
+SyscallResult sys_setgroups(const SyscallArgs& args) {
+  constexpr std::uint32_t kLinuxMax = 65'536;
+  Credentials& c = own();
+  if (!c.has(CAP_SETGID)) {
+    return fail(EPERM);
+  }
+  const auto count = static_cast<std::uint32_t>(args.a0);
+  if (count > kLinuxMax) {
+    return fail(EINVAL);
+  }
+  if (count > abi::kMaxGroups) {
+    return fail(ENOMEM);  // more than the monitor can act for
+  }
+  std::array<std::uint32_t, abi::kMaxGroups> groups{};
+  TRY(copy_from_user(groups.data(), args.a1, count * sizeof(std::uint32_t)));
+  c.groups = groups;
+  c.group_count = count;
+  return 0;
+}
+
+namespace {
+
+/// The number of 32-bit words that a header's version has; EINVAL tells the preferred version.
+Result<unsigned> capability_words(UserAddress header_address, __user_cap_header_struct& header) {
+  header = TRY(UserIn<__user_cap_header_struct>(header_address).copy_in());
+  switch (header.version) {
+    case _LINUX_CAPABILITY_VERSION_1:
+      return 1U;
+    case _LINUX_CAPABILITY_VERSION_2:
+    case _LINUX_CAPABILITY_VERSION_3:
+      return 2U;
+    default:
+      TRY(UserOut<std::uint32_t>(header_address).copy_out(_LINUX_CAPABILITY_VERSION_3));
+      return fail(EINVAL);
+  }
+}
+
+}  // namespace
+
+SyscallResult sys_capget(const SyscallArgs& args) {
+  __user_cap_header_struct header{};
+  const Result<unsigned> words = capability_words(args.a0, header);
+  if (!words) {
+    const bool probe = args.a1 == 0 && to_int(words.error()) == EINVAL;
+    return probe ? SyscallResult(0) : SyscallResult(tl::unexpected(words.error()));
+  }
+  TRY(find_process(static_cast<std::uint32_t>(header.pid)));
+  const Credentials& c = own();
+  for (unsigned word = 0; word < *words; ++word) {
+    const auto part = [word](std::uint64_t set) {
+      return static_cast<std::uint32_t>(set >> (32 * word));
+    };
+    const __user_cap_data_struct data{part(c.effective), part(c.permitted), part(c.inheritable)};
+    TRY(UserOut<__user_cap_data_struct>(args.a1).copy_out(data, word));
+  }
+  return 0;
+}
+
+SyscallResult sys_capset(const SyscallArgs& args) {
+  __user_cap_header_struct header{};
+  const unsigned words = TRY(capability_words(args.a0, header));
+  if (header.pid != 0 && header.pid != current().tid) {
+    return fail(EPERM);
+  }
+  CapabilitySets wanted;
+  for (unsigned word = 0; word < words; ++word) {
+    const auto data = TRY(UserIn<__user_cap_data_struct>(args.a1).copy_in(word));
+    wanted.effective |= std::uint64_t{data.effective} << (32 * word);
+    wanted.permitted |= std::uint64_t{data.permitted} << (32 * word);
+    wanted.inheritable |= std::uint64_t{data.inheritable} << (32 * word);
+  }
+  return done(change_capabilities(own(), wanted));
+}
+
+}  // namespace runhl::kernel

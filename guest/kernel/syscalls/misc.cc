@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+// Identity of the system, limits, per-process switches, scheduling, exit.
+#include <asm/prctl.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <linux/random.h>
+#include <linux/securebits.h>
+#include <linux/sysinfo.h>
+#include <linux/utsname.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "arch/x86_64/fpu.h"
+#include "core/random.h"
+#include "core/user_memory.h"
+#include "host/clock.h"
+#include "host/events.h"
+#include "mm/heap_init.h"
+#include "proc/process.h"
+#include "runhl/abi/layout.h"
+#include "sched/scheduler.h"
+#include "syscalls/handlers.h"
+
+namespace runhl::kernel {
+
+namespace {
+
+template <std::size_t N>
+void set_field(char (&field)[N], const char* text) {
+  const std::size_t length = std::min(std::strlen(text), N - 1);
+  std::memcpy(field, text, length);
+}
+
+}  // namespace
+
+SyscallResult sys_uname(const SyscallArgs& args) {
+  new_utsname name{};
+  set_field(name.sysname, "Linux");
+  set_field(name.nodename, boot_string(boot_config().hostname));
+  set_field(name.release, "6.1.0-runhl");
+  set_field(name.version, "#1 SMP runhl");
+  set_field(name.machine, "x86_64");
+  set_field(name.domainname, boot_string(boot_config().domainname));
+  TRY(UserOut<new_utsname>(args.a0).copy_out(name));
+  return 0;
+}
+
+SyscallResult sys_sysinfo(const SyscallArgs& args) {
+  struct sysinfo info{};
+  const std::uint64_t limit = monitor_page().memory_limit;
+  info.uptime = (monotonic_now() - boot_time()) / kNanosPerSecond;
+  info.totalram = limit != 0 ? limit : monitor_page().heap_size;
+  info.freeram = std::min<std::uint64_t>(info.totalram, heap_free_bytes());
+  info.procs = 1;
+  info.mem_unit = 1;
+  TRY(UserOut<struct sysinfo>(args.a0).copy_out(info));
+  return 0;
+}
+
+SyscallResult sys_getrandom(const SyscallArgs& args) {
+  constexpr std::uint64_t kKnownFlags = GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE;
+  if ((args.a2 & ~kKnownFlags) != 0) {
+    return fail(EINVAL);
+  }
+  constexpr std::size_t kMaxRequest = 33'554'431;  // as Linux: INT_MAX >> 6
+  const std::size_t wanted = std::min<std::size_t>(args.a1, kMaxRequest);
+  std::array<std::byte, 256> chunk{};
+  std::size_t done = 0;
+  while (done < wanted) {
+    const std::size_t length = std::min(wanted - done, chunk.size());
+    random_bytes(std::span(chunk).first(length));
+    const std::size_t copied = copy_to_user_partial(args.a0 + done, chunk.data(), length);
+    done += copied;
+    if (copied < length) {
+      break;
+    }
+  }
+  if (done == 0 && wanted != 0) {
+    return fail(EFAULT);
+  }
+  return done;
+}
+
+// ---- segment bases, prctl
+// ------------------------------------------------------------------------
+
+SyscallResult sys_arch_prctl(const SyscallArgs& args) {
+  Task& task = current();
+  switch (static_cast<std::uint32_t>(args.a0)) {
+    case ARCH_SET_FS:
+      if (args.a1 >= abi::kUserEnd) {
+        return fail(EPERM);
+      }
+      set_user_fs_base(args.a1);
+      return 0;
+    case ARCH_GET_FS:
+      TRY(UserOut<std::uint64_t>(args.a1).copy_out(user_fs_base()));
+      return 0;
+    case ARCH_SET_GS:
+      // %gs is the carrier's; a program with one of its own needs the swapping entry.
+      if (args.a1 != 0) {
+        return fail(EOPNOTSUPP);
+      }
+      return 0;
+    case ARCH_GET_GS:
+      TRY(UserOut<std::uint64_t>(args.a1).copy_out(task.gs_base));
+      return 0;
+    default:
+      return fail(EINVAL);
+  }
+}
+
+namespace {
+
+Result<std::uint64_t> capability_argument(std::uint64_t value) {
+  if (value > CAP_LAST_CAP) {
+    return fail(EINVAL);
+  }
+  return 1ULL << value;
+}
+
+SyscallResult prctl_ambient(Credentials& c, const SyscallArgs& args) {
+  if (args.a1 == PR_CAP_AMBIENT_CLEAR_ALL) {
+    c.ambient = 0;
+    return 0;
+  }
+  const std::uint64_t bit = TRY(capability_argument(args.a2));
+  switch (args.a1) {
+    case PR_CAP_AMBIENT_IS_SET:
+      return (c.ambient & bit) != 0 ? 1 : 0;
+    case PR_CAP_AMBIENT_LOWER:
+      c.ambient &= ~bit;
+      return 0;
+    case PR_CAP_AMBIENT_RAISE:
+      if ((c.permitted & c.inheritable & bit) == 0 ||
+          (c.securebits & SECBIT_NO_CAP_AMBIENT_RAISE) != 0) {
+        return fail(EPERM);
+      }
+      c.ambient |= bit;
+      return 0;
+    default:
+      return fail(EINVAL);
+  }
+}
+
+SyscallResult prctl_name(Task& task, std::uint32_t option, UserAddress address) {
+  if (option == PR_GET_NAME) {
+    TRY(copy_to_user(address, task.name.data(), task.name.size()));
+    return 0;
+  }
+  std::array<char, 16> name{};
+  const auto length = copy_string_from_user(name, address);
+  if (!length && to_int(length.error()) != ENAMETOOLONG) {
+    return tl::unexpected(length.error());
+  }
+  name.back() = '\0';
+  task.name = name;
+  return 0;
+}
+
+SyscallResult prctl_capabilities(Credentials& c, std::uint32_t option, const SyscallArgs& args) {
+  switch (option) {
+    case PR_CAPBSET_READ:
+      return (c.bounding & TRY(capability_argument(args.a1))) != 0 ? 1 : 0;
+    case PR_CAPBSET_DROP: {
+      const std::uint64_t bit = TRY(capability_argument(args.a1));
+      if (!c.has(CAP_SETPCAP)) {
+        return fail(EPERM);
+      }
+      c.bounding &= ~bit;
+      return 0;
+    }
+    case PR_SET_KEEPCAPS:
+      if (args.a1 > 1) {
+        return fail(EINVAL);
+      }
+      c.securebits = args.a1 == 1 ? c.securebits | SECBIT_KEEP_CAPS
+                                  : c.securebits & ~std::uint32_t{SECBIT_KEEP_CAPS};
+      return 0;
+    case PR_GET_KEEPCAPS:
+      return (c.securebits & SECBIT_KEEP_CAPS) != 0 ? 1 : 0;
+    case PR_GET_SECUREBITS:
+      return c.securebits;
+    case PR_SET_SECUREBITS:
+      if (!c.has(CAP_SETPCAP)) {
+        return fail(EPERM);
+      }
+      c.securebits = static_cast<std::uint32_t>(args.a1);
+      return 0;
+    default:
+      return prctl_ambient(c, args);
+  }
+}
+
+}  // namespace
+
+SyscallResult sys_prctl(const SyscallArgs& args) {
+  Task& task = current();
+  Process& process = *task.process;
+  const auto option = static_cast<std::uint32_t>(args.a0);
+  switch (option) {
+    case PR_SET_NAME:
+    case PR_GET_NAME:
+      return prctl_name(task, option, args.a1);
+    case PR_SET_NO_NEW_PRIVS:
+      if (args.a1 != 1 || args.a2 != 0) {
+        return fail(EINVAL);
+      }
+      process.no_new_privileges = true;
+      return 0;
+    case PR_GET_NO_NEW_PRIVS:
+      return process.no_new_privileges ? 1 : 0;
+    case PR_SET_DUMPABLE:
+      if (args.a1 > 1) {
+        return fail(EINVAL);
+      }
+      process.dumpable = args.a1 == 1;
+      return 0;
+    case PR_GET_DUMPABLE:
+      return process.dumpable ? 1 : 0;
+    case PR_SET_PDEATHSIG:
+      return 0;  // init's parent is outside; it never dies before us
+    case PR_CAPBSET_READ:
+    case PR_CAPBSET_DROP:
+    case PR_SET_KEEPCAPS:
+    case PR_GET_KEEPCAPS:
+    case PR_GET_SECUREBITS:
+    case PR_SET_SECUREBITS:
+    case PR_CAP_AMBIENT:
+      return prctl_capabilities(task.credentials, option, args);
+    default:
+      return fail(EINVAL);
+  }
+}
+
+// ---- limits
+// ----------------------------------------------------------------------------------------
+
+namespace {
+
+struct Limit {  // struct rlimit64; struct rlimit is the same on x86-64
+  std::uint64_t soft, hard;
+};
+
+Result<abi::BootRlimit*> find_limit(std::uint64_t resource) {
+  auto& limits = current().process->rlimits;
+  if (resource >= limits.size()) {
+    return fail(EINVAL);
+  }
+  return &limits[resource];
+}
+
+Result<void> set_limit(abi::BootRlimit& limit, const Limit& fresh) {
+  if (fresh.soft > fresh.hard) {
+    return fail(EINVAL);
+  }
+  if (fresh.hard > limit.hard && !current().credentials.has(CAP_SYS_RESOURCE)) {
+    return fail(EPERM);
+  }
+  limit.soft = fresh.soft;
+  limit.hard = fresh.hard;
+  return {};
+}
+
+}  // namespace
+
+SyscallResult sys_getrlimit(const SyscallArgs& args) {
+  const abi::BootRlimit* const limit = TRY(find_limit(args.a0));
+  TRY(UserOut<Limit>(args.a1).copy_out({limit->soft, limit->hard}));
+  return 0;
+}
+
+SyscallResult sys_setrlimit(const SyscallArgs& args) {
+  abi::BootRlimit* const limit = TRY(find_limit(args.a0));
+  TRY(set_limit(*limit, TRY(UserIn<Limit>(args.a1).copy_in())));
+  return 0;
+}
+
+SyscallResult sys_prlimit64(const SyscallArgs& args) {
+  const auto pid = static_cast<std::int32_t>(args.a0);
+  if (pid != 0 && pid != current().process->pid) {
+    return fail(ESRCH);
+  }
+  abi::BootRlimit* const limit = TRY(find_limit(args.a1));
+  const Limit old{limit->soft, limit->hard};
+  if (args.a2 != 0) {
+    TRY(set_limit(*limit, TRY(UserIn<Limit>(args.a2).copy_in())));
+  }
+  if (args.a3 != 0) {
+    TRY(UserOut<Limit>(args.a3).copy_out(old));
+  }
+  return 0;
+}
+
+SyscallResult sys_getrusage(const SyscallArgs& args) {
+  const auto who = static_cast<std::int32_t>(args.a0);
+  if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD) {
+    return fail(EINVAL);
+  }
+  rusage usage{};
+  if (who != RUSAGE_CHILDREN) {
+    const Nanoseconds spent = monotonic_now() - boot_time();
+    usage.ru_utime = {spent / kNanosPerSecond, spent % kNanosPerSecond / 1000};
+  }
+  TRY(UserOut<rusage>(args.a1).copy_out(usage));
+  return 0;
+}
+
+// ---- scheduling, threads
+// ---------------------------------------------------------------------------
+
+SyscallResult sys_sched_yield(const SyscallArgs&) {
+  yield();
+  return 0;
+}
+
+SyscallResult sys_sched_getaffinity(const SyscallArgs& args) {
+  const auto pid = static_cast<std::int32_t>(args.a0);
+  if (pid != 0 && pid != current().tid) {
+    return fail(ESRCH);
+  }
+  const std::uint64_t mask = (1ULL << vcpu_count()) - 1;
+  if (args.a1 < sizeof(mask) || args.a1 % sizeof(mask) != 0) {
+    return fail(EINVAL);
+  }
+  TRY(UserOut<std::uint64_t>(args.a2).copy_out(mask));
+  return sizeof(mask);
+}
+
+SyscallResult sys_set_robust_list(const SyscallArgs& args) {
+  constexpr std::uint64_t kHeadSize = 24;  // struct robust_list_head
+  if (args.a1 != kHeadSize) {
+    return fail(EINVAL);
+  }
+  return 0;  // walked at a thread's end, when there are threads
+}
+
+// ---- exit
+// ------------------------------------------------------------------------------------------
+
+SyscallResult sys_exit_group(const SyscallArgs& args) {
+  process_exit(static_cast<int>((args.a0 & 0xff) << 8));
+}
+
+SyscallResult sys_exit(const SyscallArgs& args) {
+  return sys_exit_group(args);  // of the only thread
+}
+
+}  // namespace runhl::kernel
