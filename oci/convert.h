@@ -18,7 +18,8 @@ Result<void> convert_mounts(const Node& document, std::string_view bundle_path, 
 Result<void> convert_hooks(const Node& document, Config* config);
 Result<void> convert_linux(const Node& document, Config* config);      // namespaces, maps, paths
 Result<void> convert_resources(const Node& document, Config* config);  // linux.resources
-Result<void> check_security(const Node& document);  // seccomp, AppArmor and SELinux names
+/// Names of AppArmor profiles and SELinux labels; seccomp.
+Result<void> check_security(const Node& document, Config* config);
 
 /// uid, gid: all but 4294967295, which the kernel takes for "no id".
 Result<std::uint32_t> read_id(const Node& node);

@@ -220,7 +220,7 @@ Result<void> check_devices(const Node& linux_node) {
           return device.path == path && device.major == major && device.minor == minor;
         });
     if (!known) {
-      return item.unsupported("device " + pointer_step(path) +
+      return item.unsupported("device " + printable(path) +
                               ": the guest has a /dev of its own and none of the host's devices");
     }
     constexpr std::int64_t kReadWriteForAll = 0666;

@@ -65,7 +65,7 @@ Result<ConfigMount> read_mount(const Node& node, std::string_view bundle_path,
     if (!type) {
       return node.refuse("needs a type, or the option bind");
     }
-    return type->unsupported("file system " + pointer_step(mount.type) +
+    return type->unsupported("file system " + printable(mount.type) +
                              "; bind, tmpfs, proc, sysfs, devpts, mqueue and cgroup are");
   }
   mount.source = TRY(read_source(node, mount.bind, bundle_path));

@@ -84,7 +84,7 @@ Result<std::uint64_t> read_capability_set(const Node& capabilities, std::string_
     if (const auto number = capability_number(name)) {
       bits |= 1ULL << static_cast<unsigned>(*number);
     } else {
-      warnings->push_back(item.pointer() + ": unknown capability " + pointer_step(name) +
+      warnings->push_back(item.pointer() + ": unknown capability " + printable(name) +
                           " is ignored");
     }
   }

@@ -26,6 +26,8 @@ class Node {
 
   [[nodiscard]] const Value& value() const { return *value_; }
   [[nodiscard]] std::string pointer() const;
+  /// Another value of the same document.
+  [[nodiscard]] Node at(const Value& value) const { return {value, *document_}; }
 
   /// An error that names this value: "/process/cwd: must be absolute".
   [[nodiscard]] tl::unexpected<Error> refuse(std::string_view complaint) const;

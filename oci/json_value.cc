@@ -10,28 +10,6 @@
 namespace runhl::oci {
 namespace {
 
-constexpr std::size_t kMaxShownBytes = 128;
-
-/// `text` without what would break a one-line message.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text.substr(0, kMaxShownBytes)) {
-    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    out.push_back(control ? '?' : c);
-  }
-  // A cut inside a UTF-8 sequence takes the whole sequence away.
-  if (text.size() > kMaxShownBytes) {
-    while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0U) == 0x80U) {
-      out.pop_back();
-    }
-    if (!out.empty() && static_cast<unsigned char>(out.back()) >= 0x80U) {
-      out.pop_back();
-    }
-    out += "...";
-  }
-  return out;
-}
-
 /// Of the library's long text ("[json.exception...] parse error at line ...: syntax error while
 /// parsing value - invalid literal; last read: '...'") the cause alone.
 std::string cause_of(std::string_view what) {
@@ -188,6 +166,26 @@ class Builder {
 };
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t kMaxShownBytes = 128;
+  std::string out;
+  for (const char c : text.substr(0, kMaxShownBytes)) {
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    out.push_back(control ? '?' : c);
+  }
+  // A cut inside a UTF-8 sequence takes the whole sequence away.
+  if (text.size() > kMaxShownBytes) {
+    while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0U) == 0x80U) {
+      out.pop_back();
+    }
+    if (!out.empty() && static_cast<unsigned char>(out.back()) >= 0x80U) {
+      out.pop_back();
+    }
+    out += "...";
+  }
+  return out;
+}
 
 const Value* Value::member(std::string_view name) const {
   for (const Value& child : children) {

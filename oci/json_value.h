@@ -38,7 +38,10 @@ struct Value {
 
 Result<Value> parse_json(std::string_view text);
 
-/// `key` as one step of a JSON pointer (RFC 6901), made printable and short for an error line.
+/// `text` fit for one line of a message: no control characters, not long.
+std::string printable(std::string_view text);
+
+/// `key` as one step of a JSON pointer (RFC 6901), printable.
 std::string pointer_step(std::string_view key);
 
 }  // namespace runhl::oci

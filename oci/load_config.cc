@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "convert.h"
+#include "ledger_walk.h"
 #include "runhl/base/unique_fd.h"
 
 namespace runhl::oci {
@@ -55,7 +56,7 @@ Result<void> read_version(const Node& document, Config* config) {
   const std::string_view text = config->oci_version;
   const bool one = text.starts_with("1.") && text.size() > 2 && text[2] >= '0' && text[2] <= '9';
   if (!one) {
-    return version.refuse("must be 1.x, is \"" + pointer_step(text) + "\"");
+    return version.refuse("must be 1.x, is \"" + printable(text) + "\"");
   }
   return {};
 }
@@ -98,6 +99,7 @@ Result<Config> parse_config(std::string_view text, std::string_view bundle_path)
   }
   Config config;
   TRY(read_version(document, &config));
+  TRY(walk_ledger(document, &config.warnings));
   TRY(convert_process(document, &config));
   TRY(convert_root(document, bundle_path, &config));
   TRY(read_names(document, &config));
@@ -106,6 +108,7 @@ Result<Config> parse_config(std::string_view text, std::string_view bundle_path)
   TRY(read_annotations(document, &config));
   TRY(convert_linux(document, &config));
   TRY(convert_resources(document, &config));
+  TRY(check_security(document, &config));
   return config;
 }
 

@@ -200,7 +200,7 @@ Result<void> decode_option(const Node& option, ConfigMount* mount,
   }
   if (word == "tmpcopyup" && mount->type == "tmpfs") {
     warnings->push_back(option.pointer() + ": the image's content of " +
-                        pointer_step(mount->destination) + " is not copied into the tmpfs");
+                        printable(mount->destination) + " is not copied into the tmpfs");
     return {};
   }
   const std::size_t equals = word.find('=');
@@ -210,8 +210,8 @@ Result<void> decode_option(const Node& option, ConfigMount* mount,
       return {};
     }
   }
-  return option.unsupported("mount option \"" + pointer_step(word) + "\" for type " +
-                            pointer_step(mount->type));
+  return option.unsupported("mount option \"" + printable(word) + "\" for type " +
+                            printable(mount->type));
 }
 
 }  // namespace
