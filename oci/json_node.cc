@@ -5,17 +5,17 @@ namespace runhl::oci {
 
 namespace {
 
-/// Puts the way from `from` to `wanted` in front of `*pointer`. Recursion is bounded: documents
-/// nest at most kMaxJsonDepth deep.
-bool find(const Value& from, const Value& wanted, std::string* pointer) {
+/// Collects the steps from `from` to `wanted`, the last first. Recursion is bounded: documents nest
+/// at most kMaxJsonDepth deep.
+bool find(const Value& from, const Value& wanted, std::vector<std::string>* steps) {
   if (&from == &wanted) {
     return true;
   }
   for (std::size_t i = 0; i < from.children.size(); ++i) {
     const Value& child = from.children[i];
-    if (find(child, wanted, pointer)) {
+    if (find(child, wanted, steps)) {
       const bool named = from.kind == Value::Kind::Object;
-      pointer->insert(0, "/" + (named ? pointer_step(child.key) : std::to_string(i)));
+      steps->push_back(named ? pointer_step(child.key) : std::to_string(i));
       return true;
     }
   }
@@ -25,8 +25,12 @@ bool find(const Value& from, const Value& wanted, std::string* pointer) {
 }  // namespace
 
 std::string Node::pointer() const {
+  std::vector<std::string> steps;
+  find(*document_, *value_, &steps);
   std::string out;
-  find(*document_, *value_, &out);
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    out.append("/").append(*step);
+  }
   return out;
 }
 

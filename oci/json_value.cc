@@ -143,9 +143,9 @@ class Builder {
     std::string out;
     for (std::size_t i = 1; i < open_.size(); ++i) {
       const Value& parent = *open_[i - 1];
-      out +=
-          "/" + (parent.kind == Value::Kind::Object ? pointer_step(open_[i]->key)
-                                                    : std::to_string(parent.children.size() - 1));
+      out.append("/").append(parent.kind == Value::Kind::Object
+                                 ? pointer_step(open_[i]->key)
+                                 : std::to_string(parent.children.size() - 1));
     }
     return out;
   }
