@@ -14,6 +14,7 @@
 
 #include "lifecycle/container_hooks.h"
 #include "lifecycle/host_resources.h"
+#include "lifecycle/pidfd_socket.h"
 #include "lifecycle/remove_container.h"
 #include "lifecycle/small_file.h"
 #include "monitor/monitor.h"
@@ -169,6 +170,9 @@ Result<void> Creation::set_up() {
 /// From here others may look.
 Result<void> Creation::publish() {
   Facts& facts = *facts_;
+  if (!facts.request.pidfd_socket.empty()) {
+    TRY(send_pidfd(facts.request.pidfd_socket, facts.state.monitor.pid));
+  }
   if (!facts.request.pid_file.empty()) {
     const std::string pid = std::to_string(facts.state.monitor.pid);
     TRY(with_context("--pid-file", replace_file_at(AT_FDCWD, facts.request.pid_file, pid, 0644)));

@@ -18,6 +18,7 @@ struct Header {
   std::int32_t os_errno = 0;
 };
 constexpr std::size_t kMaxText = 8192;
+constexpr const char* kPeerEnded = "the container's monitor ended during set-up (killed?)";
 using Buffer = std::array<std::byte, sizeof(Header) + kMaxText>;
 
 }  // namespace
@@ -45,10 +46,15 @@ Result<void> SetupChannel::send(SetupStep step, ErrorCode code, int os_errno,
   const std::size_t text_size = std::min(text.size(), kMaxText);
   std::memcpy(buffer.data(), &header, sizeof(header));
   std::memcpy(buffer.data() + sizeof(header), text.data(), text_size);
-  if (::send(fd_.get(), buffer.data(), sizeof(header) + text_size, MSG_NOSIGNAL) < 0) {
+  if (::send(fd_.get(), buffer.data(), sizeof(header) + text_size, MSG_NOSIGNAL) >= 0) {
+    return {};
+  }
+  if (errno != EPIPE && errno != ECONNRESET) {
     return fail_errno("setup channel");
   }
-  return {};
+  // The peer is gone; its last message may still say why.
+  const Result<Message> last = receive();
+  return last ? fail(ErrorCode::Io, kPeerEnded) : tl::unexpected(last.error());
 }
 
 Result<SetupChannel::Message> SetupChannel::receive() {
@@ -63,7 +69,7 @@ Result<SetupChannel::Message> SetupChannel::receive() {
   const std::size_t size = got < 0 ? 0 : static_cast<std::size_t>(got);
   Header header;
   if (size < sizeof(header)) {
-    return fail(ErrorCode::Io, "the other side ended during set-up");
+    return fail(ErrorCode::Io, kPeerEnded);
   }
   std::memcpy(&header, buffer.data(), sizeof(header));
   // SAFETY: bytes as characters, within what was received.

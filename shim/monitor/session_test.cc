@@ -117,6 +117,20 @@ TEST_F(SessionTest, A_program_that_cannot_run_is_the_verbs_error) {
   EXPECT_EQ(end(), 1);
 }
 
+TEST(SetupChannel, A_failed_send_still_brings_the_peers_reason) {
+  auto ends = SetupChannel::create();
+  ASSERT_TRUE(ends.has_value());
+  ASSERT_TRUE(ends->second.send_failure({ErrorCode::Permission, EPERM, "mount: no"}).has_value());
+  {
+    const SetupChannel closed = std::move(ends->second);
+  }
+  const auto sent = ends->first.send(SetupStep::Go);
+  ASSERT_FALSE(sent.has_value());
+  EXPECT_EQ(sent.error().message, "mount: no");
+  EXPECT_EQ(sent.error().os_errno, EPERM);
+  EXPECT_THAT(ends->first.send(SetupStep::Go).error().message, HasSubstr("ended during set-up"));
+}
+
 TEST_F(SessionTest, A_guest_that_ends_before_its_start_ends_the_container) {
   begin();
   ASSERT_TRUE(verb_->expect(SetupStep::Ready).has_value());

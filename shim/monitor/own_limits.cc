@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/own_limits.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+#include "runhl/base/log.h"
+#include "runhl/base/unique_fd.h"
+
+namespace runhl::shim {
+namespace {
+
+Result<void> set_oom_score(int score) {
+  const UniqueFd file{::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)};
+  if (!file) {
+    return fail_errno("/process/oomScoreAdj: open /proc/self/oom_score_adj");
+  }
+  const std::string text = std::to_string(score);
+  if (::write(file.get(), text.data(), text.size()) >= 0) {
+    return {};
+  }
+  if (errno == EACCES || errno == EPERM) {
+    log_warn("/process/oomScoreAdj: lowering it to {} is not permitted here; left as it is", score);
+    return {};
+  }
+  return fail_errno("/process/oomScoreAdj: write " + text);
+}
+
+Result<void> set_limit(__rlimit_resource resource, const rlimit& limit, const char* name) {
+  if (::setrlimit(resource, &limit) != 0) {
+    return fail_errno(std::string("set limit ") + name);
+  }
+  return {};
+}
+
+/// The smaller of what is asked for and what we may have: a limit only ever shrinks here, a larger
+/// one is the guest's affair.
+Result<void> shrink_file_size(const oci::ConfigRlimit& asked) {
+  rlimit own{};
+  if (::getrlimit(RLIMIT_FSIZE, &own) != 0) {
+    return fail_errno("get limit RLIMIT_FSIZE");
+  }
+  own.rlim_max = std::min<rlim_t>(own.rlim_max, asked.hard);
+  own.rlim_cur = std::min<rlim_t>(own.rlim_max, asked.soft);
+  return set_limit(RLIMIT_FSIZE, own, "RLIMIT_FSIZE");
+}
+
+Result<void> make_room_for_descriptors() {
+  rlimit own{};
+  if (::getrlimit(RLIMIT_NOFILE, &own) != 0) {
+    return fail_errno("get limit RLIMIT_NOFILE");
+  }
+  own.rlim_cur = own.rlim_max;
+  return set_limit(RLIMIT_NOFILE, own, "RLIMIT_NOFILE");
+}
+
+}  // namespace
+
+Result<void> apply_own_limits(const oci::Process& process) {
+  (void)::umask(0);  // cannot fail
+  if (process.oom_score_adj) {
+    TRY(set_oom_score(*process.oom_score_adj));
+  }
+  for (const oci::ConfigRlimit& limit : process.rlimits) {
+    if (limit.resource == RLIMIT_FSIZE) {
+      TRY(shrink_file_size(limit));
+    }
+  }
+  TRY(make_room_for_descriptors());
+  return set_limit(RLIMIT_CORE, rlimit{.rlim_cur = 0, .rlim_max = 0}, "RLIMIT_CORE");
+}
+
+}  // namespace runhl::shim

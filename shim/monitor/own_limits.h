@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// What config.json's process asks of the host process that stands for it.
+#pragma once
+
+#include "runhl/base/result.h"
+#include "runhl/oci/config.h"
+
+namespace runhl::shim {
+
+/// oom_score_adj (cells inherit it; a lowering that the host refuses is logged), the umask 0 (the
+/// guest has its own), the file size limit (writes happen here), room for descriptors, no core
+/// files. Before the jail and before credentials change.
+Result<void> apply_own_limits(const oci::Process& process);
+
+}  // namespace runhl::shim
