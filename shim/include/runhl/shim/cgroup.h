@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container's control groups: cgroupfs of version 1 (also where a version 2 tree lies beside it
+// empty) or version 2.
+//
+//   verb      CgroupPlan plan = TRY(plan_cgroup(sys, config));           // touches nothing
+//             state.cgroups = {plan.directories, plan.freezer_file};     // before anything is made
+//   monitor   Cgroup group = TRY(Cgroup::create(sys, plan, config.resources, {.pids_overhead =
+//   8}));
+//             TRY(group.add_self());
+//             CgroupHandles handles = TRY(group.open_handles());         // before the jail hides
+//             it spec.cell_cgroup = std::move(handles.cells_directory);     // version 2
+//             spec.place_cell = place_cell(sys, std::move(handles.cells_procs));   // version 1
+//   delete    TRY(remove_cgroup(sys, state.cgroups.directories, Leftovers::Kill));
+//
+//   <controller>/<cgroupsPath>          monitor and cells: what the engine reads and limits
+//   <freezer>/<cgroupsPath>/cells       cells alone: freezing them leaves the monitor alive
+//                                       (version 2: the same child in the one tree; no controller
+//                                       is enabled in it, so that both may hold processes)
+//
+// Without a cgroupsPath nothing is made and the container stays in the caller's groups; limits are
+// then refused by pointer.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runhl/base/result.h"
+#include "runhl/base/sys.h"
+#include "runhl/base/unique_fd.h"
+#include "runhl/oci/config.h"
+
+namespace runhl::shim {
+
+enum class CgroupVersion : std::uint8_t { None, V1, V2 };
+
+/// One directory that the monitor is placed in.
+struct CgroupDirectory {
+  std::string mount_point;               ///< "/sys/fs/cgroup/memory"
+  std::string path;                      ///< below it: "/docker/<id>"
+  std::vector<std::string> controllers;  ///< v1: those of this mount; v2: none
+
+  [[nodiscard]] std::string full() const { return mount_point + path; }
+};
+
+struct CgroupPlan {
+  CgroupVersion version = CgroupVersion::None;
+  std::vector<CgroupDirectory> groups;
+  std::string cells;  ///< the cells' own group, absolute; empty: none
+
+  // What outlives the monitor: goes into the state file.
+  std::vector<std::string> directories;  ///< absolute, ours to remove, parents first
+  std::string freezer_file;              ///< v1 freezer.state, v2 cgroup.freeze; empty: none
+};
+
+/// Where config.json wants the container to be. Reads the mount table, changes nothing.
+/// Errors: InvalidArgument (/linux/cgroupsPath names the root, or a group with processes in it),
+/// Unsupported (limits without a cgroupsPath or without cgroups, by pointer; `unified` on v1).
+Result<CgroupPlan> plan_cgroup(Sys& sys, const oci::Config& config);
+
+/// Whether the text of a plan's freezer_file says that the cells stand still.
+bool is_frozen(std::string_view freezer_text);
+
+struct CgroupOptions {
+  /// Host tasks beside the guest's: the monitor's threads and cell 0. Added to pids.max, so that
+  /// the guest can have exactly what config.json says.
+  std::int64_t pids_overhead = 0;
+};
+
+/// What must be open before the jail hides the file system.
+struct CgroupHandles {
+  UniqueFd cells_directory;  ///< v2: for CLONE_INTO_CGROUP
+  UniqueFd cells_procs;      ///< v1: the cells group's cgroup.procs, for writing
+  UniqueFd freeze;           ///< freezer.state or cgroup.freeze, for writing; none without cells
+  UniqueFd oom_event;        ///< readable after an OOM event in the group; none if not to be had
+  UniqueFd oom_counter;      ///< memory.oom_control or memory.events: "oom_kill N" is in it
+};
+
+class Cgroup {
+ public:
+  /// Makes the groups, copies cpusets, writes the limits. What was made before an error is removed.
+  /// Errors begin with the JSON pointer of the limit that the host refused.
+  static Result<Cgroup> create(Sys& sys, CgroupPlan plan, const oci::Resources& resources,
+                               CgroupOptions options = {});
+
+  /// Places a process, or this one ("0"), into every group of the plan.
+  Result<void> add(pid_t pid);
+  Result<void> add_self() { return add(0); }
+
+  Result<CgroupHandles> open_handles();
+
+  [[nodiscard]] const CgroupPlan& plan() const { return plan_; }
+
+ private:
+  Cgroup(Sys& sys, CgroupPlan plan) : sys_(&sys), plan_(std::move(plan)) {}
+
+  Sys* sys_;
+  CgroupPlan plan_;
+};
+
+/// Writes pids into the cells' group through a handle that was opened with the caller's rights
+/// (version 1); an empty handle gives a function that does nothing.
+std::function<Result<void>(int pid)> place_cell(Sys& sys, UniqueFd cells_procs);
+
+/// The count of "oom_kill" in the text of oom_counter, 0 when it is not there.
+std::uint64_t oom_kills(std::string_view counter_text);
+
+enum class Leftovers : std::uint8_t { Keep, Kill };
+
+/// Removes the directories of a plan, children first; one that is gone is no error. EBUSY is
+/// retried for at most a second: the last process may still be being reaped. With Leftovers::Kill
+/// processes that are still in the groups are killed first.
+/// Works from the state file alone. Errors: Io, naming the directory that stays.
+Result<void> remove_cgroup(Sys& sys, std::span<const std::string> directories, Leftovers leftovers);
+
+}  // namespace runhl::shim
