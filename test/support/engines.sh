@@ -12,6 +12,7 @@ engines_start() {
   engines_dir=$1
   local runhl=${2:-/usr/bin/runc}
   engines_tag="runhl-test-$$"
+  engines_made_dirs=()
   if [ "${#engines_dir}" -gt 60 ]; then
     echo "engines: $engines_dir is too long for unix sockets" >&2
     return 1
@@ -32,10 +33,21 @@ X
     "containerd-namespace": "moby", "storage-driver": "overlay2", experimental: true,
     "cgroup-parent": "/\($tag)",
     runtimes: {crun: {path: "/usr/bin/crun"}, runhl: {path: $runhl}}}' >"$engines_dir/daemon.json"
-  # crun 1.8 refuses a hybrid cgroup tree unless the (empty) unified part is out of sight.
+  # crun 1.8 refuses a hybrid cgroup tree unless the (empty) unified part is out of sight: hidden,
+  # not unmounted, or the runtimes would make directories in the machine's tmpfs beneath.
+  # The engines' fixed places in /run are private to this namespace; ctr's fifos are not there.
+  local place
+  for place in /run/containerd /run/docker; do
+    if [ ! -d "$place" ]; then
+      mkdir "$place"
+      engines_made_dirs+=("$place")
+    fi
+  done
   cat >"$engines_dir/start.sh" <<X
 ip link set lo up
-if [ -d /sys/fs/cgroup/unified ]; then umount /sys/fs/cgroup/unified || true; fi
+if [ -d /sys/fs/cgroup/unified ]; then mount -n -t tmpfs none /sys/fs/cgroup/unified; fi
+mount -n -t tmpfs none /run/containerd
+mount -n -t tmpfs none /run/docker
 containerd -c $engines_dir/containerd.toml >$engines_dir/containerd.log 2>&1 &
 echo \$! >$engines_dir/containerd.pid
 until ctr -a $engines_dir/containerd.sock version >/dev/null 2>&1; do
@@ -114,6 +126,7 @@ engines_stop() {
   done
   engines_end_pid "$engines_holder" KILL
   wait "$engines_holder" 2>/dev/null
+  rmdir "${engines_made_dirs[@]}" 2>/dev/null
   # The daemons' own cgroup parents; containers' directories are the runtime's to remove.
   for id in /sys/fs/cgroup/*/"$engines_tag" /sys/fs/cgroup/"$engines_tag"; do
     [ -d "$id" ] && rmdir "$id"

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# Limits and placement, on cgroup v1 controllers.
+
+# A parent of ours: every directory below it carries the tag that the leak check looks for.
+cgroup_path() { edit --arg path "/$e2e_tag/$id" '.linux.cgroupsPath = $path'; }
+
+cgroup_of() {  # controller pid
+  sed -n "s/^[0-9]*:$1:\(.*\)/\1/p" "/proc/$2/cgroup"
+}
+
+case_placement() {
+  local controller
+  need_root
+  need_cgroup memory
+  make_bundle
+  args sleep 1000
+  cgroup_path
+  create_it
+  for controller in memory pids cpu cpuacct freezer devices cpuset; do
+    case $(cgroup_of "$controller" "$(cat "$dir/pid")") in
+      "/$e2e_tag/$id" | "/$e2e_tag/$id"/*) ;;
+      *) fail "$controller: $(cgroup_of "$controller" "$(cat "$dir/pid")")" ;;
+    esac
+  done
+  force_delete
+}
+
+case_limits_are_written() {
+  local base
+  need_root
+  need_cgroup memory
+  make_bundle
+  args sleep 1000
+  cgroup_path
+  edit '.linux.resources += {memory: {limit: 67108864, swap: 67108864}, pids: {limit: 77}, cpu: {shares: 512, quota: 50000, period: 100000}}'
+  create_it
+  base=/$e2e_tag/$id
+  expect_eq "$(cat "/sys/fs/cgroup/memory$base/memory.limit_in_bytes")" 67108864 memory
+  if [ "$RUNTIME" = runhl ]; then
+    [ "$(cat "/sys/fs/cgroup/pids$base/pids.max")" -ge 77 ] || fail pids
+  else
+    expect_eq "$(cat "/sys/fs/cgroup/pids$base/pids.max")" 77 pids
+  fi
+  expect_eq "$(cat "/sys/fs/cgroup/cpu$base/cpu.shares")" 512 shares
+  expect_eq "$(cat "/sys/fs/cgroup/cpu$base/cpu.cfs_quota_us")" 50000 quota
+  force_delete
+}
+
+case_memory_limit_kills() {
+  need_root
+  need_cgroup memory
+  make_bundle
+  program touch_pages
+  cgroup_path
+  edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+  args /bin/touch_pages 200
+  run_it
+  expect_status 137
+  args /bin/touch_pages 2
+  run_it
+  expect_status 0
+}
+
+case_cpuset() {
+  need_root
+  need_cgroup cpuset
+  make_bundle
+  args sleep 1000
+  cgroup_path
+  edit '.linux.resources.cpu = {cpus: "0", mems: "0"}'
+  create_it
+  expect_eq "$(cat "/sys/fs/cgroup/cpuset/$e2e_tag/$id/cpuset.cpus")" 0 cpus
+  force_delete
+}
