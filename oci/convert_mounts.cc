@@ -50,6 +50,31 @@ Result<std::string> read_source(const Node& mount, bool bind, std::string_view b
   return resolved;
 }
 
+/// A bind of the host's /sys or /proc onto the same place (rootless specs have one, since they may
+/// not mount) becomes the guest's own; anything else of the host's kernel is not served.
+Result<void> replace_kernel_bind(const Node& node, ConfigMount* mount) {
+  struct KernelTree {
+    std::string_view path, type;
+  };
+  constexpr std::array kTrees = {KernelTree{"/sys/fs/cgroup", "cgroup"},
+                                 KernelTree{"/sys", "sysfs"}, KernelTree{"/proc", "proc"}};
+  if (!mount->bind) {
+    return {};
+  }
+  for (const KernelTree& tree : kTrees) {
+    if (mount->source == tree.path && mount->destination == tree.path) {
+      mount->bind = false;
+      mount->type = tree.type;
+      return {};
+    }
+    if (mount->source == tree.path || mount->source.starts_with(std::string(tree.path) + "/")) {
+      return TRY(node.required("source"))
+          .unsupported("the host's kernel file systems are not served; mount the guest's own");
+    }
+  }
+  return {};
+}
+
 Result<ConfigMount> read_mount(const Node& node, std::string_view bundle_path,
                                std::vector<std::string>* warnings) {
   TRY(node.as_object());
@@ -69,7 +94,9 @@ Result<ConfigMount> read_mount(const Node& node, std::string_view bundle_path,
                              "; bind, tmpfs, proc, sysfs, devpts, mqueue and cgroup are");
   }
   mount.source = TRY(read_source(node, mount.bind, bundle_path));
+  TRY(replace_kernel_bind(node, &mount));
   TRY(decode_mount_options(options, &mount, warnings));
+  mount.bind = mount.type == "bind";
   return mount;
 }
 

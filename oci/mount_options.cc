@@ -37,7 +37,7 @@ constexpr std::array kFlagWords = {
 
 // Nothing a container could notice missing: time stamps are the host file system's, propagation
 // cannot cross into a guest, which has a mount table of its own.
-constexpr std::array<std::string_view, 44> kHarmless = {
+constexpr std::array<std::string_view, 39> kHarmless = {
     "",
     "defaults",
     "async",
@@ -77,11 +77,7 @@ constexpr std::array<std::string_view, 44> kHarmless = {
     "noauto",
     "_netdev",
     "nofail",
-    "noswap",
-    "mand",
-    "dirsync",
-    "sync",
-    "copy-symlink",
+
 };
 
 struct Refusal {
@@ -92,6 +88,10 @@ constexpr std::array kRefused = {
     Refusal{"shared", "mounts made in the guest do not appear on the host; use rprivate"},
     Refusal{"rshared", "mounts made in the guest do not appear on the host; use rprivate"},
     Refusal{"remount", "mounts are made once, with their final options"},
+    Refusal{"sync", "writes go through the host's page cache; let the program use fsync"},
+    Refusal{"dirsync", "writes go through the host's page cache; let the program use fsync"},
+    Refusal{"noswap", "guest memory may be swapped; set a memory.swap limit"},
+    Refusal{"mand", "mandatory locks, which Linux gave up"},
     Refusal{"nosymfollow", "symbolic links of a mount are always followed"},
     Refusal{"rnosymfollow", "symbolic links of a mount are always followed"},
     Refusal{"idmap", "id-mapped mounts; leave the mapping to the engine's storage"},
@@ -223,6 +223,20 @@ Result<void> decode_mount_options(const std::vector<Node>& options, ConfigMount*
     mount->options.push_back(option.value().text);
   }
   return {};
+}
+
+std::vector<std::string_view> accepted_mount_options() {
+  std::vector<std::string_view> out;
+  for (const FlagWord& flag : kFlagWords) {
+    out.push_back(flag.word);
+  }
+  for (const std::string_view word : kHarmless) {
+    if (!word.empty()) {
+      out.push_back(word);
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 }  // namespace runhl::oci

@@ -15,4 +15,7 @@ namespace runhl::oci {
 Result<void> decode_mount_options(const std::vector<Node>& options, ConfigMount* mount,
                                   std::vector<std::string>* warnings);
 
+/// Words that decode_mount_options accepts for some type, sorted; without those of the form k=v.
+std::vector<std::string_view> accepted_mount_options();
+
 }  // namespace runhl::oci

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runhl/oci/spec.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+namespace runhl::oci {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json mount(const char* destination, const char* type, const char* source,
+           std::vector<std::string> options) {
+  json out = {{"destination", destination}, {"type", type}, {"source", source}};
+  if (!options.empty()) {
+    out["options"] = std::move(options);
+  }
+  return out;
+}
+
+json default_process() {
+  const json capabilities = {"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"};
+  return {
+      {"terminal", true},
+      {"user", {{"uid", 0}, {"gid", 0}}},
+      {"args", {"sh"}},
+      {"env", {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"}},
+      {"cwd", "/"},
+      {"capabilities",
+       {{"bounding", capabilities},
+        {"effective", capabilities},
+        {"permitted", capabilities},
+        {"ambient", capabilities}}},
+      {"rlimits", json::array({{{"type", "RLIMIT_NOFILE"}, {"hard", 1024}, {"soft", 1024}}})},
+      {"noNewPrivileges", true},
+  };
+}
+
+json default_mounts(bool rootless) {
+  std::vector<std::string> pts = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"};
+  if (!rootless) {
+    pts.emplace_back("gid=5");  // a group that a one-id map does not have
+  }
+  json out = json::array();
+  out.push_back(mount("/proc", "proc", "proc", {}));
+  out.push_back(
+      mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
+  out.push_back(mount("/dev/pts", "devpts", "devpts", std::move(pts)));
+  out.push_back(
+      mount("/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=65536k"}));
+  out.push_back(mount("/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}));
+  out.push_back(mount("/sys", "sysfs", "sysfs", {"nosuid", "noexec", "nodev", "ro"}));
+  out.push_back(
+      mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}));
+  return out;
+}
+
+json namespaces(std::initializer_list<const char*> types) {
+  json out = json::array();
+  for (const char* type : types) {
+    out.push_back({{"type", type}});
+  }
+  return out;
+}
+
+json default_linux(bool rootless) {
+  json out = json::object();
+  if (rootless) {
+    const auto map_one = [](std::uint32_t id) {
+      return json::array({{{"containerID", 0}, {"hostID", id}, {"size", 1}}});
+    };
+    out["uidMappings"] = map_one(::geteuid());
+    out["gidMappings"] = map_one(::getegid());
+    out["namespaces"] = namespaces({"pid", "ipc", "uts", "mount", "user"});
+  } else {
+    out["resources"] = {{"devices", json::array({{{"allow", false}, {"access", "rwm"}}})}};
+    out["namespaces"] = namespaces({"pid", "network", "ipc", "uts", "mount"});
+  }
+  out["maskedPaths"] = {"/proc/acpi",        "/proc/asound",        "/proc/kcore",
+                        "/proc/keys",        "/proc/latency_stats", "/proc/timer_list",
+                        "/proc/timer_stats", "/proc/sched_debug",   "/sys/firmware",
+                        "/proc/scsi"};
+  out["readonlyPaths"] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> default_spec(bool rootless) {
+  const json spec = {
+      {"ociVersion", "1.0.2"},
+      {"process", default_process()},
+      {"root", {{"path", "rootfs"}, {"readonly", true}}},
+      {"hostname", "runhl"},
+      {"mounts", default_mounts(rootless)},
+      {"linux", default_linux(rootless)},
+  };
+  return spec.dump(1, '\t');
+}
+
+}  // namespace runhl::oci
