@@ -88,6 +88,7 @@ struct BootConfig {
   std::uint64_t cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
   std::uint32_t umask;
   std::uint32_t no_new_privileges;
+  std::array<std::uint32_t, 3> stream_modes;  // st_mode of stdin, stdout, stderr; 0: not told
 };
 
 }  // namespace runhl::abi
