@@ -7,13 +7,13 @@
 
 #include "runhl/base/result.h"
 #include "runhl/oci/config.h"
-#include "runhl/shim/state_dir.h"
+#include "runhl/shim/lifecycle.h"
 
 namespace runhl::shim {
 
-/// Runs `hooks` in order, the first failure ends it. `name`: "prestart", ..., for the message;
-/// `status` and `pid`: what the state says.
-Result<void> run_container_hooks(std::string_view name, const std::vector<oci::Hook>& hooks,
-                                 const ContainerState& state, std::string_view status, int pid);
+/// Runs `hooks` in order, the first failure ends it. `kind`: "prestart", ..., their name in
+/// config.json.
+Result<void> run_container_hooks(std::string_view kind, const std::vector<oci::Hook>& hooks,
+                                 const ContainerView& container);
 
 }  // namespace runhl::shim

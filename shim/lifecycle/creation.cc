@@ -111,16 +111,17 @@ Result<Creation> Creation::begin(const StateRoot& root, const CreateRequest& req
   const std::string bundle = TRY(absolute_bundle(request.bundle));
   oci::Config config = TRY(load_bundle(bundle));
   TRY(check_terminal(config, request, presence));
+  ContainerState state = plan_state(request, config, bundle);
+  CgroupPlan cgroup = TRY(plan_host_resources(config, &state));
   auto ends = TRY(SetupChannel::create());
   StateDir dir = TRY(root.claim(request.id));
-  ContainerState state = plan_state(request, config, bundle);
   Creation creation(std::make_unique<Facts>(Facts{.root = root,
                                                   .request = request,
                                                   .config = std::move(config),
                                                   .dir = std::move(dir),
                                                   .state = std::move(state),
+                                                  .cgroup = std::move(cgroup),
                                                   .channel = std::move(ends.first)}));
-  TRY(plan_host_resources(creation.facts_->config, &creation.facts_->state));
   TRY(creation.fork_monitor(std::move(ends.second), factory));
   TRY(creation.set_up());
   TRY(creation.publish());
@@ -136,6 +137,7 @@ Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFacto
   if (pid == 0) {
     MonitorPlan plan{.config = std::move(facts.config),
                      .state = std::move(facts.state),
+                     .cgroup = std::move(facts.cgroup),
                      .dir = std::move(facts.dir),
                      .channel = std::move(monitor_end),
                      .factory = factory};
@@ -154,11 +156,11 @@ Result<void> Creation::set_up() {
   TRY(facts.dir.write(facts.state));
   TRY(facts.channel.send(SetupStep::Go));
   TRY(facts.channel.expect(SetupStep::NamespacesReady));
-  const int pid = facts.state.monitor.pid;
+  const ContainerView creating{oci::Status::Creating, facts.state.monitor.pid, facts.state};
   const oci::Hooks& hooks = facts.config.hooks;
   facts.hooks_began = true;
-  TRY(run_container_hooks("prestart", hooks.prestart, facts.state, "creating", pid));
-  TRY(run_container_hooks("createRuntime", hooks.create_runtime, facts.state, "creating", pid));
+  TRY(run_container_hooks("prestart", hooks.prestart, creating));
+  TRY(run_container_hooks("createRuntime", hooks.create_runtime, creating));
   TRY(facts.channel.send(SetupStep::Proceed));
   const std::string missing = TRY(facts.channel.expect(SetupStep::Ready));
   if (!missing.empty()) {

@@ -10,6 +10,7 @@
 
 #include "lifecycle/setup_channel.h"
 #include "runhl/oci/config.h"
+#include "runhl/shim/cgroup.h"
 #include "runhl/shim/lifecycle.h"
 
 namespace runhl::shim {
@@ -41,6 +42,7 @@ class Creation {
     oci::Config config;
     StateDir dir;
     ContainerState state;
+    CgroupPlan cgroup;
     SetupChannel channel;
     bool hooks_began = false;  ///< then an undone container gets its poststop hooks as well
     bool pid_file_written = false;

@@ -16,12 +16,13 @@ Result<void> delete_unreadable(const StateRoot& root, const std::string& id, con
 }
 
 Result<void> check_deletable(const ContainerView& container, Force force) {
-  const bool ended = container.status == "stopped" || container.status == "created";
-  if (ended || force == Force::Yes) {
+  const auto deletion = force == Force::Yes ? oci::Deletion::Forced : oci::Deletion::Plain;
+  if (oci::can_delete(container.status, deletion)) {
     return {};
   }
-  return fail(ErrorCode::WrongState, "cannot delete container " + container.state.id +
-                                         " that is not stopped: " + container.status);
+  return fail(ErrorCode::WrongState,
+              "cannot delete container " + container.state.id +
+                  " that is not stopped: " + std::string(oci::to_string(container.status)));
 }
 
 }  // namespace
@@ -34,7 +35,7 @@ Result<void> delete_container(const StateRoot& root, const std::string& id, Forc
   }
   const ContainerView container = TRY(std::move(found));
   TRY(check_deletable(container, force));
-  if (container.status != "stopped") {
+  if (container.status != oci::Status::Stopped) {
     TRY(kill_monitor(container.state.monitor));
   }
   TRY(wait_for_death(container.state.monitor, kDeathTimeoutMs));

@@ -18,7 +18,7 @@ constexpr int kKillTimeoutMs = 500;  // then the monitor itself is killed, which
 
 Result<void> kill(const StateRoot& root, const std::string& id, int signal, SignalScope scope) {
   const ContainerView container = TRY(view(root, id));
-  if (container.status == "stopped") {
+  if (container.status == oci::Status::Stopped) {
     if (scope == SignalScope::All) {
       return {};
     }

@@ -11,7 +11,8 @@ Result<void> remove_container(const StateRoot& root, const ContainerState& state
                               Poststop poststop) {
   TRY(remove_host_resources(state));
   if (poststop == Poststop::Run) {
-    const auto hooks = run_container_hooks("poststop", state.poststop, state, "stopped", 0);
+    const auto hooks =
+        run_container_hooks("poststop", state.poststop, {oci::Status::Stopped, 0, state});
     if (!hooks) {
       log_warn("{}", hooks.error().message);  // the specification: the rest goes on
     }

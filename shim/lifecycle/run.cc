@@ -60,7 +60,8 @@ Result<int> wait_relaying(const UniqueFd& signals, int monitor) {
 }
 
 Result<void> run_poststart(const ContainerState& state) {
-  return run_container_hooks("poststart", state.poststart, state, "running", state.monitor.pid);
+  return run_container_hooks("poststart", state.poststart,
+                             {oci::Status::Running, state.monitor.pid, state});
 }
 
 }  // namespace

@@ -11,14 +11,14 @@ namespace {
 
 constexpr int kStartTimeoutMs = 10'000;
 
-Result<void> check_startable(const ContainerView& view) {
-  if (view.status == "created") {
+Result<void> check_startable(oci::Status status) {
+  if (oci::can_start(status)) {
     return {};
   }
-  if (view.status == "stopped") {
+  if (status == oci::Status::Stopped) {
     return fail(ErrorCode::WrongState, "cannot start a container that has stopped");
   }
-  if (view.status == "creating") {
+  if (status == oci::Status::Creating) {
     return fail(ErrorCode::WrongState, "cannot start a container that is not created yet");
   }
   return fail(ErrorCode::WrongState, "cannot start an already running container");
@@ -28,11 +28,11 @@ Result<void> check_startable(const ContainerView& view) {
 
 Result<void> start(const StateRoot& root, const std::string& id) {
   const ContainerView container = TRY(view(root, id));
-  TRY(check_startable(container));
+  TRY(check_startable(container.status));
   const StateDir dir = TRY(root.find(id));
   TRY(control_call(dir, {.operation = ControlOperation::Start}, kStartTimeoutMs));
-  const auto hooks = run_container_hooks("poststart", container.state.poststart, container.state,
-                                         "running", container.pid);
+  const auto hooks = run_container_hooks("poststart", container.state.poststart,
+                                         {oci::Status::Running, container.pid, container.state});
   if (!hooks) {
     // As runc: a container whose poststart hook failed does not go on.
     if (const auto killed = kill(root, id, SIGKILL, SignalScope::All); !killed) {

@@ -1,42 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 
+#include "lifecycle/passwd.h"
 #include "lifecycle/small_file.h"
 #include "runhl/base/log.h"
+#include "runhl/shim/cgroup.h"
 #include "runhl/shim/lifecycle.h"
 
 namespace runhl::shim {
 namespace {
 
-bool is_frozen(const std::string& freezer_file) {
+using oci::Status;
+
+bool cells_stand_still(const std::string& freezer_file) {
   constexpr std::size_t kMaxBytes = 4096;
   if (freezer_file.empty()) {
     return false;
   }
   const auto text = read_file_at(AT_FDCWD, freezer_file, kMaxBytes);
-  // v1 freezer.state, v2 cgroup.freeze
-  return text && (text->starts_with("FROZEN") || text->starts_with("1"));
+  return text && is_frozen(*text);
 }
 
-std::string status_of(const StateDir& dir, const ContainerState& state) {
+Status status_of(const StateDir& dir, const ContainerState& state) {
   if (!open_process(state.monitor)) {
     // Before the first fork there is nobody yet; the verb that makes it is not known by pid.
-    return !state.complete && state.monitor.pid == 0 ? "creating" : "stopped";
+    return !state.complete && state.monitor.pid == 0 ? Status::Creating : Status::Stopped;
   }
   if (!state.complete) {
-    return "creating";
+    return Status::Creating;
   }
   const Result<Progress> progress = dir.read_progress();
   if (progress && progress->exit_code) {
-    return "stopped";  // the monitor is on its way out
+    return Status::Stopped;  // the monitor is on its way out
   }
-  if (!progress || !progress->started) {
-    return "created";
+  if (cells_stand_still(state.cgroups.freezer_file)) {
+    return Status::Paused;
   }
-  return is_frozen(state.cgroups.freezer_file) ? "paused" : "running";
+  return progress && progress->started ? Status::Running : Status::Created;
+}
+
+/// The name of a uid of this host; its number where there is none. (getpwuid would load libraries
+/// into a static program.)
+std::string user_name(std::uint32_t uid) {
+  constexpr std::size_t kMaxBytes = 1UL << 20;
+  if (uid == 0) {
+    return "root";
+  }
+  const auto passwd = read_file_at(AT_FDCWD, "/etc/passwd", kMaxBytes);
+  const std::string name = passwd ? name_in_passwd(*passwd, uid) : "";
+  return name.empty() ? std::to_string(uid) : name;
 }
 
 }  // namespace
+
+oci::ContainerState to_oci(const ContainerView& container) {
+  const ContainerState& state = container.state;
+  return {.oci_version = state.oci_version,
+          .id = state.id,
+          .pid = container.pid,
+          .status = container.status,
+          .bundle = state.bundle,
+          .rootfs = state.rootfs,
+          .created = state.created,
+          .owner = user_name(state.owner),
+          .annotations = state.annotations};
+}
 
 Result<ContainerView> view(const StateRoot& root, const std::string& id) {
   const StateDir dir = TRY(root.find(id));
@@ -44,11 +72,11 @@ Result<ContainerView> view(const StateRoot& root, const std::string& id) {
   if (!read && read.error().code == ErrorCode::NotFound) {
     ContainerState claimed;  // the id is taken, nothing is made yet
     claimed.id = id;
-    return ContainerView{.status = "creating", .pid = 0, .state = std::move(claimed)};
+    return ContainerView{.status = Status::Creating, .pid = 0, .state = std::move(claimed)};
   }
-  ContainerView view{.status = {}, .pid = 0, .state = TRY(std::move(read))};
+  ContainerView view{.status = Status::Creating, .pid = 0, .state = TRY(std::move(read))};
   view.status = status_of(dir, view.state);
-  view.pid = view.status == "stopped" ? 0 : view.state.monitor.pid;
+  view.pid = view.status == Status::Stopped ? 0 : view.state.monitor.pid;
   return view;
 }
 

@@ -4,6 +4,7 @@
 
 #include "lifecycle/setup_channel.h"
 #include "runhl/oci/config.h"
+#include "runhl/shim/cgroup.h"
 #include "runhl/shim/lifecycle.h"
 
 namespace runhl::shim {
@@ -12,6 +13,7 @@ namespace runhl::shim {
 struct MonitorPlan {
   oci::Config config;
   ContainerState state;
+  CgroupPlan cgroup;
   StateDir dir;
   SetupChannel channel;
   MachineFactory factory;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "lifecycle/passwd_home.h"
+#include "lifecycle/passwd.h"
 
 namespace runhl::shim {
 namespace {

@@ -21,19 +21,21 @@
 namespace runhl::shim {
 
 struct SessionParts {
+  std::unique_ptr<EventLoop> loop;  ///< first: outlives the machine
   std::unique_ptr<vmm::Machine> machine;
   SetupChannel channel;
   UniqueFd control_listener;
   UniqueFd exit_file;  ///< written in place: the state directory is out of sight by now
   UniqueFd
       signals;  ///< a signalfd: what is sent to this pid is meant for the container; may be none
+  UniqueFd cell_uid_lock;  ///< held for the guest's life; may be none
   UniqueFd report;    ///< where a kernel's last words go when there is no log file; may be none
   std::string facts;  ///< for the verb, with Ready
 };
 
 class Session {
  public:
-  Session(EventLoop& loop, SessionParts parts) : loop_(loop), parts_(std::move(parts)) {}
+  explicit Session(SessionParts parts) : parts_(std::move(parts)), loop_(*parts_.loop) {}
 
   /// Until the end; the process's exit code.
   int run();
@@ -52,8 +54,8 @@ class Session {
   void write_progress(std::string_view line);
   int finish();
 
-  EventLoop& loop_;
   SessionParts parts_;
+  EventLoop& loop_;
   std::unique_ptr<ControlServer> control_;
   Phase phase_ = Phase::Booting;
   std::optional<vmm::Exit> exit_;

@@ -39,17 +39,16 @@ class SessionTest : public ::testing::Test {
     ASSERT_TRUE(channel.has_value());
     verb_ = std::make_unique<SetupChannel>(std::move(channel->first));
     auto parts = std::make_shared<SessionParts>(SessionParts{
+        .loop = std::make_unique<EventLoop>(*EventLoop::create()),
         .machine = std::make_unique<FakeMachine>(script_),
         .channel = std::move(channel->second),
         .control_listener = *control_listen(*dir_),
         .exit_file = UniqueFd(::openat(dir_->fd(), "exit", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)),
         .signals = {},
+        .cell_uid_lock = {},
         .report = {},
         .facts = "no Landlock"});
-    monitor_ = std::thread([this, parts] {
-      EventLoop loop = *EventLoop::create();
-      exit_code_ = Session(loop, std::move(*parts)).run();
-    });
+    monitor_ = std::thread([this, parts] { exit_code_ = Session(std::move(*parts)).run(); });
   }
   Result<void> call(ControlOperation operation, int argument = 0) {
     return control_call(*dir_, {.operation = operation, .argument = argument}, 10000);

@@ -36,6 +36,8 @@
 #include <vector>
 
 #include "runhl/base/result.h"
+#include "runhl/oci/container_state.h"
+#include "runhl/oci/status.h"
 #include "runhl/shim/state_dir.h"
 #include "runhl/vmm/machine.h"
 
@@ -67,8 +69,8 @@ enum class SignalScope : std::uint8_t { Init, All };
 
 /// What `state` and `list` show.
 struct ContainerView {
-  std::string status;  ///< creating, created, running, paused, stopped
-  int pid = 0;         ///< 0 when stopped
+  oci::Status status = oci::Status::Creating;
+  int pid = 0;  ///< 0 when stopped
   ContainerState state;
 };
 
@@ -89,6 +91,9 @@ Result<void> kill(const StateRoot& root, const std::string& id, int signal, Sign
 /// Errors: NotFound "container does not exist" (with Force: none); WrongState "cannot delete
 /// container X that is not stopped: running".
 Result<void> delete_container(const StateRoot& root, const std::string& id, Force force);
+
+/// As the specification writes it, and runc.
+oci::ContainerState to_oci(const ContainerView& container);
 
 Result<ContainerView> view(const StateRoot& root, const std::string& id);
 

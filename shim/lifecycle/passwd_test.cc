@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lifecycle/passwd_home.h"
+#include "lifecycle/passwd.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -24,6 +24,8 @@ TEST(HomeInPasswd, Finds_the_uid_and_survives_bad_lines) {
   EXPECT_EQ(home_in_passwd(kText, 7), "/");
   EXPECT_EQ(home_in_passwd(kText, 1000), "/");
   EXPECT_EQ(home_in_passwd("", 0), "/");
+  EXPECT_EQ(name_in_passwd(kText, 33), "web");
+  EXPECT_EQ(name_in_passwd(kText, 34), "");
 }
 
 TEST(AddHome, Keeps_a_given_one_and_never_leaves_the_rootfs) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lifecycle/passwd_home.h"
+#include "lifecycle/passwd.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -47,25 +47,36 @@ std::string_view field(std::string_view line, int index) {
   return line.substr(0, line.find(':'));
 }
 
-}  // namespace
-
-std::string home_in_passwd(std::string_view passwd, std::uint32_t uid) {
-  constexpr int kUidField = 2, kHomeField = 5;
+/// The line of `uid`, empty when there is none.
+std::string_view line_of(std::string_view passwd, std::uint32_t uid) {
+  constexpr int kUidField = 2;
   while (!passwd.empty()) {
     const std::size_t end = passwd.find('\n');
     const std::string_view line = passwd.substr(0, end);
     passwd.remove_prefix(end == std::string_view::npos ? passwd.size() : end + 1);
     const std::string_view number = field(line, kUidField);
+    const char* const number_end = number.data() + number.size();
     std::uint32_t line_uid = 0;
-    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), line_uid);
-    const bool whole =
-        !number.empty() && parsed.ec == std::errc() && parsed.ptr == number.data() + number.size();
-    const std::string_view home = field(line, kHomeField);
-    if (whole && line_uid == uid && home.find('\0') == std::string_view::npos) {
-      return home.empty() ? "/" : std::string(home);
+    const auto parsed = std::from_chars(number.data(), number_end, line_uid);
+    if (!number.empty() && parsed.ec == std::errc() && parsed.ptr == number_end &&
+        line_uid == uid) {
+      return line;
     }
   }
-  return "/";
+  return {};
+}
+
+}  // namespace
+
+std::string home_in_passwd(std::string_view passwd, std::uint32_t uid) {
+  constexpr int kHomeField = 5;
+  const std::string_view home = field(line_of(passwd, uid), kHomeField);
+  const bool usable = !home.empty() && home.find('\0') == std::string_view::npos;
+  return usable ? std::string(home) : "/";
+}
+
+std::string name_in_passwd(std::string_view passwd, std::uint32_t uid) {
+  return std::string(field(line_of(passwd, uid), 0));
 }
 
 void add_home(const std::string& rootfs, std::uint32_t uid, std::vector<std::string>* env) {

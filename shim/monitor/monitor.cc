@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "monitor/monitor.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+#include "lifecycle/container_hooks.h"
+#include "monitor/mount_table.h"
+#include "monitor/own_limits.h"
+#include "monitor/process_spec.h"
+#include "monitor/process_title.h"
+#include "monitor/session.h"
+#include "monitor/streams.h"
+#include "runhl/base/log.h"
+#include "runhl/base/sys.h"
+#include "runhl/shim/capabilities.h"
+#include "runhl/shim/cell_uids.h"
+#include "runhl/shim/control.h"
+#include "runhl/shim/jail.h"
+#include "runhl/shim/monitor_filter.h"
+#include "runhl/shim/netns.h"
+#include "runhl/shim/rootless.h"
+
+namespace runhl::shim {
+namespace {
+
+constexpr int kSetupFailed = 1;
+constexpr std::int64_t kOwnTasks = 16;  // the monitor's threads and cell 0, beside the guest's
+
+/// Everything between the fork and the wait, in the one order that works (design in lifecycle.h).
+class Setup {
+ public:
+  explicit Setup(MonitorPlan plan) : plan_(std::move(plan)), sys_(linux_sys()) {}
+
+  /// Until the guest can boot. What the session needs is in the result; the rest is gone.
+  Result<SessionParts> run();
+  [[nodiscard]] SetupChannel& channel() { return plan_.channel; }
+
+ private:
+  Result<void> become_own_process();
+  Result<void> die_with_verb();
+  Result<void> join_namespaces();
+  Result<void> open_what_confinement_forbids();
+  Result<void> enter_control_groups();
+  Result<vmm::MachineSpec> enter_jail();
+  Result<void> make_guest(vmm::MachineSpec spec);
+  Result<void> confine(const std::vector<vmm::GrantedTree>& trees, const vmm::Ceiling& ceiling);
+
+  MonitorPlan plan_;
+  Sys& sys_;
+  std::unique_ptr<EventLoop> loop_;
+  vmm::Stdio stdio_;
+  UniqueFd proc_, signals_, exit_file_, listener_, report_;
+  CgroupHandles cgroup_handles_;
+  vmm::ProcessSpec process_;
+  CellUid cell_uid_;
+  std::unique_ptr<vmm::Machine> machine_;
+  std::string facts_;
+};
+
+Result<std::vector<vmm::GrantedTree>> duplicate(const std::vector<vmm::GrantedTree>& trees) {
+  std::vector<vmm::GrantedTree> copies;
+  for (const vmm::GrantedTree& tree : trees) {
+    vmm::GrantedTree copy{.parent = UniqueFd(::fcntl(tree.parent.get(), F_DUPFD_CLOEXEC, 3)),
+                          .name = tree.name,
+                          .root = UniqueFd(::fcntl(tree.root.get(), F_DUPFD_CLOEXEC, 3)),
+                          .directory = tree.directory,
+                          .read_only = tree.read_only,
+                          .recursive = tree.recursive};
+    if (!copy.parent || !copy.root) {
+      return fail_errno("duplicate a tree's descriptor");
+    }
+    copies.push_back(std::move(copy));
+  }
+  return copies;
+}
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+std::string domain_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return ::getdomainname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+std::uint64_t limit_or_none(const std::optional<std::int64_t>& limit) {
+  return limit && *limit > 0 ? static_cast<std::uint64_t>(*limit) : 0;
+}
+
+Result<SessionParts> Setup::run() {
+  TRY(become_own_process());
+  TRY(plan_.channel.expect(SetupStep::Go));
+  TRY(join_namespaces());
+  TRY(plan_.channel.send(SetupStep::NamespacesReady));
+  TRY(plan_.channel.expect(SetupStep::Proceed));
+  TRY(enter_mount_namespace(sys_));
+  TRY(run_container_hooks("createContainer", plan_.config.hooks.create_container,
+                          {oci::Status::Creating, ::getpid(), plan_.state}));
+  TRY(enter_control_groups());
+  TRY(open_what_confinement_forbids());
+  TRY(make_guest(TRY(enter_jail())));
+  return SessionParts{.loop = std::move(loop_),
+                      .machine = std::move(machine_),
+                      .channel = std::move(plan_.channel),
+                      .control_listener = std::move(listener_),
+                      .exit_file = std::move(exit_file_),
+                      .signals = std::move(signals_),
+                      .cell_uid_lock = std::move(cell_uid_.lock),
+                      .report = std::move(report_),
+                      .facts = std::move(facts_)};
+}
+
+/// Out of the caller's session, without its descriptors, with the container's streams aside.
+Result<void> Setup::become_own_process() {
+  signals_ = TRY(block_and_collect_signals());
+  TRY(die_with_verb());
+  (void)::setsid();  // fails only for a leader, who has a session already
+  const std::array keep{plan_.channel.fd(), plan_.dir.fd(), signals_.get(), log_descriptor()};
+  stdio_ = TRY(take_streams(keep));
+  log_leave_stderr();
+  if (log_descriptor() < 0 && stdio_.err) {
+    report_.reset(::fcntl(stdio_.err.get(), F_DUPFD_CLOEXEC, 3));
+  }
+  set_process_title("runhl: " + plan_.state.id);
+  return {};
+}
+
+/// Until the commit. Credential changes undo it, so it is asked for again after them.
+Result<void> Setup::die_with_verb() {
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+    return fail_errno("prctl PR_SET_PDEATHSIG");
+  }
+  return {};  // a verb that died before is seen as the end of the channel
+}
+
+Result<void> Setup::join_namespaces() {
+  proc_ = TRY(sys_.open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  TRY(apply_own_limits(plan_.config.process));
+  const oci::User& user = plan_.config.process.user;
+  TRY(enter_user_namespace_if_needed(sys_, proc_.get(), {.uid = user.uid, .gid = user.gid}));
+  return enter_namespaces(sys_, plan_.config, proc_.get());
+}
+
+Result<void> Setup::enter_control_groups() {
+  if (plan_.cgroup.version == CgroupVersion::None) {
+    return {};
+  }
+  Cgroup group = TRY(Cgroup::create(sys_, std::move(plan_.cgroup), plan_.config.resources,
+                                    {.pids_overhead = kOwnTasks}));
+  TRY(group.add_self());
+  cgroup_handles_ = TRY(group.open_handles());
+  return {};
+}
+
+/// The state directory, /proc and new epoll sets are out of reach afterwards.
+Result<void> Setup::open_what_confinement_forbids() {
+  process_ = process_spec(plan_.config);
+  cell_uid_ = TRY(claim_cell_uid(sys_, proc_.get(), {}));
+  loop_ = std::make_unique<EventLoop>(TRY(EventLoop::create()));
+  listener_ = TRY(control_listen(plan_.dir));
+  constexpr mode_t kMode = 0600;
+  exit_file_ = TRY(with_context(
+      plan_.dir.path(),
+      sys_.open(plan_.dir.fd(), "exit", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kMode)));
+  return {};
+}
+
+Result<vmm::MachineSpec> Setup::enter_jail() {
+  MountPlan mounts = plan_mounts(plan_.config);
+  vmm::MachineSpec spec;
+  spec.ceiling = TRY(cut_ceiling(sys_, ceiling_of(plan_.config)));
+  Jail jail = TRY(build_jail(
+      sys_, {.trees = std::move(mounts.trees), .uid = spec.ceiling.uid, .gid = spec.ceiling.gid}));
+  spec.id = plan_.state.id;
+  spec.process = std::move(process_);
+  spec.stdio = std::move(stdio_);
+  spec.trees = std::move(jail.trees);
+  spec.mounts = std::move(mounts.mounts);
+  spec.cell_identity = cell_uid_.identity;
+  spec.hostname = host_name();
+  spec.domainname = domain_name();
+  spec.memory_limit = limit_or_none(plan_.config.resources.memory_limit);
+  spec.pids_limit = limit_or_none(plan_.config.resources.pids_limit);
+  spec.proc_dir = std::move(proc_);
+  spec.cell_cgroup = std::move(cgroup_handles_.cells_directory);
+  spec.place_cell = place_cell(sys_, std::move(cgroup_handles_.cells_procs));
+  return spec;
+}
+
+Result<void> Setup::make_guest(vmm::MachineSpec spec) {
+  const vmm::Ceiling ceiling = spec.ceiling;
+  const std::vector<vmm::GrantedTree> trees = TRY(duplicate(spec.trees));
+  TRY(become_ceiling(sys_, ceiling));
+  TRY(die_with_verb());
+  machine_ = TRY(plan_.factory(std::move(spec)));
+  return confine(trees, ceiling);
+}
+
+Result<void> Setup::confine(const std::vector<vmm::GrantedTree>& trees,
+                            const vmm::Ceiling& ceiling) {
+  TRY(drop_capabilities(sys_, ceiling));
+  facts_ = TRY(confine_files(sys_, trees));
+  return confine_calls(sys_);
+}
+
+}  // namespace
+
+int run_monitor(MonitorPlan plan) {
+  auto setup = std::make_unique<Setup>(std::move(plan));
+  Result<SessionParts> parts = setup->run();
+  if (!parts) {
+    (void)setup->channel().send_failure(parts.error());  // it sees our end otherwise
+    return kSetupFailed;
+  }
+  setup.reset();           // the configuration is of no more use
+  (void)::malloc_trim(0);  // gives its pages back
+  return Session(std::move(*parts)).run();
+}
+
+}  // namespace runhl::shim
