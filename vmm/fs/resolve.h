@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths beneath a granted tree. Nothing here ever follows a symlink, leaves the tree, or crosses a
+// mount unless the tree was granted with what is mounted below it.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runhl/abi/ring.h"
+#include "runhl/base/unique_fd.h"
+
+namespace runhl::vmm::fs {
+
+/// Where a relative path starts.
+struct Base {
+  int fd = -1;
+  bool cross_mounts = false;
+};
+
+/// Copies a path out of the guest's buffer; none if it is not a clean relative path: a NUL, a
+/// leading or doubled '/', an empty, "." or ".." component, more than kMaxPath - 1 bytes, or a range
+/// outside the buffer. An empty path is clean: the base itself.
+std::optional<std::string> copy_path(std::span<const std::byte> bounce, std::uint64_t offset,
+                                     std::uint32_t length);
+bool is_clean_path(std::string_view path);
+
+struct Opened {
+  UniqueFd fd;
+  int os_errno = 0;  // != 0: no descriptor
+};
+
+/// openat2 with the rules above; `flags` are O_*; O_CLOEXEC, O_NOFOLLOW and O_NOCTTY are added.
+/// An empty path opens the base directory itself again. ELOOP: a symlink on the way, or at the end
+/// (except O_PATH, which then opens the symlink). EXDEV: it would leave the tree.
+Opened open_beneath(const Base& base, const std::string& path, std::uint64_t flags,
+                    std::uint32_t mode);
+
+/// Parent directory (O_PATH) and last component of a non-empty path.
+struct Parent {
+  UniqueFd owned;
+  int fd = -1;
+  std::string name;
+  int os_errno = 0;
+};
+Parent open_parent(const Base& base, const std::string& path);
+
+/// The first symlink among the components of `path`, for the guest to resolve.
+struct FoundLink {
+  std::uint32_t start = 0, end = 0;  // its bytes in the path
+  std::string target;
+};
+std::optional<FoundLink> find_link(const Base& base, const std::string& path);
+
+/// statx of an open descriptor as the ABI shows it; errno or 0.
+int attributes_of(int fd, abi::FileAttr& attr);
+
+/// True for proc, sysfs, cgroup, debugfs and their kin, which are never served.
+bool on_kernel_file_system(int fd);
+
+}  // namespace runhl::vmm::fs
