@@ -2,10 +2,10 @@
 #include "commands.h"
 
 #include <array>
-#include <cstdio>
 #include <string>
 
 #include "options.h"
+#include "output.h"
 #include "version.h"
 
 namespace runhl {
@@ -96,12 +96,12 @@ Result<int> dispatch(Arguments args) {
     return 0;
   }
   if (runc.version) {
-    print_version();
+    TRY(print(version_text()));
     return 0;
   }
   TRY(configure_log(&globals, runc));
   if (rest.empty() || rest.front() == "help") {
-    (void)std::fputs(options.help().c_str(), stdout);
+    TRY(print(options.help()));
     return 0;
   }
   TRY(check_isolation(globals.isolation));

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "version.h"
 
-#include <cstdio>
-
 namespace runhl {
 
 std::string_view program_version() {
@@ -12,12 +10,12 @@ std::string_view program_commit() {
   return RUNHL_COMMIT;
 }
 
-void print_version() {
-  (void)std::printf("runhl version %s\n", program_version().data());
+std::string version_text() {
+  std::string text = "runhl version " + std::string(program_version()) + "\n";
   if (!program_commit().empty()) {
-    (void)std::printf("commit: %s\n", program_commit().data());
+    text.append("commit: ").append(program_commit()).append("\n");
   }
-  (void)std::printf("spec: %s\n", kOciVersion.data());
+  return text.append("spec: ").append(kOciVersion).append("\n");
 }
 
 }  // namespace runhl

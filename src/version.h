@@ -2,6 +2,7 @@
 // What the program calls itself.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace runhl {
@@ -9,7 +10,7 @@ namespace runhl {
 inline constexpr std::string_view kOciVersion = "1.0.2";  // the runtime-spec that we implement
 
 /// "runhl version X", "commit: …" when known, "spec: …": the shape that engines parse.
-void print_version();
+std::string version_text();
 
 std::string_view program_version();
 std::string_view program_commit();
