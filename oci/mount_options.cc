@@ -77,7 +77,6 @@ constexpr std::array<std::string_view, 39> kHarmless = {
     "noauto",
     "_netdev",
     "nofail",
-
 };
 
 struct Refusal {
