@@ -1,11 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // What compiler and headers expect a run-time library to have. None of it should ever be called.
+#include <bits/functexcept.h>
+
 #include <new>
 
 #include "core/panic.h"
 
 namespace std {
 const nothrow_t nothrow{};
+
+// Where the library's own bounds checks go.
+[[noreturn]] void __throw_out_of_range_fmt(const char* what, ...) {
+  runhl::kernel::panic(what);
+}
+[[noreturn]] void __throw_length_error(const char* what) {
+  runhl::kernel::panic(what);
+}
+void __throw_bad_optional_access() {
+  runhl::kernel::panic("empty optional read");
+}
+
 }  // namespace std
 
 extern "C" {
