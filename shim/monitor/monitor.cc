@@ -43,7 +43,8 @@ class Setup {
 
  private:
   Result<void> become_own_process();
-  Result<void> die_with_verb();
+  enum class DeathOfVerb : std::uint8_t { Kills, EndsChannel };
+  Result<void> on_death_of_verb(DeathOfVerb effect);
   Result<void> join_namespaces();
   Result<void> open_what_confinement_forbids();
   Result<void> enter_control_groups();
@@ -120,7 +121,7 @@ Result<SessionParts> Setup::run() {
 /// Out of the caller's session, without its descriptors, with the container's streams aside.
 Result<void> Setup::become_own_process() {
   signals_ = TRY(block_and_collect_signals());
-  TRY(die_with_verb());
+  TRY(on_death_of_verb(DeathOfVerb::Kills));
   (void)::setsid();  // fails only for a leader, who has a session already
   const std::array keep{plan_.channel.fd(), plan_.dir.fd(), signals_.get(), log_descriptor()};
   stdio_ = TRY(take_streams(keep));
@@ -132,12 +133,13 @@ Result<void> Setup::become_own_process() {
   return {};
 }
 
-/// Until the commit. Credential changes undo it, so it is asked for again after them.
-Result<void> Setup::die_with_verb() {
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+/// While steps may block (hooks, file systems). Credential changes undo it, so it is asked for
+/// again after them. Not longer: a verb that has sent its Commit exits at once.
+Result<void> Setup::on_death_of_verb(DeathOfVerb effect) {
+  if (::prctl(PR_SET_PDEATHSIG, effect == DeathOfVerb::Kills ? SIGKILL : 0) != 0) {
     return fail_errno("prctl PR_SET_PDEATHSIG");
   }
-  return {};  // a verb that died before is seen as the end of the channel
+  return {};  // a verb that died before, or dies later, is seen as the end of the channel
 }
 
 Result<void> Setup::join_namespaces() {
@@ -198,7 +200,7 @@ Result<void> Setup::make_guest(vmm::MachineSpec spec) {
   const vmm::Ceiling ceiling = spec.ceiling;
   const std::vector<vmm::GrantedTree> trees = TRY(duplicate(spec.trees));
   TRY(become_ceiling(sys_, ceiling));
-  TRY(die_with_verb());
+  TRY(on_death_of_verb(DeathOfVerb::Kills));
   machine_ = TRY(plan_.factory(std::move(spec)));
   return confine(trees, ceiling);
 }
@@ -207,6 +209,7 @@ Result<void> Setup::confine(const std::vector<vmm::GrantedTree>& trees,
                             const vmm::Ceiling& ceiling) {
   TRY(drop_capabilities(sys_, ceiling));
   facts_ = TRY(confine_files(sys_, trees));
+  TRY(on_death_of_verb(DeathOfVerb::EndsChannel));
   return confine_calls(sys_);
 }
 

@@ -2,7 +2,6 @@
 #include "monitor/session.h"
 
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -123,7 +122,6 @@ void Session::on_channel() {
     phase_ = Phase::Abandoned;
     return;
   }
-  (void)::prctl(PR_SET_PDEATHSIG, 0);  // the verb may go now
   phase_ = Phase::Created;
   if (message->step == SetupStep::CommitAndStart) {
     const auto started = start();
