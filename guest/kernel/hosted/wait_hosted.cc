@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// sched/wait.h without tasks: waiting is yielding until the condition holds.
+#include <thread>
+
+#include "sched/lock_host.h"
+#include "sched/wait.h"
+
+namespace runhl::kernel {
+
+void wake_all(WaitQueue&) {}
+void wake_one(WaitQueue&) {}
+
+namespace detail {
+
+void prepare_wait(WaitQueue&, Waiter&) {}
+void finish_wait(WaitQueue&, Waiter&) {}
+Result<void> sleep(Nanoseconds, Interruptible) {
+  const bool held = kernel_lock_drop();
+  std::this_thread::yield();
+  if (held) {
+    kernel_lock_take();
+  }
+  return {};
+}
+
+}  // namespace detail
+
+}  // namespace runhl::kernel
