@@ -25,6 +25,7 @@ enum class LockRank : std::uint8_t {
   KernelLock = 10,
   Mm = 20,
   FdTable = 30,
+  FilePosition = 37,  // of an open file; held over its reads and writes
   Inode = 40,
   Pipe = 45,
   TaskList = 55,

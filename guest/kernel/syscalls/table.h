@@ -5,16 +5,67 @@
 //        nr   name              handler               support  locks  what is missing
 // clang-format off
 #define RUNHL_SYSCALL_TABLE(X) \
+  X(0, read, sys_read, Full, Fine, "") \
+  X(1, write, sys_write, Full, Fine, "") \
+  X(2, open, sys_open, Partial, Fine, "O_TMPFILE; FIFOs and sockets on disk") \
+  X(3, close, sys_close, Full, Fine, "") \
+  X(4, stat, sys_stat, Full, Fine, "") \
+  X(5, fstat, sys_fstat, Full, Fine, "") \
+  X(6, lstat, sys_lstat, Full, Fine, "") \
+  X(8, lseek, sys_lseek, Partial, Fine, "SEEK_DATA and SEEK_HOLE see no holes") \
+  X(9, mmap, sys_mmap, Partial, Fine, "MAP_HUGETLB, MAP_GROWSDOWN, MAP_POPULATE, MAP_LOCKED") \
+  X(10, mprotect, sys_mprotect, Partial, Fine, "PROT_GROWSDOWN") \
+  X(11, munmap, sys_munmap, Full, Fine, "") \
+  X(12, brk, sys_brk, Full, Fine, "") \
   X(13, rt_sigaction, sys_rt_sigaction, Full, Free, "") \
   X(14, rt_sigprocmask, sys_rt_sigprocmask, Full, Free, "") \
   X(15, rt_sigreturn, sys_rt_sigreturn, Full, Free, "") \
+  X(16, ioctl, sys_ioctl, Partial, Fine, "descriptor flags and FIONREAD") \
+  X(17, pread64, sys_pread64, Full, Fine, "") \
+  X(18, pwrite64, sys_pwrite64, Full, Fine, "") \
+  X(19, readv, sys_readv, Full, Fine, "") \
+  X(20, writev, sys_writev, Full, Fine, "") \
+  X(21, access, sys_access, Full, Fine, "") \
+  X(22, pipe, sys_pipe, Full, Fine, "") \
   X(24, sched_yield, sys_sched_yield, Full, Fine, "") \
+  X(25, mremap, sys_mremap, Partial, Fine, "MREMAP_DONTUNMAP, old length 0, ranges over several mappings") \
+  X(26, msync, sys_msync, Full, Fine, "") \
+  X(27, mincore, sys_mincore, Partial, Fine, "every mapped page counts as resident") \
+  X(28, madvise, sys_madvise, Partial, Fine, "advice about fork, memory failure and populating") \
+  X(32, dup, sys_dup, Full, Fine, "") \
+  X(33, dup2, sys_dup2, Full, Fine, "") \
   X(34, pause, sys_pause, Full, Fine, "") \
   X(35, nanosleep, sys_nanosleep, Full, Fine, "") \
   X(39, getpid, sys_getpid, Full, Free, "") \
+  X(40, sendfile, sys_sendfile, Full, Fine, "") \
+  X(59, execve, sys_execve, Partial, Fine, "one process; the program must be readable") \
   X(60, exit, sys_exit, Full, Big, "") \
   X(62, kill, sys_kill, Partial, Big, "one process") \
   X(63, uname, sys_uname, Full, Free, "") \
+  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners, pipe sizes, seals; locks of one process only") \
+  X(73, flock, sys_flock, Partial, Fine, "locks of one process only") \
+  X(74, fsync, sys_fsync, Full, Fine, "") \
+  X(75, fdatasync, sys_fdatasync, Full, Fine, "") \
+  X(76, truncate, sys_truncate, Full, Fine, "") \
+  X(77, ftruncate, sys_ftruncate, Full, Fine, "") \
+  X(78, getdents, sys_getdents, Full, Fine, "") \
+  X(79, getcwd, sys_getcwd, Full, Fine, "") \
+  X(80, chdir, sys_chdir, Full, Fine, "") \
+  X(81, fchdir, sys_fchdir, Full, Fine, "") \
+  X(82, rename, sys_rename, Full, Fine, "") \
+  X(83, mkdir, sys_mkdir, Full, Fine, "") \
+  X(84, rmdir, sys_rmdir, Full, Fine, "") \
+  X(85, creat, sys_creat, Full, Fine, "") \
+  X(86, link, sys_link, Full, Fine, "") \
+  X(87, unlink, sys_unlink, Full, Fine, "") \
+  X(88, symlink, sys_symlink, Full, Fine, "") \
+  X(89, readlink, sys_readlink, Full, Fine, "") \
+  X(90, chmod, sys_chmod, Full, Fine, "") \
+  X(91, fchmod, sys_fchmod, Full, Fine, "") \
+  X(92, chown, sys_chown, Full, Fine, "") \
+  X(93, fchown, sys_fchown, Full, Fine, "") \
+  X(94, lchown, sys_lchown, Full, Fine, "") \
+  X(95, umask, sys_umask, Full, Fine, "") \
   X(96, gettimeofday, sys_gettimeofday, Full, Free, "") \
   X(97, getrlimit, sys_getrlimit, Full, Free, "") \
   X(98, getrusage, sys_getrusage, Partial, Free, "CPU time is wall time; no page counts") \
@@ -48,21 +99,54 @@
   X(128, rt_sigtimedwait, sys_rt_sigtimedwait, Full, Fine, "") \
   X(130, rt_sigsuspend, sys_rt_sigsuspend, Full, Fine, "") \
   X(131, sigaltstack, sys_sigaltstack, Partial, Free, "SS_AUTODISARM is ignored") \
+  X(132, utime, sys_utime, Full, Fine, "") \
+  X(137, statfs, sys_statfs, Full, Fine, "") \
+  X(138, fstatfs, sys_fstatfs, Full, Fine, "") \
+  X(149, mlock, sys_mlock, Partial, Fine, "limits only") \
+  X(150, munlock, sys_munlock, Partial, Fine, "limits only") \
+  X(151, mlockall, sys_mlockall, Partial, Fine, "limits only") \
+  X(152, munlockall, sys_munlockall, Partial, Fine, "limits only") \
   X(157, prctl, sys_prctl, Partial, Free, "names, privileges and capabilities only") \
   X(158, arch_prctl, sys_arch_prctl, Partial, Free, "no ARCH_SET_GS, no permission for AMX") \
   X(160, setrlimit, sys_setrlimit, Full, Big, "") \
+  X(162, sync, sys_sync, Partial, Fine, "the host decides when") \
   X(186, gettid, sys_gettid, Full, Free, "") \
   X(200, tkill, sys_tkill, Partial, Fine, "one thread") \
   X(201, time, sys_time, Full, Free, "") \
   X(204, sched_getaffinity, sys_sched_getaffinity, Full, Free, "") \
+  X(217, getdents64, sys_getdents64, Full, Fine, "") \
   X(218, set_tid_address, sys_set_tid_address, Full, Free, "") \
   X(228, clock_gettime, sys_clock_gettime, Partial, Free, "CPU clocks are wall time; no clocks of other processes") \
   X(229, clock_getres, sys_clock_getres, Partial, Free, "no clocks of other processes") \
   X(230, clock_nanosleep, sys_clock_nanosleep, Partial, Fine, "no CPU clocks; a change of the wall clock is not followed") \
   X(231, exit_group, sys_exit_group, Full, Big, "") \
   X(234, tgkill, sys_tgkill, Partial, Fine, "one thread") \
+  X(235, utimes, sys_utimes, Full, Fine, "") \
+  X(257, openat, sys_openat, Partial, Fine, "O_TMPFILE; FIFOs and sockets on disk") \
+  X(258, mkdirat, sys_mkdirat, Full, Fine, "") \
+  X(260, fchownat, sys_fchownat, Full, Fine, "") \
+  X(262, newfstatat, sys_newfstatat, Full, Fine, "") \
+  X(263, unlinkat, sys_unlinkat, Full, Fine, "") \
+  X(264, renameat, sys_renameat, Full, Fine, "") \
+  X(265, linkat, sys_linkat, Partial, Fine, "AT_EMPTY_PATH") \
+  X(266, symlinkat, sys_symlinkat, Full, Fine, "") \
+  X(267, readlinkat, sys_readlinkat, Full, Fine, "") \
+  X(268, fchmodat, sys_fchmodat, Full, Fine, "") \
+  X(269, faccessat, sys_faccessat, Full, Fine, "") \
   X(273, set_robust_list, sys_set_robust_list, Partial, Free, "not walked at exit") \
+  X(280, utimensat, sys_utimensat, Full, Fine, "") \
+  X(285, fallocate, sys_fallocate, Partial, Fine, "always EOPNOTSUPP") \
+  X(292, dup3, sys_dup3, Full, Fine, "") \
+  X(293, pipe2, sys_pipe2, Partial, Fine, "O_DIRECT packets") \
+  X(295, preadv, sys_preadv, Full, Fine, "") \
+  X(296, pwritev, sys_pwritev, Full, Fine, "") \
   X(302, prlimit64, sys_prlimit64, Partial, Free, "of the caller") \
   X(309, getcpu, sys_getcpu, Full, Free, "") \
-  X(318, getrandom, sys_getrandom, Full, Free, "")
+  X(316, renameat2, sys_renameat2, Full, Fine, "") \
+  X(318, getrandom, sys_getrandom, Full, Free, "") \
+  X(322, execveat, sys_execveat, Partial, Fine, "AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW") \
+  X(325, mlock2, sys_mlock2, Partial, Fine, "limits only") \
+  X(332, statx, sys_statx, Partial, Fine, "mount id, attributes") \
+  X(436, close_range, sys_close_range, Partial, Fine, "CLOSE_RANGE_UNSHARE") \
+  X(439, faccessat2, sys_faccessat2, Full, Fine, "")
 // clang-format on

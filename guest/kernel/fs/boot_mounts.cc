@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/boot_mounts.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "fs/hostfs.h"
+#include "fs/injected_files.h"
+#include "fs/path.h"
+#include "fs/tmpfs.h"
+#include "fs/vfs.h"
+#include "host/events.h"
+#include "mm/heap.h"
+#include "proc/error_text.h"
+
+namespace runhl::kernel {
+namespace {
+
+std::string_view text_at(const abi::BootConfig& config, std::uint32_t offset) {
+  // SAFETY: the monitor wrote NUL-terminated text there (boot.h); the guest trusts it.
+  return reinterpret_cast<const char*>(&config) + offset;
+}
+
+std::uint64_t default_tmpfs_size() {
+  const abi::MonitorPage& page = monitor_page();
+  return (page.memory_limit != 0 ? page.memory_limit : page.heap_size) / 2;
+}
+
+class Mounter {
+ public:
+  Mounter(const abi::BootConfig& config, InjectedFiles& injected)
+      : config_(config), injected_(injected) {}
+
+  Result<Ref<Directory>> mount_root(const abi::BootMount& mount);
+  Result<void> mount(const abi::BootMount& mount);
+
+ private:
+  struct Spot {  // where a mount goes
+    Mount* parent = nullptr;
+    Owned<PathWalk> walk;  // holds the path within parent
+    abi::FileAttr attr{};
+    bool exists = false;
+  };
+
+  Result<Ref<TmpfsNode>> make_dev(std::uint32_t mode);
+  Result<Ref<Node>> make_node(const abi::BootMount& mount, TmpfsNode*& tmpfs);
+  Result<Spot> find(std::string_view target);
+  Result<Spot> find_or_make(const abi::BootMount& mount, std::string_view target);
+  Result<void> make_parents(Mount& mount, std::string_view there, std::string_view missing,
+                            bool last_is_file);
+  Result<void> add(const Spot& spot, const abi::BootMount& mount, Ref<Node> node, TmpfsNode* tmpfs);
+  Result<void> mask(const abi::BootMount& mount, std::string_view target);
+  Result<void> make_read_only(std::string_view target);
+
+  const abi::BootConfig& config_;
+  InjectedFiles& injected_;
+  Ref<Directory> root_;
+};
+
+Result<Ref<TmpfsNode>> Mounter::make_dev(std::uint32_t mode) {
+  struct Device {
+    std::string_view name;
+    std::uint32_t major, minor;
+  };
+  constexpr std::array<Device, 6> kDevices{{{"null", 1, 3},
+                                            {"zero", 1, 5},
+                                            {"full", 1, 7},
+                                            {"random", 1, 8},
+                                            {"urandom", 1, 9},
+                                            {"tty", 5, 0}}};
+  struct Link {
+    std::string_view name, target;
+  };
+  constexpr std::array<Link, 5> kLinks{{{"fd", "/proc/self/fd"},
+                                        {"stdin", "/proc/self/fd/0"},
+                                        {"stdout", "/proc/self/fd/1"},
+                                        {"stderr", "/proc/self/fd/2"},
+                                        {"ptmx", "pts/ptmx"}}};
+  Ref<TmpfsNode> dev = TRY(TmpfsNode::create_root(64 * kMiB, mode != 0 ? mode : 0755));
+  for (const Device& device : kDevices) {
+    TRY(dev->add_device(device.name, S_IFCHR | 0666, device.major, device.minor));
+  }
+  for (const Link& link : kLinks) {
+    TRY(dev->add_symlink(link.name, link.target));
+  }
+  return dev;
+}
+
+Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tmpfs) {
+  Ref<TmpfsNode> node;
+  switch (mount.kind) {
+    case abi::MountKind::Tree:
+      return Ref<Node>(TRY(make_ref<HostNode>(mount.tree, false, &injected_)));
+    case abi::MountKind::Tmpfs: {
+      const std::uint64_t size = mount.size_bytes != 0 ? mount.size_bytes : default_tmpfs_size();
+      node = TRY(TmpfsNode::create_root(size, mount.mode != 0 ? mount.mode : 01777));
+      break;
+    }
+    case abi::MountKind::Dev:
+      node = TRY(make_dev(mount.mode));
+      break;
+    case abi::MountKind::EmptyDir:
+      node = TRY(TmpfsNode::create_root(0, 0555));
+      break;
+    default:
+      return fail(EINVAL);
+  }
+  tmpfs = node.get();
+  return Ref<Node>(std::move(node));
+}
+
+Result<Ref<Directory>> Mounter::mount_root(const abi::BootMount& mount) {
+  TmpfsNode* tmpfs = nullptr;
+  Ref<Node> node = TRY(make_node(mount, tmpfs));
+  Mount* const root = TRY(
+      MountTable::instance().add(nullptr, {}, node, mount.flags, text_at(config_, mount.source)));
+  root->tmpfs = tmpfs;
+  root_ = TRY(Directory::create(*root, {}, std::move(node)));
+  return root_;
+}
+
+/// Follows `target` through what is mounted so far, as the guest will see it.
+Result<Mounter::Spot> Mounter::find(std::string_view target) {
+  Spot spot;
+  spot.walk = TRY(PathWalk::create(root_));
+  TRY(spot.walk->set_path(target));
+  const Result<abi::FileAttr> attr = vfs_stat(*spot.walk, Follow::Yes);
+  spot.exists = attr.has_value();
+  if (attr) {
+    spot.attr = *attr;
+    spot.parent = &spot.walk->mount();
+  } else if (to_int(attr.error()) != ENOENT) {
+    return tl::unexpected(attr.error());
+  }
+  return spot;
+}
+
+/// Like find(), but what is missing comes into being in the guest's view alone: nothing is written
+/// to the host.
+Result<Mounter::Spot> Mounter::find_or_make(const abi::BootMount& mount, std::string_view target) {
+  const bool is_file = (mount.flags & abi::kMountFile) != 0;
+  for (;;) {
+    Spot whole = TRY(find(target));
+    if (whole.exists) {
+      return whole;
+    }
+    // The longest part that exists, then what is missing.
+    std::string_view there = target;
+    Spot spot;
+    do {
+      const std::size_t slash = there.rfind('/');
+      there = slash == 0 || slash == std::string_view::npos ? "/" : there.substr(0, slash);
+      spot = TRY(find(there));
+    } while (!spot.exists && there != "/");
+    std::string_view missing = target.substr(there == "/" ? 1 : there.size() + 1);
+    missing.remove_prefix(std::min(missing.find_first_not_of('/'), missing.size()));
+    const bool one_name = missing.find('/') == std::string_view::npos;
+    if (one_name && (spot.parent->tmpfs == nullptr || is_file)) {
+      TRY(spot.walk->descend(missing));
+      spot.exists = false;
+      return spot;
+    }
+    TRY(make_parents(*spot.parent, spot.walk->path(), missing, is_file));
+  }
+}
+
+Result<void> Mounter::make_parents(Mount& mount, std::string_view there, std::string_view missing,
+                                   bool last_is_file) {
+  std::string_view directories = missing;
+  if (last_is_file) {
+    directories = missing.substr(0, missing.rfind('/'));
+  }
+  if (mount.tmpfs != nullptr) {
+    Text path = TRY(Text::join(there, there.empty() ? "" : "/"));
+    path = TRY(Text::join(path.view(), directories));
+    return mount.tmpfs->add_directories(path.view(), 0755);
+  }
+  // A small tmpfs stands for the first missing name and holds the others.
+  const std::size_t first = std::min(missing.find('/'), missing.size());
+  Ref<TmpfsNode> node = TRY(TmpfsNode::create_root(0, 0755));
+  if (first < directories.size()) {
+    TRY(node->add_directories(directories.substr(first + 1), 0755));
+  }
+  Text path = TRY(Text::join(there, there.empty() ? "" : "/"));
+  path = TRY(Text::join(path.view(), missing.substr(0, first)));
+  TmpfsNode* const tmpfs = node.get();
+  Mount* const added =
+      TRY(MountTable::instance().add(&mount, path.view(), std::move(node), mount.flags, "none"));
+  added->tmpfs = tmpfs;
+  added->in_guest_only = true;
+  return {};
+}
+
+Result<void> Mounter::add(const Spot& spot, const abi::BootMount& mount, Ref<Node> node,
+                          TmpfsNode* tmpfs) {
+  std::uint32_t flags = mount.flags;
+  if (mount.kind == abi::MountKind::EmptyDir) {
+    flags |= abi::kMountReadOnly;
+  }
+  Mount* const added = TRY(MountTable::instance().add(
+      spot.parent, spot.walk->path(), std::move(node), flags, text_at(config_, mount.source)));
+  added->tmpfs = tmpfs;
+  added->in_guest_only = !spot.exists;
+  return {};
+}
+
+Result<void> Mounter::mask(const abi::BootMount& mount, std::string_view target) {
+  const Spot spot = TRY(find(target));
+  if (!spot.exists) {
+    return {};
+  }
+  abi::BootMount cover = mount;
+  cover.flags |= abi::kMountReadOnly;
+  Ref<TmpfsNode> node = S_ISDIR(spot.attr.mode) ? TRY(TmpfsNode::create_root(0, 0555))
+                                                : TRY(TmpfsNode::create_null_device());
+  TmpfsNode* const tmpfs = node.get();
+  return add(spot, cover, std::move(node), tmpfs);
+}
+
+Result<void> Mounter::make_read_only(std::string_view target) {
+  Spot spot = TRY(find(target));
+  if (!spot.exists) {
+    return {};
+  }
+  if (spot.walk->at_mount_root()) {
+    spot.parent->flags |= abi::kMountReadOnly;
+    return {};
+  }
+  PathSpec at = spot.walk->spec(Follow::Yes);
+  const OpenedNode opened = TRY(spot.walk->base()->open(at, {.flags = O_PATH}));
+  if (opened.node == nullptr) {
+    return {};  // a device or FIFO: nothing that could be written is behind it
+  }
+  TRY(MountTable::instance().add(spot.parent, spot.walk->path(), opened.node,
+                                 spot.parent->flags | abi::kMountReadOnly,
+                                 spot.parent->source.view()));
+  return {};
+}
+
+Result<void> Mounter::mount(const abi::BootMount& mount) {
+  const std::string_view target = text_at(config_, mount.target);
+  if (mount.kind == abi::MountKind::Masked) {
+    return mask(mount, target);
+  }
+  if (mount.kind == abi::MountKind::ReadOnly) {
+    return make_read_only(target);
+  }
+  TmpfsNode* tmpfs = nullptr;
+  Ref<Node> node = TRY(make_node(mount, tmpfs));
+  const Spot spot = TRY(find_or_make(mount, target));
+  const bool is_file = (mount.flags & abi::kMountFile) != 0;
+  if (spot.exists && is_file == S_ISDIR(spot.attr.mode)) {
+    return fail(ENOTDIR);
+  }
+  return add(spot, mount, std::move(node), tmpfs);
+}
+
+}  // namespace
+
+Result<Ref<Directory>> mount_all(const abi::BootConfig& config, BootFailure& failure) {
+  Owned<InjectedFiles> injected = TRY(make<InjectedFiles>());
+  Mounter mounter(config, *injected);
+  // SAFETY: as text_at; the table holds mount_count entries.
+  const auto* const mounts = reinterpret_cast<const abi::BootMount*>(
+      reinterpret_cast<const std::byte*>(&config) + config.mounts);
+  if (config.mount_count == 0) {
+    set_failure(failure, {"the container has no root file system"});
+    return fail(EINVAL);
+  }
+  (void)injected.release();  // lives as long as the kernel, like the mounts
+  const Result<Ref<Directory>> root = mounter.mount_root(mounts[0]);
+  if (!root) {
+    set_failure(failure, {"mount root: ", error_text(to_int(root.error()))});
+    return root;
+  }
+  for (std::uint32_t i = 1; i < config.mount_count; ++i) {
+    const Result<void> mounted = mounter.mount(mounts[i]);
+    if (!mounted) {
+      set_failure(failure,
+                  {"mount ", text_at(config, mounts[i].source), " to ",
+                   text_at(config, mounts[i].target), ": ", error_text(to_int(mounted.error()))});
+      return tl::unexpected(mounted.error());
+    }
+  }
+  return root;
+}
+
+}  // namespace runhl::kernel

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/device_file.h"
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <array>
+
+#include "core/random.h"
+
+namespace runhl::kernel {
+namespace {
+
+// Linux Documentation/admin-guide/devices.txt, major 1.
+constexpr std::uint32_t kMemoryMajor = 1;
+enum class MemoryDevice : std::uint32_t { Null = 3, Zero = 5, Full = 7, Random = 8, Urandom = 9 };
+
+Result<std::size_t> put_random(IoBuffer& buffer) {
+  std::array<std::byte, 256> block;
+  std::size_t done = 0;
+  while (!buffer.full()) {
+    const std::size_t size = std::min(block.size(), buffer.remaining());
+    random_bytes(std::span(block).first(size));
+    const Result<std::size_t> moved = buffer.put(block.data(), size);
+    if (!moved) {
+      return done != 0 ? Result<std::size_t>(done) : moved;
+    }
+    done += *moved;
+  }
+  return done;
+}
+
+class DeviceFile final : public File {
+ public:
+  DeviceFile(MemoryDevice device, const abi::FileAttr& attr, std::uint32_t flags, Mount& mount)
+      : File(flags, &mount), device_(device), attr_(attr) {}
+
+  Result<std::size_t> read(IoBuffer& buffer) override {
+    switch (device_) {
+      case MemoryDevice::Null:
+        return 0;
+      case MemoryDevice::Zero:
+      case MemoryDevice::Full:
+        return buffer.put_zeros(buffer.remaining());
+      case MemoryDevice::Random:
+      case MemoryDevice::Urandom:
+        return put_random(buffer);
+    }
+    return fail(EINVAL);
+  }
+  Result<std::size_t> write(IoBuffer& buffer) override {
+    if (device_ == MemoryDevice::Full) {
+      return fail(ENOSPC);
+    }
+    return buffer.remaining();  // never looked at, as on Linux
+  }
+  Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t /*offset*/) override {
+    return read(buffer);
+  }
+  Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t /*offset*/) override {
+    return write(buffer);
+  }
+  Result<std::uint64_t> seek(std::int64_t /*offset*/, int /*whence*/) override { return 0; }
+  Result<abi::FileAttr> attributes() override { return attr_; }
+  Result<std::uint32_t> check_map(std::uint32_t /*protection*/, bool shared) override {
+    // A private mapping of zero is anonymous memory; copy_out_to() leaves the zeros alone.
+    if (device_ != MemoryDevice::Zero || shared) {
+      return fail(ENODEV);
+    }
+    return PROT_READ | PROT_WRITE | PROT_EXEC;
+  }
+  Result<void> copy_out_to(UserAddress /*to*/, std::uint64_t /*offset*/,
+                           std::uint64_t /*length*/) override {
+    return {};
+  }
+
+ private:
+  MemoryDevice device_;
+  abi::FileAttr attr_;
+};
+
+}  // namespace
+
+Result<Ref<File>> open_special(const abi::FileAttr& attr, std::uint32_t flags, Mount& mount) {
+  if (!S_ISCHR(attr.mode) || attr.rdev_major != kMemoryMajor) {
+    return fail(ENXIO);
+  }
+  const auto device = static_cast<MemoryDevice>(attr.rdev_minor);
+  switch (device) {
+    case MemoryDevice::Null:
+    case MemoryDevice::Zero:
+    case MemoryDevice::Full:
+    case MemoryDevice::Random:
+    case MemoryDevice::Urandom:
+      break;
+    default:
+      return fail(ENXIO);
+  }
+  return Ref<File>(TRY(make_ref<DeviceFile>(device, attr, flags, mount)));
+}
+
+}  // namespace runhl::kernel

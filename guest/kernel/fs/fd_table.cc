@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/fd_table.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+
+#include "mm/heap.h"
+
+namespace runhl::kernel {
+namespace {
+
+constexpr std::size_t kFirstSize = 64;
+
+}  // namespace
+
+FdTable::~FdTable() {
+  std::destroy_n(slots_, size_);
+  if (slots_ != nullptr) {
+    heap_free(slots_, size_ * sizeof(Slot));
+  }
+}
+
+FdTable::Slot* FdTable::slot(int fd) {
+  if (fd < 0 || static_cast<std::size_t>(fd) >= size_) {
+    return nullptr;
+  }
+  Slot& slot = slots_[fd];
+  return slot.file == nullptr ? nullptr : &slot;
+}
+
+Result<Ref<File>> FdTable::get_any(int fd) {
+  const Mutex::Guard guard(lock_);
+  const Slot* const found = slot(fd);
+  if (found == nullptr) {
+    return fail(EBADF);
+  }
+  return found->file;
+}
+
+Result<Ref<File>> FdTable::get(int fd) {
+  Ref<File> file = TRY(get_any(fd));
+  if ((file->flags() & O_PATH) != 0) {
+    return fail(EBADF);
+  }
+  return file;
+}
+
+Result<void> FdTable::grow(std::size_t needed) {
+  if (needed <= size_) {
+    return {};
+  }
+  const std::size_t size = std::max({kFirstSize, size_ * 2, needed});
+  auto* const slots = static_cast<Slot*>(heap_allocate(size * sizeof(Slot)));
+  if (slots == nullptr) {
+    return fail(ENOMEM);
+  }
+  std::uninitialized_value_construct_n(slots, size);
+  for (std::size_t i = 0; i < size_; ++i) {
+    slots[i] = std::move(slots_[i]);
+  }
+  std::destroy_n(slots_, size_);
+  if (slots_ != nullptr) {
+    heap_free(slots_, size_ * sizeof(Slot));
+  }
+  slots_ = slots;
+  size_ = size;
+  return {};
+}
+
+Result<int> FdTable::install(Ref<File> file, CloseOnExec close_on_exec, std::uint64_t limit,
+                             int lowest) {
+  const Mutex::Guard guard(lock_);
+  std::size_t at = std::max(static_cast<std::size_t>(lowest), first_free_);
+  while (at < size_ && slots_[at].file != nullptr) {
+    ++at;
+  }
+  if (at >= limit) {
+    return fail(EMFILE);
+  }
+  TRY(grow(at + 1));
+  slots_[at].file = std::move(file);
+  slots_[at].close_on_exec = close_on_exec;
+  if (static_cast<std::size_t>(lowest) <= first_free_) {
+    first_free_ = at + 1;
+  }
+  return static_cast<int>(at);
+}
+
+Result<void> FdTable::replace(int fd, Ref<File> file, CloseOnExec close_on_exec) {
+  Ref<File> old;  // closed after the lock
+  const Mutex::Guard guard(lock_);
+  const auto index = static_cast<std::size_t>(fd);
+  TRY(grow(index + 1));
+  old = std::move(slots_[index].file);
+  slots_[index].file = std::move(file);
+  slots_[index].close_on_exec = close_on_exec;
+  return {};
+}
+
+Ref<File> FdTable::take(std::size_t index) {
+  first_free_ = std::min(first_free_, index);
+  return std::move(slots_[index].file);
+}
+
+Result<void> FdTable::close(int fd) {
+  Ref<File> old;  // closed after the lock
+  const Mutex::Guard guard(lock_);
+  if (slot(fd) == nullptr) {
+    return fail(EBADF);
+  }
+  old = take(static_cast<std::size_t>(fd));
+  return {};
+}
+
+void FdTable::close_range(unsigned first, unsigned last) {
+  for (std::size_t at = first; at <= last; ++at) {
+    Ref<File> old;
+    const Mutex::Guard guard(lock_);
+    if (at >= size_) {
+      return;
+    }
+    if (slots_[at].file != nullptr) {
+      old = take(at);
+    }
+  }
+}
+
+void FdTable::mark_range(unsigned first, unsigned last) {
+  const Mutex::Guard guard(lock_);
+  for (std::size_t at = first; at <= last && at < size_; ++at) {
+    slots_[at].close_on_exec = CloseOnExec::Yes;
+  }
+}
+
+Result<CloseOnExec> FdTable::close_on_exec(int fd) {
+  const Mutex::Guard guard(lock_);
+  const Slot* const found = slot(fd);
+  if (found == nullptr) {
+    return fail(EBADF);
+  }
+  return found->close_on_exec;
+}
+
+Result<void> FdTable::set_close_on_exec(int fd, CloseOnExec value) {
+  const Mutex::Guard guard(lock_);
+  Slot* const found = slot(fd);
+  if (found == nullptr) {
+    return fail(EBADF);
+  }
+  found->close_on_exec = value;
+  return {};
+}
+
+void FdTable::close_marked() {
+  for (std::size_t at = 0;; ++at) {
+    Ref<File> old;
+    const Mutex::Guard guard(lock_);
+    if (at >= size_) {
+      return;
+    }
+    if (slots_[at].file != nullptr && slots_[at].close_on_exec == CloseOnExec::Yes) {
+      old = take(at);
+    }
+  }
+}
+
+}  // namespace runhl::kernel

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/file.h"
+
+#include <poll.h>
+
+namespace runhl::kernel {
+
+Result<std::size_t> File::read_at(IoBuffer& /*buffer*/, std::uint64_t /*offset*/) {
+  return fail(ESPIPE);
+}
+Result<std::size_t> File::write_at(IoBuffer& /*buffer*/, std::uint64_t /*offset*/) {
+  return fail(ESPIPE);
+}
+Result<std::uint64_t> File::seek(std::int64_t /*offset*/, int /*whence*/) {
+  return fail(ESPIPE);
+}
+Result<void> File::read_directory(DirSink& /*sink*/) {
+  return fail(ENOTDIR);
+}
+Result<void> File::truncate(std::uint64_t /*size*/) {
+  return fail(EINVAL);
+}
+Result<void> File::sync(bool /*data_only*/) {
+  return fail(EINVAL);
+}
+Result<std::uint64_t> File::ioctl(std::uint32_t /*command*/, UserAddress /*argument*/) {
+  return fail(ENOTTY);
+}
+Result<aspace::Backing> File::backing(std::uint64_t /*offset*/, std::uint64_t /*length*/,
+                                      MapUse /*use*/) {
+  return fail(ENODEV);
+}
+Result<std::uint32_t> File::check_map(std::uint32_t /*protection*/, bool /*shared*/) {
+  return fail(ENODEV);
+}
+std::uint32_t File::poll_state() {
+  return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
+}  // namespace runhl::kernel

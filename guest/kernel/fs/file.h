@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// An open file description: what descriptors refer to, shared by dup and fork. The kinds:
+//
+//   NodeFile      regular files and directories of any file system   fs/node_file.h
+//   DeviceFile    null, zero, full, random                           fs/device_file.h
+//   StreamFile    the container's three streams                      fs/stream_file.h
+//   PipeEnd       pipe(2)                                            fs/pipe.h
+#pragma once
+
+#include <fcntl.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "core/result.h"
+#include "fs/io_buffer.h"
+#include "fs/mount.h"
+#include "fs/node.h"
+#include "mm/map_object.h"
+#include "mm/ref.h"
+#include "sched/wait.h"
+
+namespace runhl::kernel {
+
+class File : public MapObject {
+ public:
+  explicit File(std::uint32_t flags, Mount* mount = nullptr) : mount_(mount), flags_(flags) {}
+
+  // The defaults are those of something that cannot seek and is no directory.
+  virtual Result<std::size_t> read(IoBuffer& buffer) = 0;
+  virtual Result<std::size_t> write(IoBuffer& buffer) = 0;
+  virtual Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset);
+  virtual Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t offset);
+  virtual Result<std::uint64_t> seek(std::int64_t offset, int whence);
+  virtual Result<abi::FileAttr> attributes() = 0;
+  virtual Result<void> read_directory(DirSink& sink);
+  virtual Result<void> truncate(std::uint64_t size);
+  virtual Result<void> sync(bool data_only);
+  virtual Result<std::uint64_t> ioctl(std::uint32_t command, UserAddress argument);
+  Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
+  /// EACCES, ENODEV, EPERM where mmap is refused; `max_protection` is what mprotect may give.
+  virtual Result<std::uint32_t> check_map(std::uint32_t protection, bool shared);
+
+  /// POLL* that hold now.
+  virtual std::uint32_t poll_state();
+  /// Woken when poll_state() may have changed; null: it never does.
+  virtual WaitQueue* poll_queue() { return nullptr; }
+
+  /// Where *at() calls begin, for open directories; else null.
+  [[nodiscard]] virtual Ref<Directory> directory() const { return nullptr; }
+  /// For fchmod, fchown, futimens, fstatfs; null: none.
+  [[nodiscard]] virtual Ref<Node> node() const { return nullptr; }
+
+  [[nodiscard]] Mount* mount() const { return mount_; }
+  [[nodiscard]] std::uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
+  void set_flags(std::uint32_t flags) { flags_.store(flags, std::memory_order_relaxed); }
+  [[nodiscard]] bool readable() const {
+    return (flags() & O_PATH) == 0 && (flags() & O_ACCMODE) != O_WRONLY;
+  }
+  [[nodiscard]] bool writable() const {
+    return (flags() & O_PATH) == 0 && (flags() & O_ACCMODE) != O_RDONLY;
+  }
+  [[nodiscard]] bool nonblocking() const { return (flags() & O_NONBLOCK) != 0; }
+
+ private:
+  Mount* mount_;  // of the path it was opened by; null: none
+  std::atomic<std::uint32_t> flags_;
+};
+
+}  // namespace runhl::kernel

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a process stands in the file system: root, working directory, umask.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "fs/mount.h"
+#include "sched/locks.h"
+
+namespace runhl::kernel {
+
+class FsContext {
+ public:
+  explicit FsContext(Ref<Directory> root) : root_(std::move(root)), cwd_(root_) {}
+
+  [[nodiscard]] Ref<Directory> root() const { return root_; }
+  [[nodiscard]] Ref<Directory> cwd() {
+    const Mutex::Guard guard(lock_);
+    return cwd_;
+  }
+  void set_cwd(Ref<Directory> cwd) {
+    // The old one is released after the lock, by its new holder's end.
+    const Mutex::Guard guard(lock_);
+    cwd_.swap(cwd);
+  }
+  [[nodiscard]] std::uint32_t umask() const { return umask_.load(std::memory_order_relaxed); }
+  std::uint32_t set_umask(std::uint32_t mask) {
+    return umask_.exchange(mask & 0777, std::memory_order_relaxed);
+  }
+
+ private:
+  Mutex lock_{LockRank::FdTable};
+  Ref<Directory> root_;
+  Ref<Directory> cwd_;
+  std::atomic<std::uint32_t> umask_{022};
+};
+
+}  // namespace runhl::kernel

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which host file lies in which of the cells' descriptor slots: a cache in the order of last use.
+// A slot that is wanted for another file is simply injected over; mappings made from it stay.
+#pragma once
+
+#include <array>
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+
+#include "core/result.h"
+#include "runhl/abi/layout.h"
+#include "sched/locks.h"
+
+namespace runhl::kernel {
+
+class HostNode;
+
+class InjectedFiles {
+ public:
+  InjectedFiles();
+  InjectedFiles(const InjectedFiles&) = delete;
+  InjectedFiles& operator=(const InjectedFiles&) = delete;
+
+  /// The slot of `node`, injected now unless it is there. The caller maps it at once: with
+  /// hundreds of slots in order of use, it is not taken away in between.
+  Result<int> slot_for(HostNode& node, bool writable);
+  /// A slot for an Open that injects; then adopt() or give_back().
+  int reserve();
+  void adopt(int slot, HostNode& node);
+  void give_back(int slot);
+  /// The node is going away.
+  void forget(const HostNode& node);
+
+ private:
+  struct Slot : boost::intrusive::list_base_hook<> {
+    const HostNode* node = nullptr;
+    bool writable = false;
+  };
+  static constexpr int kCount = abi::kFdInjectedLast - abi::kFdInjectedFirst + 1;
+
+  int number_of(const Slot& slot) const {
+    return abi::kFdInjectedFirst + static_cast<int>(&slot - slots_.data());
+  }
+  Slot& take_oldest();
+  void touch(Slot& slot);
+
+  Mutex lock_{LockRank::Inode};
+  std::array<Slot, kCount> slots_;
+  boost::intrusive::list<Slot> by_use_;  // oldest first
+};
+
+}  // namespace runhl::kernel

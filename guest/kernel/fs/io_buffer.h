@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory side of a read or write: a program's buffers, or the kernel's own. Bytes move in order
+// and the buffer remembers how far it is.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+
+#include "core/result.h"
+#include "core/user_memory.h"
+
+namespace runhl::kernel {
+
+class IoBuffer {
+ public:
+  explicit IoBuffer(UserSpan user) : single_(user), remaining_(user.size) {}
+  /// `segments` must outlive the buffer.
+  explicit IoBuffer(std::span<const UserSpan> segments);
+  explicit IoBuffer(std::span<std::byte> kernel) : kernel_(kernel), remaining_(kernel.size()) {}
+  IoBuffer(const IoBuffer&) = delete;
+  IoBuffer& operator=(const IoBuffer&) = delete;
+
+  [[nodiscard]] std::size_t remaining() const { return remaining_; }
+  [[nodiscard]] bool full() const { return remaining_ == 0; }
+
+  /// Into the buffer (the file is read). Fewer than asked where the buffer ends or faults; EFAULT
+  /// only if nothing could be moved.
+  Result<std::size_t> put(const void* from, std::size_t size);
+  Result<std::size_t> put_zeros(std::size_t size);
+  /// Out of the buffer (the file is written).
+  Result<std::size_t> take(void* to, std::size_t size);
+  /// Gives back the last `size` bytes that take() moved: the file did not accept them.
+  void untake(std::size_t size);
+
+ private:
+  enum class Direction : std::uint8_t { Put, Zero, Take };
+  Result<std::size_t> move(std::byte* kernel_side, std::size_t size, Direction direction);
+  std::size_t move_user(std::byte* kernel_side, std::size_t size, Direction direction);
+
+  std::span<const UserSpan> segments_;
+  UserSpan single_{};
+  std::span<std::byte> kernel_;
+  std::size_t segment_ = 0;  // index into segments_
+  std::size_t at_ = 0;       // within the segment, the single span or kernel_
+  std::size_t remaining_ = 0;
+};
+
+}  // namespace runhl::kernel

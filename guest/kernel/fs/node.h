@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// A file-system object that is in use, and the base of operations on paths beneath it. Each file
+// system (hostfs, tmpfs) is one kind of Node.
+//
+// Paths given to a node are relative, without empty, "." and ".." components and without mount
+// points on the way: fs/path.h takes care of those. An empty path is the node itself. A node never
+// follows a symlink; it stops and reports it:
+//
+//   LinkStop stop;
+//   auto attr = node.walk({.path = "var/run/x", .follow = true, .stop = &stop});
+//   // ELOOP, stop = {hit, 4, 7, "/run"}
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "core/result.h"
+#include "core/user_memory.h"
+#include "fs/io_buffer.h"
+#include "mm/map_object.h"
+#include "mm/ref.h"
+#include "runhl/abi/ring.h"
+
+namespace runhl::kernel {
+
+struct LinkStop {
+  bool hit = false;
+  std::uint32_t start = 0, end = 0;  // of the symlink's component in the path
+  std::uint32_t length = 0;
+  std::array<char, abi::kMaxPath> target;
+
+  [[nodiscard]] std::string_view text() const { return {target.data(), length}; }
+};
+
+struct PathSpec {
+  std::string_view path;
+  bool follow = true;  // report a symlink at the end, too
+  LinkStop* stop = nullptr;
+};
+
+struct OpenRequest {
+  std::uint32_t flags = 0;  // O_*
+  std::uint32_t mode = 0;   // of a new file, umask applied
+  bool inject = false;      // the file will be mapped: place its descriptor in the same trip
+};
+
+class Node;
+struct OpenedNode {
+  Ref<Node> node;  // null: a device, FIFO or socket node, `attr` says which
+  abi::FileAttr attr;
+};
+
+struct OwnerChange {
+  std::uint32_t uid = ~0U, gid = ~0U;  // ~0: keep
+};
+
+/// Receives directory entries; false: full, the entry was not taken.
+class DirSink {
+ public:
+  virtual bool add(std::string_view name, std::uint64_t inode, std::uint64_t cookie,
+                   std::uint8_t type) = 0;
+  [[nodiscard]] virtual std::size_t capacity() const = 0;
+
+ protected:
+  ~DirSink() = default;
+};
+
+enum class EndOfDirectory : bool { No, Yes };
+
+/// The defaults answer as a file system without that operation does.
+class Node : public RefCounted<Node> {
+ public:
+  Node() = default;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  virtual ~Node() = default;
+
+  // On the object itself.
+  virtual Result<abi::FileAttr> attributes() = 0;
+  virtual Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset);
+  /// kAppendOffset: at the end. Returns the bytes; `end` is the position behind them.
+  virtual Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t offset, std::uint64_t& end);
+  /// Entries behind `cookie` (0: from the first); `cookie` moves along.
+  virtual Result<EndOfDirectory> read_directory(std::uint64_t& cookie, DirSink& sink);
+  virtual Result<void> truncate(std::uint64_t size);
+  virtual Result<void> sync(bool data_only);
+  virtual Result<abi::StatFsReply> statfs() = 0;
+  virtual Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use);
+
+  // On a path beneath it.
+  virtual Result<abi::FileAttr> walk(const PathSpec& at) = 0;
+  virtual Result<OpenedNode> open(const PathSpec& at, const OpenRequest& request) = 0;
+  virtual Result<std::size_t> read_link(const PathSpec& at, std::span<char> target) = 0;
+  virtual Result<void> make_directory(const PathSpec& at, std::uint32_t mode);
+  virtual Result<void> make_symlink(const PathSpec& at, std::string_view target);
+  virtual Result<void> remove(const PathSpec& at, bool directory);
+  /// `to` is of the same file system; symlinks were resolved in both.
+  virtual Result<void> rename(const PathSpec& at, Node& to, const PathSpec& to_at,
+                              std::uint32_t flags);
+  virtual Result<void> make_link(const PathSpec& at, Node& to, const PathSpec& to_at);
+  virtual Result<void> set_mode(const PathSpec& at, std::uint32_t mode);
+  virtual Result<void> set_owner(const PathSpec& at, OwnerChange owner);
+  virtual Result<void> set_times(const PathSpec& at, const std::array<abi::Timestamp, 2>& times);
+
+  /// Nodes of equal identity may be linked and renamed between.
+  [[nodiscard]] virtual const void* filesystem() const = 0;
+};
+
+inline constexpr std::uint64_t kAppendOffset = ~std::uint64_t{0};
+
+}  // namespace runhl::kernel

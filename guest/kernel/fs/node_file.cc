@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/node_file.h"
+
+#include <dirent.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "mm/heap.h"
+
+namespace runhl::kernel {
+namespace {
+
+constexpr std::uint64_t kMaxOffset = 0x7fff'ffff'ffff'ffff;
+
+// Positions of the entries that are not the file system's own (Linux: any opaque number).
+constexpr std::uint64_t kDotCookie = 0x7fff'ffff'ffff'fff0;
+constexpr std::uint64_t kDotDotCookie = 0x7fff'ffff'ffff'fff1;
+constexpr std::uint64_t kMountCookies = 0x7fff'ffff'fffe'0000;
+
+}  // namespace
+
+// ---- regular files -----------------------------------------------------------------------------
+
+Result<std::size_t> NodeFile::read(IoBuffer& buffer) {
+  const Mutex::Guard guard(position_lock_);
+  const std::size_t done = TRY(node_->read_at(buffer, position_));
+  position_ += done;
+  return done;
+}
+
+Result<std::size_t> NodeFile::write(IoBuffer& buffer) {
+  const Mutex::Guard guard(position_lock_);
+  const bool append = (flags() & O_APPEND) != 0;
+  std::uint64_t end = position_;
+  const std::size_t done = TRY(node_->write_at(buffer, append ? kAppendOffset : position_, end));
+  position_ = end;
+  return done;
+}
+
+Result<std::size_t> NodeFile::read_at(IoBuffer& buffer, std::uint64_t offset) {
+  return node_->read_at(buffer, offset);
+}
+
+Result<std::size_t> NodeFile::write_at(IoBuffer& buffer, std::uint64_t offset) {
+  std::uint64_t end = 0;
+  // Linux: O_APPEND wins over pwrite's offset.
+  return node_->write_at(buffer, (flags() & O_APPEND) != 0 ? kAppendOffset : offset, end);
+}
+
+Result<std::uint64_t> NodeFile::seek(std::int64_t offset, int whence) {
+  const Mutex::Guard guard(position_lock_);
+  std::int64_t base = 0;
+  switch (whence) {
+    case SEEK_SET:
+      break;
+    case SEEK_CUR:
+      base = static_cast<std::int64_t>(position_);
+      break;
+    case SEEK_END:
+    case SEEK_DATA:
+    case SEEK_HOLE:
+      base = static_cast<std::int64_t>(TRY(node_->attributes()).size);
+      break;
+    default:
+      return fail(EINVAL);
+  }
+  if (whence == SEEK_DATA || whence == SEEK_HOLE) {  // the whole file is data
+    if (offset < 0 || offset >= base) {
+      return fail(ENXIO);
+    }
+    position_ = static_cast<std::uint64_t>(whence == SEEK_DATA ? offset : base);
+    return position_;
+  }
+  std::int64_t target = 0;
+  if (__builtin_add_overflow(base, offset, &target)) {
+    return fail(EOVERFLOW);
+  }
+  if (target < 0) {
+    return fail(EINVAL);
+  }
+  position_ = static_cast<std::uint64_t>(target);
+  return position_;
+}
+
+Result<abi::FileAttr> NodeFile::attributes() {
+  return node_->attributes();
+}
+
+Result<void> NodeFile::truncate(std::uint64_t size) {
+  return node_->truncate(size);
+}
+
+Result<void> NodeFile::sync(bool data_only) {
+  return node_->sync(data_only);
+}
+
+Result<aspace::Backing> NodeFile::backing(std::uint64_t offset, std::uint64_t length, MapUse use) {
+  return node_->backing(offset, length, use);
+}
+
+Result<void> NodeFile::copy_out_to(UserAddress to, std::uint64_t offset, std::uint64_t length) {
+  IoBuffer buffer(UserSpan{.address = to, .size = length});
+  TRY(node_->read_at(buffer, offset));
+  return {};
+}
+
+Result<void> NodeFile::sync_mapping() {
+  return node_->sync(false);
+}
+
+Result<std::uint32_t> NodeFile::check_map(std::uint32_t protection, bool shared) {
+  if (!readable()) {
+    return fail(EACCES);
+  }
+  if (!S_ISREG(mode_)) {
+    return fail(ENODEV);
+  }
+  std::uint32_t allowed = PROT_READ | PROT_WRITE | PROT_EXEC;
+  if (shared && !writable()) {
+    allowed &= ~std::uint32_t{PROT_WRITE};
+  }
+  if (mount()->no_exec()) {
+    allowed &= ~std::uint32_t{PROT_EXEC};
+    if ((protection & PROT_EXEC) != 0) {
+      return fail(EPERM);
+    }
+  }
+  if ((protection & ~allowed) != 0) {
+    return fail(EACCES);
+  }
+  return allowed;
+}
+
+// ---- directories -------------------------------------------------------------------------------
+
+Result<std::size_t> DirectoryFile::read(IoBuffer& /*buffer*/) {
+  return fail(EISDIR);
+}
+
+Result<std::size_t> DirectoryFile::write(IoBuffer& /*buffer*/) {
+  return fail(EBADF);
+}
+
+Result<std::uint64_t> DirectoryFile::seek(std::int64_t offset, int whence) {
+  if (whence != SEEK_SET || offset < 0) {
+    return fail(EINVAL);
+  }
+  const Mutex::Guard guard(position_lock_);
+  const auto target = static_cast<std::uint64_t>(offset);
+  stage_ = Stage::Entries;
+  cookie_ = target;
+  if (target == 0) {
+    stage_ = Stage::Dot;
+  } else if (target == kDotCookie) {
+    stage_ = Stage::DotDot;
+    cookie_ = 0;
+  } else if (target == kDotDotCookie) {
+    cookie_ = 0;
+  } else if (target >= kMountCookies && target < kDotCookie) {
+    stage_ = Stage::Mounts;
+    cookie_ = target - kMountCookies;
+  }
+  return target;
+}
+
+Result<abi::FileAttr> DirectoryFile::attributes() {
+  return directory_->node()->attributes();
+}
+
+Result<void> DirectoryFile::sync(bool data_only) {
+  return directory_->node()->sync(data_only);
+}
+
+namespace {
+
+/// Renumbers the mount table's cookies into a range of their own.
+class MountSink final : public DirSink {
+ public:
+  explicit MountSink(DirSink& sink) : sink_(sink) {}
+  bool add(std::string_view name, std::uint64_t inode, std::uint64_t cookie,
+           std::uint8_t type) override {
+    return sink_.add(name, inode, kMountCookies + cookie, type);
+  }
+  [[nodiscard]] std::size_t capacity() const override { return sink_.capacity(); }
+
+ private:
+  DirSink& sink_;
+};
+
+}  // namespace
+
+Result<void> DirectoryFile::add_mounts(DirSink& sink) {
+  const auto path = TRY(make<std::array<char, abi::kMaxPath>>());
+  const Directory::Where where = TRY(directory_->copy_path(*path));
+  MountSink numbered(sink);
+  MountTable::instance().list_guest_only(*mount(), {path->data(), where.length}, cookie_, numbered);
+  return {};
+}
+
+Result<void> DirectoryFile::read_directory(DirSink& sink) {
+  const Mutex::Guard guard(position_lock_);
+  if (stage_ == Stage::Dot) {
+    const abi::FileAttr attr = TRY(directory_->node()->attributes());
+    if (!sink.add(".", attr.inode, kDotCookie, DT_DIR)) {
+      return {};
+    }
+    stage_ = Stage::DotDot;
+    // The parent's number would cost a walk; Linux programs compare attributes, not this one.
+    if (!sink.add("..", attr.inode, kDotDotCookie, DT_DIR)) {
+      return {};
+    }
+    stage_ = Stage::Entries;
+    cookie_ = 0;
+  } else if (stage_ == Stage::DotDot) {
+    const abi::FileAttr attr = TRY(directory_->node()->attributes());
+    if (!sink.add("..", attr.inode, kDotDotCookie, DT_DIR)) {
+      return {};
+    }
+    stage_ = Stage::Entries;
+    cookie_ = 0;
+  }
+  if (stage_ == Stage::Entries) {
+    if (TRY(directory_->node()->read_directory(cookie_, sink)) == EndOfDirectory::Yes) {
+      stage_ = Stage::Mounts;
+      cookie_ = 0;
+    }
+  }
+  if (stage_ == Stage::Mounts) {
+    return add_mounts(sink);
+  }
+  return {};
+}
+
+}  // namespace runhl::kernel

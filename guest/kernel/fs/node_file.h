@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Open regular files and directories of any file system.
+#pragma once
+
+#include "fs/file.h"
+#include "fs/mount.h"
+#include "sched/locks.h"
+
+namespace runhl::kernel {
+
+class NodeFile final : public File {
+ public:
+  NodeFile(Ref<Node> node, std::uint32_t mode, std::uint32_t flags, Mount& mount)
+      : File(flags, &mount), node_(std::move(node)), mode_(mode) {}
+
+  Result<std::size_t> read(IoBuffer& buffer) override;
+  Result<std::size_t> write(IoBuffer& buffer) override;
+  Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset) override;
+  Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t offset) override;
+  Result<std::uint64_t> seek(std::int64_t offset, int whence) override;
+  Result<abi::FileAttr> attributes() override;
+  Result<void> truncate(std::uint64_t size) override;
+  Result<void> sync(bool data_only) override;
+  Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
+  Result<void> copy_out_to(UserAddress to, std::uint64_t offset, std::uint64_t length) override;
+  Result<void> sync_mapping() override;
+  Result<std::uint32_t> check_map(std::uint32_t protection, bool shared) override;
+  [[nodiscard]] Ref<Node> node() const override { return node_; }
+
+ private:
+  Ref<Node> node_;
+  std::uint32_t mode_;  // st_mode at open: the type matters
+  Mutex position_lock_{LockRank::FilePosition};
+  std::uint64_t position_ = 0;
+};
+
+class DirectoryFile final : public File {
+ public:
+  DirectoryFile(Ref<Directory> directory, std::uint32_t flags)
+      : File(flags, &directory->mount()), directory_(std::move(directory)) {}
+
+  Result<std::size_t> read(IoBuffer& buffer) override;
+  Result<std::size_t> write(IoBuffer& buffer) override;
+  Result<std::uint64_t> seek(std::int64_t offset, int whence) override;
+  Result<abi::FileAttr> attributes() override;
+  Result<void> read_directory(DirSink& sink) override;
+  Result<void> sync(bool data_only) override;
+  [[nodiscard]] Ref<Directory> directory() const override { return directory_; }
+  [[nodiscard]] Ref<Node> node() const override { return directory_->node(); }
+
+ private:
+  /// "." and ".." come first, then the file system's entries, then mount points that only the
+  /// guest sees.
+  enum class Stage : std::uint8_t { Dot, DotDot, Entries, Mounts, End };
+  Result<void> add_mounts(DirSink& sink);
+
+  Ref<Directory> directory_;
+  Mutex position_lock_{LockRank::FilePosition};
+  Stage stage_ = Stage::Dot;
+  std::uint64_t cookie_ = 0;
+};
+
+}  // namespace runhl::kernel

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/vfs.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/stat.h>
+
+#include "fs/device_file.h"
+#include "fs/fd_table.h"
+#include "fs/fs_context.h"
+#include "fs/node_file.h"
+#include "fs/permission.h"
+#include "proc/task.h"
+
+namespace runhl::kernel {
+namespace {
+
+std::uint32_t with_umask(std::uint32_t mode) {
+  return mode & 07777 & ~current().process->fs->umask();
+}
+
+Result<Ref<Directory>> start_directory(int dirfd) {
+  if (dirfd == AT_FDCWD) {
+    return current().process->fs->cwd();
+  }
+  const Ref<File> file = TRY(current().process->files->get_any(dirfd));
+  Ref<Directory> directory = file->directory();
+  if (directory == nullptr) {
+    return fail(ENOTDIR);
+  }
+  return directory;
+}
+
+/// The last name may be made or removed here; `dot_error` for "." and "..".
+Result<void> require_name(const PathWalk& walk, int dot_error, int root_error) {
+  if (walk.last() == LastName::Dot || walk.last() == LastName::DotDot) {
+    return fail(dot_error);
+  }
+  if (walk.at_mount_root()) {
+    return fail(root_error);
+  }
+  return {};
+}
+
+/// EROFS on a read-only mount, but a missing or existing name counts first, as on Linux.
+Result<void> refuse_read_only(const PathWalk& walk, Node& base, const PathSpec& at, bool creates) {
+  if (!walk.mount().read_only()) {
+    return {};
+  }
+  const Result<abi::FileAttr> attr = base.walk(at);
+  if (creates && attr) {
+    return fail(EEXIST);
+  }
+  if (!attr && !(creates && to_int(attr.error()) == ENOENT)) {
+    return tl::unexpected(attr.error());
+  }
+  return fail(EROFS);
+}
+
+Result<Ref<File>> make_file(PathWalk& walk, OpenedNode opened, std::uint32_t flags) {
+  Mount& mount = walk.mount();
+  const std::uint32_t kept =
+      flags & ~std::uint32_t{O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC};
+  const std::uint32_t type = opened.attr.mode & S_IFMT;
+  if (type == S_IFDIR) {
+    Ref<Directory> directory = TRY(Directory::create(mount, walk.path(), std::move(opened.node)));
+    return Ref<File>(TRY(make_ref<DirectoryFile>(std::move(directory), kept)));
+  }
+  if (opened.node != nullptr) {
+    return Ref<File>(
+        TRY(make_ref<NodeFile>(std::move(opened.node), opened.attr.mode, kept, mount)));
+  }
+  if ((type == S_IFCHR || type == S_IFBLK) && (mount.flags & abi::kMountNoDev) != 0) {
+    return fail(EACCES);
+  }
+  return open_special(opened.attr, kept, mount);
+}
+
+Result<OpenedNode> open_node(PathWalk& walk, Node& base, const PathSpec& at, OpenRequest request) {
+  const bool creates = (request.flags & O_CREAT) != 0;
+  const bool writes = (request.flags & O_ACCMODE) != O_RDONLY || (request.flags & O_TRUNC) != 0;
+  if (!walk.mount().read_only() || (!creates && !writes) || (request.flags & O_PATH) != 0) {
+    return base.open(at, request);
+  }
+  const Result<abi::FileAttr> attr = base.walk(at);
+  if (!attr) {
+    // What would be made: EROFS, if only the last name is missing.
+    const bool missing = creates && to_int(attr.error()) == ENOENT;
+    return missing ? fail(EROFS) : tl::unexpected(attr.error());
+  }
+  if (creates && (request.flags & O_EXCL) != 0) {
+    return fail(EEXIST);
+  }
+  if (writes && (S_ISREG(attr->mode) || S_ISDIR(attr->mode))) {
+    return S_ISDIR(attr->mode) ? fail(EISDIR) : fail(EROFS);
+  }
+  request.flags &= ~std::uint32_t{O_CREAT | O_TRUNC};
+  return base.open(at, request);
+}
+
+}  // namespace
+
+Result<Owned<PathWalk>> walk_from(int dirfd, UserAddress path, EmptyPath empty) {
+  // An absolute path does not look at dirfd, so a bad one is no error then.
+  Result<Ref<Directory>> start = start_directory(dirfd);
+  const bool bad_start = !start;
+  const Ref<Directory> from = bad_start ? current().process->fs->root() : *start;
+  Owned<PathWalk> walk = TRY(PathWalk::create(from));
+  TRY(walk->copy_path(path, empty));
+  if (bad_start && !walk->given().starts_with('/')) {
+    return tl::unexpected(start.error());
+  }
+  return walk;
+}
+
+Result<Owned<PathWalk>> walk_from_cwd(std::string_view path) {
+  Owned<PathWalk> walk = TRY(PathWalk::create(current().process->fs->cwd()));
+  TRY(walk->set_path(path));
+  return walk;
+}
+
+Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options) {
+  const std::uint32_t flags = options.flags;
+  if ((flags & O_TMPFILE) == O_TMPFILE) {
+    return fail(EOPNOTSUPP);
+  }
+  const bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+  const Follow follow = (flags & O_NOFOLLOW) != 0 || exclusive ? Follow::No : Follow::Yes;
+  OpenedNode opened = TRY(walk.run(follow, [&](Node& base, PathSpec at) -> Result<OpenedNode> {
+    OpenRequest request{.flags = flags, .mode = with_umask(options.mode), .inject = options.inject};
+    if (walk.must_be_directory()) {
+      if ((flags & O_CREAT) != 0) {
+        return fail(EISDIR);
+      }
+      request.flags |= O_DIRECTORY;
+    }
+    if (walk.at_mount_root() && (flags & O_CREAT) != 0) {
+      if (exclusive) {
+        return fail(EEXIST);
+      }
+      request.flags &= ~std::uint32_t{O_CREAT};  // what is mounted exists
+    }
+    return open_node(walk, base, at, request);
+  }));
+  return make_file(walk, std::move(opened), flags);
+}
+
+Result<abi::FileAttr> vfs_stat(PathWalk& walk, Follow follow) {
+  const abi::FileAttr attr =
+      TRY(walk.run(follow, [](Node& base, const PathSpec& at) { return base.walk(at); }));
+  if (walk.must_be_directory() && !S_ISDIR(attr.mode)) {
+    return fail(ENOTDIR);
+  }
+  return attr;
+}
+
+Result<Ref<Directory>> vfs_open_directory(PathWalk& walk) {
+  OpenedNode opened = TRY(walk.run(Follow::Yes, [](Node& base, const PathSpec& at) {
+    return base.open(at, {.flags = O_PATH | O_DIRECTORY, .mode = 0, .inject = false});
+  }));
+  if (opened.node == nullptr || !S_ISDIR(opened.attr.mode)) {
+    return fail(ENOTDIR);
+  }
+  TRY(check_access(opened.attr, file_identity(current().credentials), kAccessExecute));
+  return Directory::create(walk.mount(), walk.path(), std::move(opened.node));
+}
+
+Result<void> check_search(Directory& directory) {
+  const abi::FileAttr attr = TRY(directory.node()->attributes());
+  return check_access(attr, file_identity(current().credentials), kAccessExecute);
+}
+
+Result<void> vfs_access(PathWalk& walk, std::uint32_t wanted, Follow follow, bool effective_ids) {
+  const abi::FileAttr attr = TRY(vfs_stat(walk, follow));
+  const Credentials& who = current().credentials;
+  TRY(check_access(attr, effective_ids ? file_identity(who) : real_identity(who), wanted));
+  const bool plain = S_ISREG(attr.mode) || S_ISDIR(attr.mode) || S_ISLNK(attr.mode);
+  if ((wanted & kAccessWrite) != 0 && plain && walk.mount().read_only()) {
+    return fail(EROFS);
+  }
+  if ((wanted & kAccessExecute) != 0 && S_ISREG(attr.mode) && walk.mount().no_exec()) {
+    return fail(EACCES);
+  }
+  return {};
+}
+
+Result<std::size_t> vfs_read_link(PathWalk& walk, std::span<char> target) {
+  return walk.run(Follow::No,
+                  [&](Node& base, const PathSpec& at) { return base.read_link(at, target); });
+}
+
+Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode) {
+  return walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
+    TRY(require_name(walk, EEXIST, EEXIST));
+    at.follow = false;  // a slash at the end is no reason to look through a symlink
+    TRY(refuse_read_only(walk, base, at, true));
+    return base.make_directory(at, mode & 01777 & ~current().process->fs->umask());
+  });
+}
+
+Result<void> vfs_make_symlink(PathWalk& walk, std::string_view target) {
+  return walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
+    TRY(require_name(walk, EEXIST, EEXIST));
+    if (walk.must_be_directory()) {
+      return fail(ENOENT);
+    }
+    at.follow = false;
+    TRY(refuse_read_only(walk, base, at, true));
+    return base.make_symlink(at, target);
+  });
+}
+
+Result<void> vfs_remove(PathWalk& walk, bool directory) {
+  TRY(walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
+    if (directory && walk.last() == LastName::Dot) {
+      return fail(EINVAL);
+    }
+    TRY(require_name(walk, directory ? ENOTEMPTY : EISDIR, EBUSY));
+    at.follow = false;
+    TRY(refuse_read_only(walk, base, at, false));
+    if (walk.must_be_directory() && !directory) {
+      const abi::FileAttr attr = TRY(base.walk(at));
+      return S_ISDIR(attr.mode) ? fail(EISDIR) : fail(ENOTDIR);
+    }
+    return base.remove(at, directory);
+  }));
+  if (directory) {
+    MountTable::instance().note_removed(walk.mount(), walk.path());
+  }
+  return {};
+}
+
+Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags) {
+  if ((flags & ~std::uint32_t{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0 ||
+      flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
+    return fail(EINVAL);
+  }
+  TRY(from.resolve_parent());
+  TRY(to.resolve_parent());
+  TRY(require_name(from, EBUSY, EBUSY));
+  TRY(require_name(to, EBUSY, EBUSY));
+  if (&from.mount() != &to.mount() || from.base()->filesystem() != to.base()->filesystem()) {
+    return fail(EXDEV);
+  }
+  PathSpec source = from.spec(Follow::No);
+  PathSpec target = to.spec(Follow::No);
+  source.follow = target.follow = false;
+  TRY(refuse_read_only(from, *from.base(), source, false));
+  if (from.must_be_directory() || to.must_be_directory()) {
+    const abi::FileAttr attr = TRY(from.base()->walk(source));
+    if (!S_ISDIR(attr.mode)) {
+      return fail(ENOTDIR);
+    }
+  }
+  TRY(from.base()->rename(source, *to.base(), target, flags));
+  MountTable& mounts = MountTable::instance();
+  if ((flags & RENAME_EXCHANGE) != 0) {
+    constexpr std::string_view kAside = "/";  // no directory is called that
+    mounts.note_renamed(to.mount(), to.path(), kAside);
+    mounts.note_renamed(from.mount(), from.path(), to.path());
+    mounts.note_renamed(from.mount(), kAside, from.path());
+    return {};
+  }
+  mounts.note_renamed(from.mount(), from.path(), to.path());
+  return {};
+}
+
+Result<void> vfs_link(PathWalk& from, PathWalk& to, Follow follow) {
+  if (follow == Follow::Yes) {
+    TRY(from.run(Follow::Yes, [](Node& base, const PathSpec& at) { return base.walk(at); }));
+  } else {
+    TRY(from.resolve_parent());
+  }
+  TRY(to.resolve_parent());
+  TRY(require_name(to, EEXIST, EEXIST));
+  if (from.last() != LastName::Normal && from.last() != LastName::Root) {
+    return fail(EPERM);  // "." and "..": a directory
+  }
+  if (&from.mount() != &to.mount() || from.base()->filesystem() != to.base()->filesystem()) {
+    return fail(EXDEV);
+  }
+  PathSpec source = from.spec(Follow::No);
+  PathSpec target = to.spec(Follow::No);
+  source.follow = target.follow = false;
+  TRY(refuse_read_only(to, *to.base(), target, true));
+  if (to.must_be_directory()) {
+    return fail(ENOENT);
+  }
+  return from.base()->make_link(source, *to.base(), target);
+}
+
+Result<void> vfs_set_mode(PathWalk& walk, std::uint32_t mode, Follow follow) {
+  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+    TRY(refuse_read_only(walk, base, at, false));
+    return base.set_mode(at, mode & 07777);
+  });
+}
+
+Result<void> vfs_set_owner(PathWalk& walk, OwnerChange owner, Follow follow) {
+  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+    TRY(refuse_read_only(walk, base, at, false));
+    return base.set_owner(at, owner);
+  });
+}
+
+Result<void> vfs_set_times(PathWalk& walk, const std::array<abi::Timestamp, 2>& times,
+                           Follow follow) {
+  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+    TRY(refuse_read_only(walk, base, at, false));
+    return base.set_times(at, times);
+  });
+}
+
+Result<abi::StatFsReply> vfs_statfs(PathWalk& walk) {
+  // StatFs takes a handle: open the name for nothing but its place.
+  const Result<OpenedNode> opened = walk.run(Follow::Yes, [](Node& base, const PathSpec& at) {
+    return base.open(at, {.flags = O_PATH, .mode = 0, .inject = false});
+  });
+  if (opened && opened->node != nullptr) {
+    return opened->node->statfs();
+  }
+  if (!opened && to_int(opened.error()) != ENXIO) {
+    return tl::unexpected(opened.error());
+  }
+  return walk.mount().root->statfs();
+}
+
+}  // namespace runhl::kernel

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a mapping shows other than fresh anonymous memory: an open file, or kernel memory that
+// several mappings share. The VMA layer knows no more of files than this.
+#pragma once
+
+#include <cstdint>
+
+#include "core/result.h"
+#include "core/user_memory.h"
+#include "mm/aspace.h"
+#include "mm/ref.h"
+
+namespace runhl::kernel {
+
+/// SharedWrite: a shared mapping that is or may become writable.
+enum class MapUse : std::uint8_t { Private, SharedRead, SharedWrite };
+
+class MapObject : public RefCounted<MapObject> {
+ public:
+  MapObject() = default;
+  MapObject(const MapObject&) = delete;
+  MapObject& operator=(const MapObject&) = delete;
+  virtual ~MapObject() = default;
+
+  /// Where the isolation finds the bytes [offset, offset + length), valid until the next call on
+  /// any object.
+  /// ENODEV: nothing that could be mapped; private mappings then use copy_out_to().
+  virtual Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length,
+                                          MapUse use) = 0;
+  /// Copies what the file holds of the range to `to`; the rest of the range stays zero.
+  virtual Result<void> copy_out_to(UserAddress to, std::uint64_t offset, std::uint64_t length);
+  /// msync(MS_SYNC).
+  virtual Result<void> sync_mapping() { return {}; }
+};
+
+/// Zeroed kernel memory behind MAP_SHARED|MAP_ANONYMOUS.
+class SharedMemory final : public MapObject {
+ public:
+  /// `size` is whole pages.
+  static Result<Ref<SharedMemory>> create(std::uint64_t size);
+  ~SharedMemory() override;
+  Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
+
+ private:
+  SharedMemory(void* memory, std::uint64_t size) : memory_(memory), size_(size) {}
+  void* memory_;
+  std::uint64_t size_;
+};
+
+}  // namespace runhl::kernel

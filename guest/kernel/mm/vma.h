@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// One mapping of a process and the tree that holds them, keyed by start. The tree never overlaps;
+// it knows nothing of the host (address_space.h keeps both in step).
+#pragma once
+
+#include <boost/intrusive/set.hpp>
+#include <cstdint>
+
+#include "core/result.h"
+#include "core/user_memory.h"
+#include "mm/map_object.h"
+#include "mm/ref.h"
+
+namespace runhl::kernel {
+
+enum class VmaKind : std::uint8_t {
+  Anonymous,
+  File,             // object is an open file
+  SharedAnonymous,  // object is kernel memory
+  Stack,            // anonymous, counted as stack
+  Special,          // an annex: ours, though the program may unmap it
+};
+
+struct Vma : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+  UserAddress start = 0;
+  UserAddress end = 0;
+  std::uint32_t protection = 0;      // PROT_*
+  std::uint32_t max_protection = 7;  // what mprotect may give
+  VmaKind kind = VmaKind::Anonymous;
+  bool shared = false;
+  bool locked = false;
+  Ref<MapObject> object;
+  std::uint64_t offset = 0;  // of `start` in object
+
+  [[nodiscard]] std::uint64_t size() const { return end - start; }
+  [[nodiscard]] bool is_data() const;  // counts against RLIMIT_DATA
+  [[nodiscard]] bool continues_in(const Vma& next) const;
+
+  friend bool operator<(const Vma& a, const Vma& b) { return a.start < b.start; }
+};
+
+struct VmaStartLess {
+  bool operator()(UserAddress a, const Vma& b) const { return a < b.start; }
+  bool operator()(const Vma& a, UserAddress b) const { return a.start < b; }
+};
+
+class VmaTree {
+ public:
+  using Set = boost::intrusive::set<Vma>;
+  using iterator = Set::iterator;
+
+  VmaTree() = default;
+  VmaTree(const VmaTree&) = delete;
+  VmaTree& operator=(const VmaTree&) = delete;
+  ~VmaTree() { clear(); }
+
+  /// The mapping that holds `address`, or null.
+  Vma* find(UserAddress address);
+  /// The first mapping that ends above `address`, or end().
+  iterator first_ending_above(UserAddress address);
+  iterator begin() { return set_.begin(); }
+  iterator end() { return set_.end(); }
+  iterator iterator_to(Vma& vma) { return set_.iterator_to(vma); }
+  [[nodiscard]] bool is_free(UserAddress start, UserAddress end);
+  [[nodiscard]] std::size_t size() const { return set_.size(); }
+  [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
+  [[nodiscard]] std::uint64_t data_bytes() const { return data_bytes_; }
+
+  /// Takes ownership; the range must be free. Merges with equal neighbours.
+  void insert(Vma* vma);
+  /// Cuts the mapping that spans `at` in two. Nothing happens where none does. ENOMEM.
+  Result<void> split(UserAddress at);
+  /// Deletes all mappings inside [start, end), whose edges have been split.
+  void erase(UserAddress start, UserAddress end);
+  /// Changes what counts for accounting or merging; then merges with neighbours.
+  void set_protection(UserAddress start, UserAddress end, std::uint32_t protection);
+  /// Moves `vma` (which stays in the tree) to [start, end), which is free.
+  void relocate(Vma& vma, UserAddress start, UserAddress end);
+  /// Makes `vma` end at `end`, which is free up to there.
+  void extend(Vma& vma, UserAddress end);
+  void clear();
+
+  /// The highest free range of `length` below `top` and at or above `bottom`; 0: none.
+  UserAddress highest_gap(UserAddress bottom, UserAddress top, std::uint64_t length);
+  /// The free range of `length` closest to `near` within `reach` on either side; 0: none.
+  UserAddress nearest_gap(UserAddress near, std::uint64_t reach, std::uint64_t length);
+
+ private:
+  void account(const Vma& vma);
+  void discount(const Vma& vma);
+  iterator merge_with_next(iterator at);
+  void merge_around(UserAddress start, UserAddress end);
+
+  Set set_;
+  std::uint64_t total_bytes_ = 0;
+  std::uint64_t data_bytes_ = 0;
+};
+
+}  // namespace runhl::kernel

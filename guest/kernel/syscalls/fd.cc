@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// open, close, dup, fcntl, ioctl: descriptors and what they refer to.
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+
+#include "fs/pipe.h"
+#include "fs/vfs.h"
+#include "syscalls/context.h"
+#include "syscalls/handlers.h"
+
+namespace runhl::kernel {
+namespace {
+
+// <linux/close_range.h>
+constexpr std::uint32_t kCloseRangeUnshare = 2;
+constexpr std::uint32_t kCloseRangeCloexec = 4;
+
+// What open(2) knows; other bits are ignored as Linux does.
+constexpr std::uint32_t kOpenFlags = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |
+                                     O_NONBLOCK | O_DSYNC | O_SYNC | O_ASYNC | O_DIRECT |
+                                     0100000 /* the kernel's O_LARGEFILE */ | O_DIRECTORY |
+                                     O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE;
+// What F_SETFL may change.
+constexpr std::uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+
+CloseOnExec to_close_on_exec(bool set) {
+  return set ? CloseOnExec::Yes : CloseOnExec::No;
+}
+
+SyscallResult do_open(int dirfd, UserAddress path, std::uint32_t flags, std::uint32_t mode) {
+  flags &= kOpenFlags;
+  if ((flags & O_PATH) != 0) {
+    flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  }
+  if ((flags & O_CREAT) == 0) {
+    mode = 0;
+  }
+  const Owned<PathWalk> walk = TRY(walk_from(dirfd, path));
+  Ref<File> file = TRY(vfs_open(*walk, {.flags = flags, .mode = mode}));
+  const int fd = TRY(current_files().install(
+      std::move(file), to_close_on_exec((flags & O_CLOEXEC) != 0), descriptor_limit()));
+  return static_cast<std::uint64_t>(fd);
+}
+
+SyscallResult duplicate(int fd, std::uint64_t lowest, CloseOnExec close_on_exec) {
+  Ref<File> file = TRY(current_files().get_any(fd));
+  if (lowest >= descriptor_limit()) {
+    return fail(EINVAL);
+  }
+  const int copy = TRY(current_files().install(std::move(file), close_on_exec, descriptor_limit(),
+                                               static_cast<int>(lowest)));
+  return static_cast<std::uint64_t>(copy);
+}
+
+SyscallResult duplicate_to(int fd, int target, CloseOnExec close_on_exec) {
+  Ref<File> file = TRY(current_files().get_any(fd));
+  if (target < 0 || static_cast<std::uint64_t>(target) >= descriptor_limit()) {
+    return fail(EBADF);
+  }
+  TRY(current_files().replace(target, std::move(file), close_on_exec));
+  return static_cast<std::uint64_t>(target);
+}
+
+SyscallResult set_nonblocking(File& file, UserAddress argument) {
+  const int on = TRY(UserIn<int>(argument).copy_in());
+  const std::uint32_t bit = O_NONBLOCK;
+  file.set_flags(on != 0 ? file.flags() | bit : file.flags() & ~bit);
+  return 0;
+}
+
+/// Locks of one process never conflict with its own; other processes there are none yet.
+SyscallResult check_lock(const Ref<File>& file, int command, UserAddress argument) {
+  flock lock = TRY(UserIn<flock>(argument).copy_in());
+  if (lock.l_type != F_RDLCK && lock.l_type != F_WRLCK && lock.l_type != F_UNLCK) {
+    return fail(EINVAL);
+  }
+  if (command == F_GETLK) {
+    lock.l_type = F_UNLCK;
+    TRY(UserOut<flock>(argument).copy_out(lock));
+    return 0;
+  }
+  if ((lock.l_type == F_RDLCK && !file->readable()) ||
+      (lock.l_type == F_WRLCK && !file->writable())) {
+    return fail(EBADF);
+  }
+  return 0;
+}
+
+}  // namespace
+
+SyscallResult sys_open(const SyscallArgs& args) {
+  return do_open(AT_FDCWD, args.a0, to_u32(args.a1), to_u32(args.a2));
+}
+
+SyscallResult sys_openat(const SyscallArgs& args) {
+  return do_open(to_fd(args.a0), args.a1, to_u32(args.a2), to_u32(args.a3));
+}
+
+SyscallResult sys_creat(const SyscallArgs& args) {
+  return do_open(AT_FDCWD, args.a0, O_CREAT | O_WRONLY | O_TRUNC, to_u32(args.a1));
+}
+
+SyscallResult sys_close(const SyscallArgs& args) {
+  TRY(current_files().close(to_fd(args.a0)));
+  return 0;
+}
+
+SyscallResult sys_close_range(const SyscallArgs& args) {
+  const std::uint32_t flags = to_u32(args.a2);
+  if ((flags & ~(kCloseRangeUnshare | kCloseRangeCloexec)) != 0 ||
+      to_u32(args.a0) > to_u32(args.a1)) {
+    return fail(EINVAL);
+  }
+  if ((flags & kCloseRangeCloexec) != 0) {
+    current_files().mark_range(to_u32(args.a0), to_u32(args.a1));
+  } else {
+    current_files().close_range(to_u32(args.a0), to_u32(args.a1));
+  }
+  return 0;
+}
+
+SyscallResult sys_dup(const SyscallArgs& args) {
+  return duplicate(to_fd(args.a0), 0, CloseOnExec::No);
+}
+
+SyscallResult sys_dup2(const SyscallArgs& args) {
+  if (to_fd(args.a0) == to_fd(args.a1)) {
+    TRY(current_files().get_any(to_fd(args.a0)));
+    return args.a1;
+  }
+  return duplicate_to(to_fd(args.a0), to_fd(args.a1), CloseOnExec::No);
+}
+
+SyscallResult sys_dup3(const SyscallArgs& args) {
+  if ((to_u32(args.a2) & ~std::uint32_t{O_CLOEXEC}) != 0 || to_fd(args.a0) == to_fd(args.a1)) {
+    return fail(EINVAL);
+  }
+  return duplicate_to(to_fd(args.a0), to_fd(args.a1), to_close_on_exec(args.a2 != 0));
+}
+
+SyscallResult sys_fcntl(const SyscallArgs& args) {
+  const int fd = to_fd(args.a0);
+  const int command = to_fd(args.a1);
+  const Ref<File> file = TRY(current_files().get_any(fd));
+  const bool path_only = (file->flags() & O_PATH) != 0;
+  switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+      return duplicate(fd, to_u32(args.a2), to_close_on_exec(command == F_DUPFD_CLOEXEC));
+    case F_GETFD:
+      return TRY(current_files().close_on_exec(fd)) == CloseOnExec::Yes ? 1U : 0U;
+    case F_SETFD:
+      TRY(current_files().set_close_on_exec(fd, to_close_on_exec((args.a2 & FD_CLOEXEC) != 0)));
+      return 0;
+    case F_GETFL:
+      return file->flags() | 0100000U;  // O_LARGEFILE, as Linux shows it to 64-bit programs
+    default:
+      break;
+  }
+  if (path_only) {
+    return fail(EBADF);
+  }
+  switch (command) {
+    case F_SETFL: {
+      const std::uint32_t wanted = to_u32(args.a2) & kSettableFlags;
+      file->set_flags((file->flags() & ~kSettableFlags) | wanted);
+      return 0;
+    }
+    case F_GETLK:
+    case F_SETLK:
+    case F_SETLKW:
+      return check_lock(file, command, args.a2);
+    case F_GETOWN:
+    case F_SETOWN:
+      return 0;
+    default:
+      return fail(EINVAL);
+  }
+}
+
+SyscallResult sys_ioctl(const SyscallArgs& args) {
+  const int fd = to_fd(args.a0);
+  const std::uint32_t command = to_u32(args.a1);
+  const Ref<File> file = TRY(current_files().get(fd));
+  switch (command) {
+    case FIOCLEX:
+    case FIONCLEX:
+      TRY(current_files().set_close_on_exec(fd, to_close_on_exec(command == FIOCLEX)));
+      return 0;
+    case FIONBIO:
+      return set_nonblocking(*file, args.a2);
+    default:
+      return file->ioctl(command, args.a2);
+  }
+}
+
+SyscallResult sys_flock(const SyscallArgs& args) {
+  constexpr std::uint32_t kNonBlocking = 4;  // LOCK_NB
+  TRY(current_files().get(to_fd(args.a0)));
+  const std::uint32_t operation = to_u32(args.a1) & ~kNonBlocking;
+  if (operation != 1 && operation != 2 && operation != 8) {  // LOCK_SH, LOCK_EX, LOCK_UN
+    return fail(EINVAL);
+  }
+  return 0;
+}
+
+namespace {
+
+SyscallResult do_pipe(UserAddress out, std::uint32_t flags) {
+  if ((flags & ~std::uint32_t{O_CLOEXEC | O_NONBLOCK | O_DIRECT}) != 0) {
+    return fail(EINVAL);
+  }
+  PipeEnds ends = TRY(make_pipe(flags & std::uint32_t{O_NONBLOCK | O_DIRECT}));
+  const CloseOnExec close_on_exec = to_close_on_exec((flags & O_CLOEXEC) != 0);
+  FdTable& files = current_files();
+  const int reader = TRY(files.install(std::move(ends.reader), close_on_exec, descriptor_limit()));
+  const Result<int> writer =
+      files.install(std::move(ends.writer), close_on_exec, descriptor_limit());
+  Result<void> told = fail(EMFILE);
+  if (writer) {
+    const std::array<int, 2> pair{reader, *writer};
+    told = copy_to_user(out, pair.data(), sizeof pair);
+  }
+  if (!told) {
+    (void)files.close(reader);  // ours, just made
+    if (writer) {
+      (void)files.close(*writer);
+    }
+    return tl::unexpected(told.error());
+  }
+  return 0;
+}
+
+}  // namespace
+
+SyscallResult sys_pipe(const SyscallArgs& args) {
+  return do_pipe(args.a0, 0);
+}
+
+SyscallResult sys_pipe2(const SyscallArgs& args) {
+  return do_pipe(args.a0, to_u32(args.a1));
+}
+
+}  // namespace runhl::kernel
