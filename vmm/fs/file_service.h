@@ -13,6 +13,8 @@
 // One thread owns a service: credentials are that thread's.
 #pragma once
 
+#include <fcntl.h>
+
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -52,7 +54,7 @@ class FileService {
   struct Entry {
     UniqueFd fd;
     std::size_t tree = 0;
-    int access = O_RDONLY;   // O_RDONLY, O_WRONLY, O_RDWR, or O_PATH
+    int access = O_RDONLY;  // O_RDONLY, O_WRONLY, O_RDWR, or O_PATH
     bool directory = false;
     std::uint64_t next_cookie = 0;  // directory position of fd
     std::string path;               // beneath the tree's root, to reopen read-only
@@ -100,6 +102,14 @@ class FileService {
     std::string prefix;  // path of the base beneath its tree's root
     int os_errno = 0;
   };
+  /// Where a name is to be made or removed.
+  struct Target {
+    BaseOrErrno base;
+    Parent parent;
+  };
+  std::int64_t locate(abi::Handle handle, std::span<std::byte> bounce, std::uint64_t offset,
+                      std::uint32_t length, abi::RequestReply& reply, Target& target) const;
+  [[nodiscard]] std::int64_t check_writable(const Target& target, bool creates) const;
   [[nodiscard]] BaseOrErrno base_of(abi::Handle handle) const;
   Entry* entry_of(abi::Handle handle);
   [[nodiscard]] bool read_only(std::size_t tree) const { return trees_[tree].read_only; }

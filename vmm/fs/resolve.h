@@ -23,8 +23,8 @@ struct Base {
 };
 
 /// Copies a path out of the guest's buffer; none if it is not a clean relative path: a NUL, a
-/// leading or doubled '/', an empty, "." or ".." component, more than kMaxPath - 1 bytes, or a range
-/// outside the buffer. An empty path is clean: the base itself.
+/// leading or doubled '/', an empty, "." or ".." component, more than kMaxPath - 1 bytes, or a
+/// range outside the buffer. An empty path is clean: the base itself.
 std::optional<std::string> copy_path(std::span<const std::byte> bounce, std::uint64_t offset,
                                      std::uint32_t length);
 bool is_clean_path(std::string_view path);
@@ -55,6 +55,11 @@ struct FoundLink {
   std::string target;
 };
 std::optional<FoundLink> find_link(const Base& base, const std::string& path);
+
+/// The result for the guest when resolving `path` failed with `os_errno`: -os_errno, and for ELOOP
+/// the symlink's place and target in reply and bounce. -ESTALE: the symlink has gone meanwhile.
+std::int64_t answer_failure(int os_errno, const Base& base, const std::string& path,
+                            std::span<std::byte> bounce, abi::RequestReply& reply);
 
 /// statx of an open descriptor as the ABI shows it; errno or 0.
 int attributes_of(int fd, abi::FileAttr& attr);

@@ -94,7 +94,8 @@ enum class HostOp : std::uint32_t {
   // A symlink on the way (or at the end, unless kNoFollow): result -ELOOP, reply.link_start and
   // link_end = the component's byte range in the path, reply.length bytes of its target in the
   // bounce buffer. The guest resolves it against its own root and mounts. The monitor never
-  // follows one.
+  // follows one. Of an operation with two paths the second one is meant when link_start has
+  // kSecondPath.
   Walk = 1,     // -> 0, attr
   Open = 2,     // flags = kOpen* | O_*, mode; slot >= 0: inject too -> handle (>= 0), attr. A file
                 // that is neither regular nor a directory: result -ENXIO with attr valid
@@ -125,6 +126,7 @@ inline constexpr std::uint32_t kAppend = 1U << 28;
 inline constexpr std::uint32_t kInjectWritable = 1U << 29;
 inline constexpr std::uint32_t kDataOnly = 1U << 30;
 inline constexpr std::uint32_t kRemoveDir = 1U << 31;
+inline constexpr std::uint32_t kSecondPath = 1U << 31;  // in RequestReply::link_start
 
 /// Handles below the number of granted trees name the trees' roots and are never closed.
 using Handle = std::int32_t;

@@ -1,0 +1,457 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/file_service.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace runhl::vmm::fs {
+namespace {
+
+constexpr std::size_t kMaxHandles = 1024;
+constexpr std::uint64_t kMaxOffset = INT64_MAX;
+
+// What a guest may ask of an open; everything else is refused, not passed on.
+constexpr std::uint32_t kOpenFlags = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND |
+                                     O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME | O_DIRECT |
+                                     O_LARGEFILE | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+bool writes(std::uint32_t flags) {
+  return (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) != 0;
+}
+
+std::string join(const std::string& prefix, const std::string& path) {
+  if (prefix.empty() || path.empty()) {
+    return prefix + path;
+  }
+  return prefix + '/' + path;
+}
+
+}  // namespace
+
+Result<FileService> FileService::create(std::vector<GrantedTree> trees, Ceiling ceiling) {
+  if (trees.empty()) {
+    return fail(ErrorCode::InvalidArgument, "no root file system is granted");
+  }
+  for (const GrantedTree& tree : trees) {
+    if (on_kernel_file_system(tree.root.get())) {
+      return fail(ErrorCode::InvalidArgument,
+                  "granted tree " + tree.name + " is a kernel file system");
+    }
+  }
+  return FileService{std::move(trees), std::move(ceiling)};
+}
+
+FileAnswer FileService::handle(const abi::RequestSlot& request, std::span<std::byte> bounce) {
+  FileAnswer answer;
+  answer.reply.result = credentials_.apply(request.credentials) ? dispatch(request, bounce, answer)
+                                                                : std::int64_t{-EPERM};
+  return answer;
+}
+
+std::int64_t FileService::dispatch(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                   FileAnswer& answer) {
+  switch (request.op) {
+    case abi::HostOp::Walk:
+      return walk(request, bounce, answer);
+    case abi::HostOp::Open:
+      return open(request, bounce, answer);
+    case abi::HostOp::Read:
+      return read(request, bounce);
+    case abi::HostOp::Write:
+      return write(request, bounce, answer);
+    case abi::HostOp::ReadDir:
+      return read_dir(request, bounce, answer);
+    case abi::HostOp::Close:
+      return close(request.handle);
+    case abi::HostOp::Inject:
+      return inject(request, answer);
+    case abi::HostOp::Attributes:
+      return attributes(request.handle, answer);
+    case abi::HostOp::ReadLink:
+      return read_link(request, bounce, answer);
+    case abi::HostOp::Truncate:
+      return truncate(request, answer);
+    case abi::HostOp::Sync:
+      return sync(request);
+    case abi::HostOp::StatFs:
+      return stat_fs(request.handle, bounce, answer);
+    case abi::HostOp::MakeDir:
+      return make_dir(request, bounce, answer);
+    case abi::HostOp::Unlink:
+      return unlink(request, bounce, answer);
+    case abi::HostOp::Rename:
+    case abi::HostOp::Link:
+      return rename_or_link(request, bounce, answer);
+    case abi::HostOp::Symlink:
+      return symlink(request, bounce, answer);
+    case abi::HostOp::SetMode:
+    case abi::HostOp::SetOwner:
+    case abi::HostOp::SetTimes:
+      return set_metadata(request, bounce, answer);
+    case abi::HostOp::Counters:
+      return -ENOSYS;  // needs /proc, which the monitor's jail does not have
+  }
+  return -ENOSYS;
+}
+
+FileService::Entry* FileService::entry_of(abi::Handle handle) {
+  const std::size_t index = static_cast<std::size_t>(handle) - trees_.size();
+  if (handle < 0 || static_cast<std::size_t>(handle) < trees_.size() || index >= entries_.size()) {
+    return nullptr;
+  }
+  return entries_[index].get();
+}
+
+FileService::BaseOrErrno FileService::base_of(abi::Handle handle) const {
+  BaseOrErrno result;
+  const auto index = static_cast<std::size_t>(handle);
+  if (handle < 0) {
+    result.os_errno = EBADF;
+    return result;
+  }
+  if (index < trees_.size()) {
+    result.tree = index;
+    result.base = {trees_[index].root.get(), trees_[index].recursive};
+    return result;
+  }
+  if (index - trees_.size() >= entries_.size() || entries_[index - trees_.size()] == nullptr) {
+    result.os_errno = EBADF;
+    return result;
+  }
+  const Entry& entry = *entries_[index - trees_.size()];
+  result.tree = entry.tree;
+  result.prefix = entry.path;
+  result.base = {entry.fd.get(), trees_[entry.tree].recursive};
+  return result;
+}
+
+std::int64_t FileService::add_entry(Entry entry) {
+  auto free_place = std::find(entries_.begin(), entries_.end(), nullptr);
+  if (free_place == entries_.end()) {
+    if (entries_.size() == kMaxHandles) {
+      return -ENFILE;
+    }
+    free_place = entries_.insert(entries_.end(), nullptr);
+  }
+  *free_place = std::make_unique<Entry>(std::move(entry));
+  ++open_count_;
+  return static_cast<std::int64_t>(trees_.size()) + (free_place - entries_.begin());
+}
+
+std::int64_t FileService::walk(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                               FileAnswer& answer) {
+  const BaseOrErrno base = base_of(request.handle);
+  const auto path = copy_path(bounce, 0, request.path_length);
+  if (base.os_errno != 0 || !path) {
+    return base.os_errno != 0 ? -base.os_errno : -EINVAL;
+  }
+  if (path->empty()) {
+    return attributes(request.handle, answer);
+  }
+  const Opened opened = open_beneath(base.base, *path, O_PATH, 0);
+  if (!opened.fd) {
+    return answer_failure(opened.os_errno, base.base, *path, bounce, answer.reply);
+  }
+  if (base.base.cross_mounts && on_kernel_file_system(opened.fd.get())) {
+    return -EACCES;
+  }
+  if (const int error = attributes_of(opened.fd.get(), answer.reply.attr); error != 0) {
+    return -error;
+  }
+  if (S_ISLNK(answer.reply.attr.mode) && (request.flags & abi::kNoFollow) == 0) {
+    return answer_failure(ELOOP, base.base, *path, bounce, answer.reply);
+  }
+  return 0;
+}
+
+std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                               FileAnswer& answer) {
+  const BaseOrErrno base = base_of(request.handle);
+  const auto path = copy_path(bounce, 0, request.path_length);
+  const std::uint32_t flags = request.flags & ~abi::kNoFollow;
+  if (base.os_errno != 0 || !path || (flags & ~kOpenFlags) != 0) {
+    return base.os_errno != 0 ? -base.os_errno : -EINVAL;
+  }
+  if (request.slot != -1 &&
+      (request.slot < abi::kFdInjectedFirst || request.slot > abi::kFdInjectedLast)) {
+    return -EINVAL;
+  }
+  if (read_only(base.tree) && writes(flags)) {
+    // Linux answers for what exists first: EEXIST, EISDIR and ENOENT win over EROFS.
+    const Opened there = open_beneath(base.base, *path, O_PATH, 0);
+    if (!there.fd && there.os_errno != ENOENT) {
+      return answer_failure(there.os_errno, base.base, *path, bounce, answer.reply);
+    }
+    if (!there.fd && (flags & O_CREAT) == 0) {
+      return -ENOENT;
+    }
+    const bool creates_only = (flags & O_ACCMODE) == O_RDONLY && (flags & O_TRUNC) == 0;
+    if (!there.fd || !creates_only) {
+      return -EROFS;
+    }
+    return (flags & O_EXCL) != 0 ? -EEXIST : -EROFS;
+  }
+  const std::uint64_t host_flags = (flags & ~std::uint32_t{O_CLOEXEC}) | O_NONBLOCK;
+  // A granted file has no directory to open it beneath but the jail's own.
+  const GrantedTree& tree = trees_[base.tree];
+  const bool is_file_tree =
+      path->empty() && static_cast<std::size_t>(request.handle) < trees_.size() && !tree.directory;
+  Opened opened = is_file_tree ? open_beneath({tree.parent.get(), true}, tree.name, host_flags, 0)
+                               : open_beneath(base.base, *path, host_flags, request.mode);
+  if (!opened.fd) {
+    if (opened.os_errno == ENXIO || opened.os_errno == EACCES) {
+      // A device or socket node: the guest has its own drivers and wants to know the number.
+      const Opened node = open_beneath(base.base, *path, O_PATH, 0);
+      if (node.fd && attributes_of(node.fd.get(), answer.reply.attr) == 0 &&
+          !S_ISREG(answer.reply.attr.mode) && !S_ISDIR(answer.reply.attr.mode)) {
+        return -ENXIO;
+      }
+    }
+    return answer_failure(opened.os_errno, base.base, *path, bounce, answer.reply);
+  }
+  if (const int error = attributes_of(opened.fd.get(), answer.reply.attr); error != 0) {
+    return -error;
+  }
+  const abi::FileAttr& attr = answer.reply.attr;
+  if (!S_ISREG(attr.mode) && !S_ISDIR(attr.mode)) {
+    return -ENXIO;
+  }
+  if ((base.base.cross_mounts || is_file_tree) && on_kernel_file_system(opened.fd.get())) {
+    return -EACCES;
+  }
+  Entry entry;
+  entry.fd = std::move(opened.fd);
+  entry.tree = base.tree;
+  entry.access = static_cast<int>(flags & O_ACCMODE);
+  entry.directory = S_ISDIR(attr.mode);
+  entry.path = join(base.prefix, *path);
+  entry.device = attr.device;
+  entry.inode = attr.inode;
+  const std::int64_t handle = add_entry(std::move(entry));
+  if (handle >= 0 && request.slot >= 0 && S_ISREG(attr.mode) && (flags & O_ACCMODE) == O_RDONLY) {
+    answer.inject_fd = entry_of(static_cast<abi::Handle>(handle))->fd.get();
+    answer.slot = request.slot;
+  }
+  return handle;
+}
+
+std::int64_t FileService::read(const abi::RequestSlot& request, std::span<std::byte> bounce) {
+  Entry* entry = entry_of(request.handle);
+  if (entry == nullptr || entry->access == O_WRONLY) {
+    return -EBADF;
+  }
+  if (entry->directory) {
+    return -EISDIR;
+  }
+  if (request.length > bounce.size() || request.offset > kMaxOffset) {
+    return -EINVAL;
+  }
+  const ssize_t count =
+      ::pread(entry->fd.get(), bounce.data(), request.length, static_cast<off_t>(request.offset));
+  return count < 0 ? -errno : count;
+}
+
+std::int64_t FileService::write(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                FileAnswer& answer) {
+  Entry* entry = entry_of(request.handle);
+  if (entry == nullptr || (entry->access != O_WRONLY && entry->access != O_RDWR)) {
+    return -EBADF;
+  }
+  if (request.length > bounce.size() || request.offset > kMaxOffset) {
+    return -EINVAL;
+  }
+  const iovec vector{bounce.data(), request.length};
+  const int flags = (request.flags & abi::kAppend) != 0 ? RWF_APPEND : 0;
+  const ssize_t count =
+      ::pwritev2(entry->fd.get(), &vector, 1, static_cast<off_t>(request.offset), flags);
+  if (count < 0) {
+    return -errno;
+  }
+  (void)attributes_of(entry->fd.get(), answer.reply.attr);  // the write itself is done
+  return count;
+}
+
+std::int64_t FileService::read_dir(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                   FileAnswer& answer) {
+  Entry* entry = entry_of(request.handle);
+  if (entry == nullptr || !entry->directory) {
+    return entry == nullptr ? -EBADF : -ENOTDIR;
+  }
+  if (request.offset > kMaxOffset) {
+    return -EINVAL;
+  }
+  if (request.offset != entry->next_cookie &&
+      ::lseek(entry->fd.get(), static_cast<off_t>(request.offset), SEEK_SET) < 0) {
+    return -errno;
+  }
+  entry->next_cookie = ~0ULL;
+  // A record of ours is 5 bytes longer than the host's, padding aside: 3/4 of the room is safe for
+  // names of 8 bytes on, and the check below keeps the rest for the next call.
+  alignas(8) std::array<std::byte, abi::kBounceSize / 2> records;
+  const ssize_t size = ::getdents64(entry->fd.get(), records.data(), records.size());
+  if (size < 0) {
+    return -errno;
+  }
+  std::size_t used = 0;
+  std::uint64_t cookie = request.offset;
+  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
+    const auto* host = reinterpret_cast<const dirent64*>(&records[at]);
+    const std::size_t name_length = std::strlen(host->d_name);
+    abi::DirRecord record{};
+    record.record_length =
+        static_cast<std::uint16_t>((sizeof(record) + name_length + 7) & ~std::size_t{7});
+    if (used + record.record_length > bounce.size()) {
+      if (::lseek(entry->fd.get(), static_cast<off_t>(cookie), SEEK_SET) < 0) {
+        return -errno;
+      }
+      break;
+    }
+    record.inode = host->d_ino;
+    record.cookie = static_cast<std::uint64_t>(host->d_off);
+    record.name_length = static_cast<std::uint16_t>(name_length);
+    record.type = host->d_type;
+    std::memcpy(&bounce[used], &record, sizeof(record));
+    std::memcpy(&bounce[used + sizeof(record)], host->d_name, name_length);
+    used += record.record_length;
+    cookie = record.cookie;
+    at += host->d_reclen;
+  }
+  entry->next_cookie = cookie;
+  answer.reply.cookie = cookie;
+  answer.reply.length = static_cast<std::uint32_t>(used);
+  return static_cast<std::int64_t>(used);
+}
+
+std::int64_t FileService::close(abi::Handle handle) {
+  if (entry_of(handle) == nullptr) {
+    return -EBADF;
+  }
+  entries_[static_cast<std::size_t>(handle) - trees_.size()].reset();
+  --open_count_;
+  return 0;
+}
+
+std::int64_t FileService::inject(const abi::RequestSlot& request, FileAnswer& answer) {
+  Entry* entry = entry_of(request.handle);
+  if (entry == nullptr) {
+    return -EBADF;
+  }
+  if (request.slot < abi::kFdInjectedFirst || request.slot > abi::kFdInjectedLast) {
+    return -EINVAL;
+  }
+  if (entry->directory) {
+    return -ENODEV;
+  }
+  const bool writable = (request.flags & abi::kInjectWritable) != 0;
+  if (entry->access == O_WRONLY || (writable && entry->access != O_RDWR)) {
+    return -EACCES;
+  }
+  if (writable || entry->access == O_RDONLY) {
+    answer.inject_fd = entry->fd.get();
+    answer.slot = request.slot;
+    return request.slot;
+  }
+  // Open for writing, wanted for reading: a writable descriptor must not reach the cells.
+  const GrantedTree& tree = trees_[entry->tree];
+  Opened again =
+      tree.directory
+          ? open_beneath({tree.root.get(), tree.recursive}, entry->path, O_RDONLY | O_NONBLOCK, 0)
+          : open_beneath({tree.parent.get(), true}, tree.name, O_RDONLY | O_NONBLOCK, 0);
+  abi::FileAttr attr{};
+  if (!again.fd || attributes_of(again.fd.get(), attr) != 0 || attr.device != entry->device ||
+      attr.inode != entry->inode) {
+    return -ENODEV;  // renamed or unlinked since: the guest copies instead
+  }
+  answer.owned = std::move(again.fd);
+  answer.inject_fd = answer.owned.get();
+  answer.slot = request.slot;
+  return request.slot;
+}
+
+std::int64_t FileService::attributes(abi::Handle handle, FileAnswer& answer) {
+  const BaseOrErrno base = base_of(handle);
+  return base.os_errno != 0 ? -base.os_errno : -attributes_of(base.base.fd, answer.reply.attr);
+}
+
+std::int64_t FileService::read_link(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                    FileAnswer& answer) {
+  const BaseOrErrno base = base_of(request.handle);
+  const auto path = copy_path(bounce, 0, request.path_length);
+  if (base.os_errno != 0 || !path || path->empty()) {
+    return base.os_errno != 0 ? -base.os_errno : -EINVAL;
+  }
+  const Opened opened = open_beneath(base.base, *path, O_PATH, 0);
+  if (!opened.fd) {
+    return answer_failure(opened.os_errno, base.base, *path, bounce, answer.reply);
+  }
+  std::array<char, abi::kMaxPath> target{};
+  const ssize_t length = ::readlinkat(opened.fd.get(), "", target.data(), target.size());
+  if (length < 0) {
+    return errno == ENOENT ? -EINVAL : -errno;  // an empty path on what is no symlink
+  }
+  std::memcpy(bounce.data(), target.data(), static_cast<std::size_t>(length));
+  answer.reply.length = static_cast<std::uint32_t>(length);
+  return length;
+}
+
+std::int64_t FileService::truncate(const abi::RequestSlot& request, FileAnswer& answer) {
+  Entry* entry = entry_of(request.handle);
+  if (entry == nullptr) {
+    return -EBADF;
+  }
+  if ((entry->access != O_WRONLY && entry->access != O_RDWR) || request.length > kMaxOffset) {
+    return -EINVAL;
+  }
+  if (::ftruncate(entry->fd.get(), static_cast<off_t>(request.length)) != 0) {
+    return -errno;
+  }
+  (void)attributes_of(entry->fd.get(), answer.reply.attr);  // done all the same
+  return 0;
+}
+
+std::int64_t FileService::sync(const abi::RequestSlot& request) {
+  Entry* entry = entry_of(request.handle);
+  if (entry == nullptr) {
+    return -EBADF;
+  }
+  const bool data_only = (request.flags & abi::kDataOnly) != 0;
+  const int result = data_only ? ::fdatasync(entry->fd.get()) : ::fsync(entry->fd.get());
+  return result == 0 ? 0 : -errno;
+}
+
+std::int64_t FileService::stat_fs(abi::Handle handle, std::span<std::byte> bounce,
+                                  FileAnswer& answer) {
+  const BaseOrErrno base = base_of(handle);
+  if (base.os_errno != 0) {
+    return -base.os_errno;
+  }
+  struct statfs host{};
+  if (::fstatfs(base.base.fd, &host) != 0) {
+    return -errno;
+  }
+  abi::StatFsReply reply{};
+  reply.type = static_cast<std::uint64_t>(host.f_type);
+  reply.block_size = static_cast<std::uint64_t>(host.f_bsize);
+  reply.blocks = host.f_blocks;
+  reply.blocks_free = host.f_bfree;
+  reply.blocks_available = host.f_bavail;
+  reply.files = host.f_files;
+  reply.files_free = host.f_ffree;
+  reply.name_length = static_cast<std::uint64_t>(host.f_namelen);
+  reply.fragment_size = static_cast<std::uint64_t>(host.f_frsize);
+  reply.flags = static_cast<std::uint64_t>(host.f_flags);
+  std::memcpy(bounce.data(), &reply, sizeof(reply));
+  answer.reply.length = sizeof(reply);
+  return 0;
+}
+
+}  // namespace runhl::vmm::fs

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/file_service.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+namespace runhl::vmm::fs {
+namespace {
+
+// A granted tree in a temporary directory, with a secret outside of it.
+class FileServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = std::filesystem::temp_directory_path() / "runhl-fs-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    top_ = pattern;
+    std::filesystem::create_directories(top_ + "/0/dir/sub");
+    write_file(top_ + "/secret", "secret");
+    write_file(top_ + "/0/file", "hello");
+    std::filesystem::create_symlink("../secret", top_ + "/0/escape");
+    std::filesystem::create_directory_symlink("/etc", top_ + "/0/dir/etc");
+    make_service(false);
+  }
+  void TearDown() override { std::filesystem::remove_all(top_); }
+
+  static void write_file(const std::string& path, const std::string& text) {
+    std::ofstream(path) << text;
+  }
+
+  void make_service(bool read_only) {
+    std::vector<GrantedTree> trees;
+    GrantedTree tree;
+    tree.parent = UniqueFd{::open(top_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    tree.name = "0";
+    tree.root = UniqueFd{::open((top_ + "/0").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    tree.read_only = read_only;
+    trees.push_back(std::move(tree));
+    Ceiling ceiling;
+    ceiling.uid = ::getuid();
+    ceiling.gid = ::getgid();
+    auto service = FileService::create(std::move(trees), ceiling);
+    ASSERT_TRUE(service.has_value());
+    service_ = std::make_unique<FileService>(std::move(*service));
+  }
+
+  abi::RequestSlot request(abi::HostOp op, const std::string& path, abi::Handle handle = 0) {
+    abi::RequestSlot slot{};
+    slot.op = op;
+    slot.handle = handle;
+    slot.slot = -1;
+    slot.path_length = static_cast<std::uint32_t>(path.size());
+    slot.credentials.uid = ::getuid();
+    slot.credentials.gid = ::getgid();
+    std::memcpy(bounce_.data(), path.data(), std::min(path.size(), bounce_.size()));
+    return slot;
+  }
+  FileAnswer ask(const abi::RequestSlot& slot) { return service_->handle(slot, bounce_); }
+  std::int64_t open(const std::string& path, std::uint32_t flags, std::uint32_t mode = 0) {
+    abi::RequestSlot slot = request(abi::HostOp::Open, path);
+    slot.flags = flags;
+    slot.mode = mode;
+    return ask(slot).reply.result;
+  }
+  std::string bounce_text(std::size_t length) {
+    return {reinterpret_cast<const char*>(bounce_.data()), length};
+  }
+
+  std::string top_;
+  std::unique_ptr<FileService> service_;
+  std::vector<std::byte> bounce_ = std::vector<std::byte>(abi::kBounceSize);
+};
+
+TEST_F(FileServiceTest, Reads_a_file_beneath_the_tree) {
+  const std::int64_t handle = open("file", O_RDONLY);
+  ASSERT_GE(handle, 1);
+  abi::RequestSlot slot = request(abi::HostOp::Read, "", static_cast<abi::Handle>(handle));
+  slot.length = 100;
+  EXPECT_EQ(ask(slot).reply.result, 5);
+  EXPECT_EQ(bounce_text(5), "hello");
+}
+
+TEST_F(FileServiceTest, Refuses_paths_that_are_not_clean) {
+  for (const std::string path : {"/file", "..", "dir/../file", ".", "dir//sub", "dir/", "./file"}) {
+    EXPECT_EQ(ask(request(abi::HostOp::Walk, path)).reply.result, -EINVAL) << path;
+  }
+  EXPECT_EQ(ask(request(abi::HostOp::Walk, std::string("fi\0le", 5))).reply.result, -EINVAL);
+  EXPECT_EQ(ask(request(abi::HostOp::Walk, std::string(5000, 'a'))).reply.result, -EINVAL);
+}
+
+TEST_F(FileServiceTest, Hands_symlinks_back_instead_of_following_them) {
+  FileAnswer answer = ask(request(abi::HostOp::Walk, "escape"));
+  EXPECT_EQ(answer.reply.result, -ELOOP);
+  EXPECT_EQ(answer.reply.link_start, 0U);
+  EXPECT_EQ(answer.reply.link_end, 6U);
+  EXPECT_EQ(bounce_text(answer.reply.length), "../secret");
+
+  answer = ask(request(abi::HostOp::Walk, "dir/etc/passwd"));
+  EXPECT_EQ(answer.reply.result, -ELOOP);
+  EXPECT_EQ(answer.reply.link_start, 4U);
+  EXPECT_EQ(answer.reply.link_end, 7U);
+  EXPECT_EQ(bounce_text(answer.reply.length), "/etc");
+
+  EXPECT_EQ(open("escape", O_RDONLY), -ELOOP);
+  EXPECT_EQ(open("escape", O_WRONLY | O_TRUNC), -ELOOP);
+  EXPECT_EQ(std::filesystem::file_size(top_ + "/secret"), 6U);
+}
+
+TEST_F(FileServiceTest, Shows_a_symlink_itself_when_asked) {
+  abi::RequestSlot slot = request(abi::HostOp::Walk, "escape");
+  slot.flags = abi::kNoFollow;
+  const FileAnswer answer = ask(slot);
+  EXPECT_EQ(answer.reply.result, 0);
+  EXPECT_TRUE(S_ISLNK(answer.reply.attr.mode));
+}
+
+TEST_F(FileServiceTest, Chmod_never_reaches_through_a_symlink) {
+  const auto before = std::filesystem::status(top_ + "/secret").permissions();
+  abi::RequestSlot slot = request(abi::HostOp::SetMode, "escape");
+  slot.mode = 0777;
+  EXPECT_EQ(ask(slot).reply.result, -ELOOP);
+  EXPECT_EQ(std::filesystem::status(top_ + "/secret").permissions(), before);
+}
+
+TEST_F(FileServiceTest, Writes_and_appends_through) {
+  const std::int64_t handle = open("new", O_RDWR | O_CREAT | O_EXCL, 0640);
+  ASSERT_GE(handle, 1);
+  abi::RequestSlot slot = request(abi::HostOp::Write, "data", static_cast<abi::Handle>(handle));
+  slot.path_length = 0;
+  slot.length = 4;
+  EXPECT_EQ(ask(slot).reply.result, 4);
+  slot.flags = abi::kAppend;
+  const FileAnswer answer = ask(slot);
+  EXPECT_EQ(answer.reply.result, 4);
+  EXPECT_EQ(answer.reply.attr.size, 8U);
+  EXPECT_EQ(std::filesystem::file_size(top_ + "/0/new"), 8U);
+}
+
+TEST_F(FileServiceTest, Read_only_tree_refuses_every_change) {
+  make_service(true);
+  EXPECT_EQ(open("file", O_RDWR), -EROFS);
+  EXPECT_EQ(open("file", O_RDONLY | O_TRUNC), -EROFS);
+  EXPECT_EQ(open("new", O_WRONLY | O_CREAT, 0600), -EROFS);
+  EXPECT_EQ(open("missing", O_WRONLY), -ENOENT);
+  EXPECT_EQ(ask(request(abi::HostOp::MakeDir, "d")).reply.result, -EROFS);
+  EXPECT_EQ(ask(request(abi::HostOp::MakeDir, "dir")).reply.result, -EEXIST);
+  EXPECT_EQ(ask(request(abi::HostOp::Unlink, "file")).reply.result, -EROFS);
+  EXPECT_EQ(ask(request(abi::HostOp::SetMode, "file")).reply.result, -EROFS);
+  EXPECT_GE(open("file", O_RDONLY), 1);
+  EXPECT_TRUE(std::filesystem::exists(top_ + "/0/file"));
+}
+
+TEST_F(FileServiceTest, Lists_a_directory_in_batches_without_loss) {
+  for (int i = 0; i < 3000; ++i) {
+    write_file(top_ + "/0/dir/sub/n" + std::to_string(i), "");
+  }
+  const std::int64_t handle = open("dir/sub", O_RDONLY | O_DIRECTORY);
+  ASSERT_GE(handle, 1);
+  abi::RequestSlot slot = request(abi::HostOp::ReadDir, "", static_cast<abi::Handle>(handle));
+  std::vector<std::string> names;
+  for (;;) {
+    const FileAnswer answer = ask(slot);
+    ASSERT_GE(answer.reply.result, 0);
+    if (answer.reply.result == 0) {
+      break;
+    }
+    for (std::size_t at = 0; at < static_cast<std::size_t>(answer.reply.result);) {
+      abi::DirRecord record;
+      std::memcpy(&record, &bounce_[at], sizeof(record));
+      names.emplace_back(reinterpret_cast<const char*>(&bounce_[at + sizeof(record)]),
+                         record.name_length);
+      at += record.record_length;
+    }
+    slot.offset = answer.reply.cookie;
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names.size(), 3002U);  // with . and ..
+  EXPECT_EQ(std::unique(names.begin(), names.end()), names.end());
+}
+
+TEST_F(FileServiceTest, Never_injects_a_writable_descriptor_for_reading) {
+  const std::int64_t handle = open("file", O_RDWR);
+  ASSERT_GE(handle, 1);
+  abi::RequestSlot slot = request(abi::HostOp::Inject, "", static_cast<abi::Handle>(handle));
+  slot.slot = abi::kFdInjectedFirst;
+  FileAnswer answer = ask(slot);
+  EXPECT_EQ(answer.reply.result, abi::kFdInjectedFirst);
+  EXPECT_EQ(::fcntl(answer.inject_fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+  slot.flags = abi::kInjectWritable;
+  answer = ask(slot);
+  EXPECT_EQ(::fcntl(answer.inject_fd, F_GETFL) & O_ACCMODE, O_RDWR);
+  for (const int bad : {-1, 0, 3, 63, 1024, 1 << 30}) {
+    slot.slot = bad;
+    EXPECT_EQ(ask(slot).reply.result, -EINVAL) << bad;
+  }
+}
+
+TEST_F(FileServiceTest, Never_injects_directories) {
+  const std::int64_t handle = open("dir", O_RDONLY | O_DIRECTORY);
+  abi::RequestSlot slot = request(abi::HostOp::Inject, "", static_cast<abi::Handle>(handle));
+  slot.slot = abi::kFdInjectedFirst;
+  const FileAnswer answer = ask(slot);
+  EXPECT_EQ(answer.reply.result, -ENODEV);
+  EXPECT_EQ(answer.inject_fd, -1);
+}
+
+TEST_F(FileServiceTest, Fifos_are_told_not_opened) {
+  ASSERT_EQ(::mkfifo((top_ + "/0/fifo").c_str(), 0600), 0);
+  abi::RequestSlot slot = request(abi::HostOp::Open, "fifo");
+  FileAnswer answer = ask(slot);
+  EXPECT_EQ(answer.reply.result, -ENXIO);
+  EXPECT_TRUE(S_ISFIFO(answer.reply.attr.mode));
+  EXPECT_EQ(service_->open_handles(), 0U);
+}
+
+TEST_F(FileServiceTest, Handles_end_and_are_bounded) {
+  const std::int64_t handle = open("file", O_RDONLY);
+  EXPECT_EQ(ask(request(abi::HostOp::Close, "", static_cast<abi::Handle>(handle))).reply.result, 0);
+  EXPECT_EQ(ask(request(abi::HostOp::Close, "", static_cast<abi::Handle>(handle))).reply.result,
+            -EBADF);
+  EXPECT_EQ(ask(request(abi::HostOp::Close, "", 0)).reply.result, -EBADF);
+  for (const abi::Handle bad : {-1, 1, 5000, INT32_MIN, INT32_MAX}) {
+    EXPECT_EQ(ask(request(abi::HostOp::Read, "", bad)).reply.result, -EBADF) << bad;
+  }
+  std::int64_t last = 0;
+  for (int i = 0; i < 1100 && last >= 0; ++i) {
+    last = open("file", O_RDONLY);
+  }
+  EXPECT_TRUE(last == -ENFILE || last == -EMFILE);
+}
+
+TEST_F(FileServiceTest, Renames_within_the_tree_and_reports_the_second_path) {
+  const std::string first = "file";
+  const std::string second = "dir/etc/x";
+  abi::RequestSlot slot = request(abi::HostOp::Rename, first + second);
+  slot.path_length = 4;
+  slot.path2_length = static_cast<std::uint32_t>(second.size());
+  const FileAnswer answer = ask(slot);
+  EXPECT_EQ(answer.reply.result, -ELOOP);
+  EXPECT_EQ(answer.reply.link_start, 4U | abi::kSecondPath);
+  std::memcpy(bounce_.data(), "filedir/moved", 13);
+  slot.path2_length = 9;
+  EXPECT_EQ(ask(slot).reply.result, 0);
+  EXPECT_TRUE(std::filesystem::exists(top_ + "/0/dir/moved"));
+}
+
+TEST(OperationCredentialsTest, Cuts_to_the_ceiling) {
+  Ceiling ceiling;
+  ceiling.uid = 1000;
+  ceiling.gid = 1000;
+  ceiling.groups = {7};
+  ceiling.capabilities = 1;  // CAP_CHOWN
+  const OperationCredentials credentials(ceiling);
+  abi::FsCredentials forged{};
+  forged.capabilities = ~0ULL;
+  forged.group_count = 1;  // group 0
+  const abi::FsCredentials held = credentials.limit(forged);
+  EXPECT_EQ(held.uid, 1000U);
+  EXPECT_EQ(held.gid, 1000U);
+  EXPECT_EQ(held.capabilities, 1U);
+  ASSERT_EQ(held.group_count, 1U);
+  EXPECT_EQ(held.groups[0], 7U);
+}
+
+TEST(OperationCredentialsTest, Setuid_in_the_ceiling_allows_other_ids) {
+  Ceiling ceiling;
+  ceiling.capabilities = 1ULL << 7 | 1ULL << 6;  // CAP_SETUID, CAP_SETGID
+  const OperationCredentials credentials(ceiling);
+  abi::FsCredentials wanted{};
+  wanted.uid = 5;
+  wanted.gid = 6;
+  EXPECT_EQ(credentials.limit(wanted).uid, 5U);
+  EXPECT_EQ(credentials.limit(wanted).gid, 6U);
+  wanted.group_count = 1000;  // a lie about the array
+  EXPECT_EQ(credentials.limit(wanted).group_count, 0U);
+}
+
+}  // namespace
+}  // namespace runhl::vmm::fs

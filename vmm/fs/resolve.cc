@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/resolve.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace runhl::vmm::fs {
+namespace {
+
+constexpr int kRetries = 4;  // EAGAIN: a rename or mount raced with the resolution
+
+abi::Timestamp timestamp_of(const statx_timestamp& time) {
+  return {.seconds = time.tv_sec, .nanoseconds = time.tv_nsec, .reserved = 0};
+}
+
+}  // namespace
+
+bool is_clean_path(std::string_view path) {
+  if (path.size() >= abi::kMaxPath || path.find('\0') != std::string_view::npos) {
+    return false;
+  }
+  if (path.empty()) {
+    return true;
+  }
+  for (std::size_t start = 0;;) {
+    const std::size_t slash = path.find('/', start);
+    const std::string_view component = path.substr(start, slash - start);
+    if (component.empty() || component == "." || component == "..") {
+      return false;
+    }
+    if (slash == std::string_view::npos) {
+      return true;
+    }
+    start = slash + 1;
+  }
+}
+
+std::optional<std::string> copy_path(std::span<const std::byte> bounce, std::uint64_t offset,
+                                     std::uint32_t length) {
+  if (length >= abi::kMaxPath || offset > bounce.size() || length > bounce.size() - offset) {
+    return std::nullopt;
+  }
+  std::string path(length, '\0');
+  std::memcpy(path.data(), bounce.data() + offset, length);  // the one read; checked from here on
+  if (!is_clean_path(path)) {
+    return std::nullopt;
+  }
+  return path;
+}
+
+Opened open_beneath(const Base& base, const std::string& path, std::uint64_t flags,
+                    std::uint32_t mode) {
+  open_how how{};
+  how.flags = flags | O_CLOEXEC | O_NOFOLLOW | ((flags & O_PATH) != 0 ? 0U : O_NOCTTY);
+  how.mode = (flags & O_CREAT) != 0 ? mode & 07777 : 0;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS |
+                (base.cross_mounts ? 0U : RESOLVE_NO_XDEV);
+  const char* name = path.empty() ? "." : path.c_str();
+  for (int attempt = 0;; ++attempt) {
+    const long fd = ::syscall(SYS_openat2, base.fd, name, &how, sizeof(how));
+    if (fd >= 0) {
+      return {UniqueFd{static_cast<int>(fd)}, 0};
+    }
+    if (errno != EAGAIN || attempt == kRetries) {
+      return {UniqueFd{}, errno};
+    }
+  }
+}
+
+Parent open_parent(const Base& base, const std::string& path) {
+  Parent parent;
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) {
+    parent.fd = base.fd;
+    parent.name = path;
+    return parent;
+  }
+  Opened opened = open_beneath(base, path.substr(0, slash), O_PATH | O_DIRECTORY, 0);
+  if (!opened.fd) {
+    parent.os_errno = opened.os_errno;
+    return parent;
+  }
+  parent.owned = std::move(opened.fd);
+  parent.fd = parent.owned.get();
+  parent.name = path.substr(slash + 1);
+  return parent;
+}
+
+std::optional<FoundLink> find_link(const Base& base, const std::string& path) {
+  for (std::size_t start = 0; start < path.size();) {
+    const std::size_t end = std::min(path.find('/', start), path.size());
+    const Opened opened = open_beneath(base, path.substr(0, end), O_PATH, 0);
+    if (!opened.fd) {
+      return std::nullopt;
+    }
+    std::array<char, abi::kMaxPath> target{};
+    const ssize_t length = ::readlinkat(opened.fd.get(), "", target.data(), target.size());
+    if (length >= 0) {
+      return FoundLink{static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end),
+                       std::string(target.data(), static_cast<std::size_t>(length))};
+    }
+    start = end + 1;
+  }
+  return std::nullopt;
+}
+
+std::int64_t answer_failure(int os_errno, const Base& base, const std::string& path,
+                            std::span<std::byte> bounce, abi::RequestReply& reply) {
+  // O_DIRECTORY with O_NOFOLLOW says ENOTDIR of a symlink.
+  if (os_errno != ELOOP && os_errno != ENOTDIR) {
+    return -os_errno;
+  }
+  const std::optional<FoundLink> link = find_link(base, path);
+  if (!link) {
+    return os_errno == ELOOP ? -ESTALE : -ENOTDIR;
+  }
+  reply.link_start = link->start;
+  reply.link_end = link->end;
+  reply.length = static_cast<std::uint32_t>(link->target.size());
+  std::memcpy(bounce.data(), link->target.data(), link->target.size());
+  return -ELOOP;
+}
+
+int attributes_of(int fd, abi::FileAttr& attr) {
+  struct statx st{};
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) !=
+      0) {
+    return errno;
+  }
+  attr.inode = st.stx_ino;
+  attr.device = makedev(st.stx_dev_major, st.stx_dev_minor);
+  attr.size = st.stx_size;
+  attr.blocks = st.stx_blocks;
+  attr.mode = st.stx_mode;
+  attr.links = st.stx_nlink;
+  attr.uid = st.stx_uid;
+  attr.gid = st.stx_gid;
+  attr.rdev_major = st.stx_rdev_major;
+  attr.rdev_minor = st.stx_rdev_minor;
+  attr.block_size = st.stx_blksize;
+  attr.accessed = timestamp_of(st.stx_atime);
+  attr.modified = timestamp_of(st.stx_mtime);
+  attr.changed = timestamp_of(st.stx_ctime);
+  attr.born = (st.stx_mask & STATX_BTIME) != 0 ? timestamp_of(st.stx_btime) : abi::Timestamp{};
+  return 0;
+}
+
+bool on_kernel_file_system(int fd) {
+  constexpr std::uint32_t kEfivarfs = 0xde5e81e4;  // linux/magic.h has it from 5.15 on only
+  constexpr std::array<std::uint32_t, 14> kKernelFileSystems = {
+      PROC_SUPER_MAGIC, SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
+      TRACEFS_MAGIC,    BPF_FS_MAGIC,   SECURITYFS_MAGIC,   SELINUX_MAGIC,       SMACK_MAGIC,
+      kEfivarfs,        PSTOREFS_MAGIC, DEVPTS_SUPER_MAGIC, NSFS_MAGIC};
+  struct statfs buffer{};
+  if (::fstatfs(fd, &buffer) != 0) {
+    return true;  // what cannot be told is not served
+  }
+  return std::find(kKernelFileSystems.begin(), kKernelFileSystems.end(),
+                   static_cast<std::uint32_t>(buffer.f_type)) != kKernelFileSystems.end();
+}
+
+}  // namespace runhl::vmm::fs
