@@ -8,7 +8,7 @@
 //   Jail jail = TRY(build_jail(sys, {.trees = plan.trees, .uid = ceiling.uid, .gid =
 //   ceiling.gid})); spec.trees = std::move(jail.trees);
 //
-//   /        tmpfs, read-only from then on, 0700, the ceiling's
+//   /        tmpfs, read-only from then on, 0711, the ceiling's
 //   /0       the rootfs directory                        nosuid,nodev(,ro)
 //   /1 … /N  one per bind mount, a directory or a file   nosuid,nodev(,ro); never noexec added
 #pragma once
