@@ -101,11 +101,15 @@ Result<std::vector<Node>> Node::members() const {
   return out;
 }
 
-Result<std::string> Node::string() const {
+Result<std::string_view> Node::text() const {
   if (value_->kind != Value::Kind::String) {
     return refuse("must be a string");
   }
-  return value_->text;
+  return std::string_view(value_->text);
+}
+
+Result<std::string> Node::string() const {
+  return std::string(TRY(text()));
 }
 
 Result<std::vector<std::string>> Node::strings() const {

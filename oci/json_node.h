@@ -45,6 +45,7 @@ class Node {
   [[nodiscard]] Result<std::vector<Node>> items() const;    // must be an array
   [[nodiscard]] Result<std::vector<Node>> members() const;  // must be an object
   [[nodiscard]] Result<std::string> string() const;
+  [[nodiscard]] Result<std::string_view> text() const;  // the same, borrowed from the document
   [[nodiscard]] Result<bool> boolean() const;
   [[nodiscard]] Result<std::vector<std::string>> strings() const;
   [[nodiscard]] Result<std::int64_t> integer(

@@ -17,8 +17,8 @@
 
 namespace runhl::oci {
 
-inline constexpr std::size_t kMaxJsonDepth = 64;          // a real config.json nests seven deep
-inline constexpr std::size_t kMaxJsonValues = 1'000'000;  // bounds the memory of a hostile one
+inline constexpr std::size_t kMaxJsonDepth = 64;        // a real config.json nests seven deep
+inline constexpr std::size_t kMaxJsonValues = 250'000;  // bounds the memory of a hostile one
 
 struct Value {
   enum class Kind : std::uint8_t { Null, Boolean, Integer, Unsigned, Float, String, Array, Object };

@@ -76,10 +76,10 @@ TEST(ParseConfig, Refuses_deep_nesting_without_using_the_stack) {
 
 TEST(ParseConfig, Refuses_too_many_values) {
   std::string many = "[0";
-  for (int i = 0; i < 1'000'001; ++i) {
+  for (int i = 0; i < 250'001; ++i) {
     many += ",0";
   }
-  EXPECT_THAT(parse_config(many, "/b").error().message, HasSubstr("more than 1000000 values"));
+  EXPECT_THAT(parse_config(many, "/b").error().message, HasSubstr("more than 250000 values"));
 }
 
 TEST(ParseConfig, Refuses_duplicate_keys_by_pointer) {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <unordered_map>
+#include <vector>
 
 #include "seccomp_default.h"
 
@@ -49,8 +49,34 @@ struct Verdict {
   const Value* forbidding = nullptr;         // a rule that forbids it, for some or all arguments
 };
 
+/// The verdicts on the calls that the engines' defaults allow; no other call matters.
+class Profile {
+ public:
+  Effect default_effect = Effect::Forbids;
+
+  /// Null for a call that no default allows.
+  Verdict* find(std::string_view name) {
+    const auto always = seccomp_always_allowed();
+    const auto found = std::lower_bound(always.begin(), always.end(), name);
+    if (found != always.end() && *found == name) {
+      return &always_[static_cast<std::size_t>(found - always.begin())];
+    }
+    const auto conditional = seccomp_conditionally_allowed();
+    for (std::size_t i = 0; i < conditional.size(); ++i) {
+      if (conditional[i].name == name) {
+        return &conditional_[i];  // the first way's place stands for the call
+      }
+    }
+    return nullptr;
+  }
+
+ private:
+  std::vector<Verdict> always_{seccomp_always_allowed().size()};
+  std::vector<Verdict> conditional_{seccomp_conditionally_allowed().size()};
+};
+
 Result<Effect> read_action(const Node& node) {
-  const std::string name = TRY(node.string());
+  const std::string_view name = TRY(node.text());
   for (const ActionName& action : kActions) {
     if (action.name == name) {
       return action.effect;
@@ -70,7 +96,7 @@ Result<SeccompCondition> read_condition(const Node& node) {
     condition.value_two = TRY(second->natural());
   }
   const Node op = TRY(node.required("op"));
-  const std::string name = TRY(op.string());
+  const std::string_view name = TRY(op.text());
   for (const OperatorName& known : kOperators) {
     if (known.name == name) {
       condition.op = known.op;
@@ -82,11 +108,6 @@ Result<SeccompCondition> read_condition(const Node& node) {
   }
   return op.refuse("is no comparison");
 }
-
-struct Profile {
-  Effect default_effect = Effect::Forbids;
-  std::unordered_map<std::string_view, Verdict> verdicts;  // names live in the document
-};
 
 /// podman without CAP_AUDIT_WRITE answers a socket of the audit protocol with an error of its own;
 /// its other rules allow the rest.
@@ -106,17 +127,18 @@ Result<void> read_rule(const Node& rule, Profile* profile) {
   }
   const Node names = TRY(rule.required("names"));
   for (const Node& item : TRY(names.items())) {
-    TRY(item.string());
-    Verdict& verdict = profile->verdicts[item.value().text];
-    if (effect == Effect::Forbids && is_audit_denial(item.value().text, conditions)) {
+    Verdict* const verdict = profile->find(TRY(item.text()));
+    if (verdict == nullptr) {
       continue;
     }
     if (effect == Effect::Forbids) {
-      verdict.forbidding = verdict.forbidding == nullptr ? &item.value() : verdict.forbidding;
+      if (verdict->forbidding == nullptr && !is_audit_denial(item.value().text, conditions)) {
+        verdict->forbidding = &item.value();
+      }
     } else if (conditions.empty()) {
-      verdict.allowed = true;
+      verdict->allowed = true;
     } else if (conditions.size() == 1) {
-      verdict.conditions.push_back(conditions[0]);
+      verdict->conditions.push_back(conditions[0]);
     }  // several at once allow less than each alone: no help towards a default
   }
   return {};
@@ -145,21 +167,16 @@ bool satisfies_one_way(std::string_view name, const Verdict& verdict) {
                      });
 }
 
-Result<void> compare_with_defaults(const Node& seccomp, const Profile& profile) {
-  static const Verdict kUnmentioned;
-  const auto verdict_of = [&](std::string_view name) -> const Verdict& {
-    const auto found = profile.verdicts.find(name);
-    return found == profile.verdicts.end() ? kUnmentioned : found->second;
-  };
-  const bool open = profile.default_effect == Effect::Allows;
+Result<void> compare_with_defaults(const Node& seccomp, Profile* profile) {
+  const bool open = profile->default_effect == Effect::Allows;
   for (const std::string_view name : seccomp_always_allowed()) {
-    const Verdict& verdict = verdict_of(name);
+    const Verdict& verdict = *profile->find(name);
     if (verdict.forbidding != nullptr || !(open || verdict.allowed)) {
       return refuse_call(seccomp, name, verdict.forbidding);
     }
   }
   for (const ConditionalCall& way : seccomp_conditionally_allowed()) {
-    const Verdict& verdict = verdict_of(way.name);
+    const Verdict& verdict = *profile->find(way.name);
     const bool allowed = verdict.allowed || open || satisfies_one_way(way.name, verdict);
     if (!allowed || verdict.forbidding != nullptr) {
       return refuse_call(seccomp, way.name, verdict.forbidding);
@@ -180,7 +197,7 @@ Result<void> check_seccomp(const Node& seccomp, std::vector<std::string>* warnin
   if (action.value().text == "SCMP_ACT_LOG") {
     warnings->push_back(action.pointer() + ": calls are not logged");
   }
-  return compare_with_defaults(seccomp, profile);
+  return compare_with_defaults(seccomp, &profile);
 }
 
 }  // namespace runhl::oci
