@@ -2,18 +2,15 @@
 // How the monitor gives up what it is: from the caller's credentials to the container's ceiling.
 //
 //   const vmm::Ceiling ceiling = TRY(cut_ceiling(sys, ceiling_of(config)));
-//   TRY(apply_rlimits(sys, config.process.rlimits));
 //   TRY(become_ceiling(sys, ceiling));       // uid and groups; still all capabilities
 //   auto machine = TRY(factory(...));        // clones cell 0: needs capabilities and the final uid
 //   TRY(drop_capabilities(sys, ceiling));    // then Landlock and seccomp (monitor_filter.h)
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "runhl/base/result.h"
 #include "runhl/base/sys.h"
-#include "runhl/oci/config.h"
 #include "runhl/vmm/machine.h"
 
 namespace runhl::shim {
@@ -26,17 +23,13 @@ std::uint64_t monitor_capabilities();
 Result<vmm::Ceiling> cut_ceiling(Sys& sys, vmm::Ceiling ceiling);
 
 /// Takes the ceiling's uid, gid and groups and keeps all capabilities, effective too. Others with
-/// its uid may inspect the process again (network tools open /proc/PID/ns/net). umask becomes 0:
-/// the guest applies its own.
+/// its uid may inspect the process again (network tools open /proc/PID/ns/net). In a user namespace
+/// that denies setgroups the caller's groups stay, and no others can be asked for.
 /// Errors: Permission, beginning with "/process/user".
 Result<void> become_ceiling(Sys& sys, const vmm::Ceiling& ceiling);
 
 /// Leaves exactly the ceiling's capabilities in permitted and effective, none in the others, and
 /// nothing in the bounding set; sets no_new_privs.
 Result<void> drop_capabilities(Sys& sys, const vmm::Ceiling& ceiling);
-
-/// Errors: Permission, beginning with the JSON pointer of the limit (raising a hard one needs
-/// CAP_SYS_RESOURCE).
-Result<void> apply_rlimits(Sys& sys, const std::vector<oci::ConfigRlimit>& rlimits);
 
 }  // namespace runhl::shim
