@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cell/boot_config.h"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runhl/abi/boot.h"
+
+namespace runhl::vmm::cell {
+namespace {
+
+constexpr std::size_t kMaxString = 128 * kKiB;  // Linux MAX_ARG_STRLEN
+constexpr std::size_t kMaxStrings = 2 * kMiB;   // Linux: a quarter of the 8 MiB stack
+constexpr std::size_t kMaxConfig = abi::kMonitorAreaMaxSize - abi::kBootConfigOffset;
+
+// Appends tables and strings behind the fixed part; offsets count from its start.
+class Writer {
+ public:
+  explicit Writer(std::size_t fixed) : bytes_(fixed) {}
+
+  std::uint32_t string(std::string_view text) {
+    const auto offset = static_cast<std::uint32_t>(bytes_.size());
+    const auto* first = reinterpret_cast<const std::byte*>(text.data());
+    bytes_.insert(bytes_.end(), first, first + text.size());
+    bytes_.push_back(std::byte{0});
+    return offset;
+  }
+  abi::StringList strings(const std::vector<std::string>& list) {
+    abi::StringList result{static_cast<std::uint32_t>(bytes_.size()),
+                           static_cast<std::uint32_t>(list.size())};
+    for (const std::string& text : list) {
+      (void)string(text);  // one behind the other
+    }
+    return result;
+  }
+  template <typename T>
+  std::uint32_t table(const std::vector<T>& rows) {
+    bytes_.resize(align_up(bytes_.size(), alignof(T)));
+    const auto offset = static_cast<std::uint32_t>(bytes_.size());
+    const auto raw = std::as_bytes(std::span(rows));
+    bytes_.insert(bytes_.end(), raw.begin(), raw.end());
+    return offset;
+  }
+  std::vector<std::byte> finish(abi::BootConfig config) {
+    config.size = static_cast<std::uint32_t>(bytes_.size());
+    std::memcpy(bytes_.data(), &config, sizeof(config));
+    return std::move(bytes_);
+  }
+  [[nodiscard]] std::size_t size() const { return bytes_.size(); }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+Result<std::size_t> check_strings(const std::vector<std::string>& list, std::string_view field) {
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string& text = list[i];
+    const std::string pointer = std::string(field) + '/' + std::to_string(i);
+    if (text.find('\0') != std::string::npos) {
+      return fail(ErrorCode::InvalidArgument, pointer + ": contains a NUL");
+    }
+    if (text.size() >= kMaxString) {
+      return fail(ErrorCode::InvalidArgument, pointer + ": argument list too long");
+    }
+    total += text.size() + 1;
+  }
+  return total;
+}
+
+std::uint32_t flags_of(const Mount& mount, bool is_file) {
+  std::uint32_t flags = 0;
+  flags |= mount.read_only ? abi::kMountReadOnly : 0U;
+  flags |= mount.no_suid ? abi::kMountNoSuid : 0U;
+  flags |= mount.no_dev ? abi::kMountNoDev : 0U;
+  flags |= mount.no_exec ? abi::kMountNoExec : 0U;
+  flags |= mount.strict ? abi::kMountStrict : 0U;
+  flags |= is_file ? abi::kMountFile : 0U;
+  return flags;
+}
+
+abi::MountKind kind_of(MountKind kind) {
+  switch (kind) {
+    case MountKind::Tree:
+      return abi::MountKind::Tree;
+    case MountKind::Tmpfs:
+      return abi::MountKind::Tmpfs;
+    case MountKind::Dev:
+      return abi::MountKind::Dev;
+    case MountKind::EmptyDir:
+      return abi::MountKind::EmptyDir;
+    case MountKind::Masked:
+      return abi::MountKind::Masked;
+    case MountKind::ReadOnly:
+      return abi::MountKind::ReadOnly;
+  }
+  return abi::MountKind::EmptyDir;
+}
+
+Result<std::vector<abi::BootMount>> make_mounts(const MachineSpec& spec, Writer& writer) {
+  std::vector<abi::BootMount> rows;
+  rows.reserve(spec.mounts.size());
+  for (const Mount& mount : spec.mounts) {
+    const bool is_tree = mount.kind == MountKind::Tree;
+    if (is_tree && mount.tree >= spec.trees.size()) {
+      return fail(ErrorCode::InvalidArgument, "mount " + mount.target + " names no granted tree");
+    }
+    abi::BootMount row{};
+    row.kind = kind_of(mount.kind);
+    row.flags = flags_of(mount, is_tree && !spec.trees[mount.tree].directory);
+    row.tree = is_tree ? static_cast<abi::Handle>(mount.tree) : -1;
+    row.mode = mount.mode;
+    row.size_bytes = mount.size_bytes;
+    row.target = writer.string(mount.target);
+    row.source = writer.string(mount.source);
+    rows.push_back(row);
+  }
+  return rows;
+}
+
+std::vector<abi::BootRlimit> make_rlimits(const ProcessSpec& process) {
+  std::vector<abi::BootRlimit> rows;
+  for (const Rlimit& limit : process.rlimits) {
+    rows.push_back({.resource = static_cast<std::uint32_t>(limit.resource),
+                    .reserved = 0,
+                    .soft = limit.soft,
+                    .hard = limit.hard});
+  }
+  return rows;
+}
+
+}  // namespace
+
+Result<std::vector<std::byte>> make_boot_config(const MachineSpec& spec,
+                                                const std::array<std::uint32_t, 3>& stream_modes) {
+  const ProcessSpec& process = spec.process;
+  if (process.args.empty()) {
+    return fail(ErrorCode::InvalidArgument, "/process/args: must not be empty");
+  }
+  const std::size_t strings = TRY(check_strings(process.args, "/process/args")) +
+                              TRY(check_strings(process.env, "/process/env"));
+  if (strings > kMaxStrings) {
+    return fail(ErrorCode::InvalidArgument, "/process/args: argument list too long");
+  }
+  if (process.groups.size() > abi::kMaxGroups) {
+    return fail(ErrorCode::InvalidArgument, "/process/user/additionalGids: more than " +
+                                                std::to_string(abi::kMaxGroups) + " groups");
+  }
+  Writer writer(sizeof(abi::BootConfig));
+  abi::BootConfig config{};
+  config.args = writer.strings(process.args);
+  config.env = writer.strings(process.env);
+  config.cwd = writer.string(process.cwd);
+  config.hostname = writer.string(spec.hostname);
+  config.domainname = writer.string(spec.domainname);
+  const std::vector<abi::BootMount> mounts = TRY(make_mounts(spec, writer));
+  config.mounts = writer.table(mounts);
+  config.mount_count = static_cast<std::uint32_t>(mounts.size());
+  config.rlimits = writer.table(make_rlimits(process));
+  config.rlimit_count = static_cast<std::uint32_t>(process.rlimits.size());
+  config.credentials.uid = process.uid;
+  config.credentials.gid = process.gid;
+  config.credentials.capabilities = process.cap_effective;
+  config.credentials.group_count = static_cast<std::uint32_t>(process.groups.size());
+  std::copy(process.groups.begin(), process.groups.end(), config.credentials.groups.begin());
+  config.cap_permitted = process.cap_permitted;
+  config.cap_inheritable = process.cap_inheritable;
+  config.cap_bounding = process.cap_bounding;
+  config.cap_ambient = process.cap_ambient;
+  config.umask = process.umask;
+  config.no_new_privileges = process.no_new_privileges ? 1 : 0;
+  std::copy(stream_modes.begin(), stream_modes.end(), std::begin(config.stream_modes));
+  if (writer.size() > kMaxConfig) {
+    return fail(ErrorCode::InvalidArgument, "/mounts: the mount table is too large");
+  }
+  return writer.finish(config);
+}
+
+}  // namespace runhl::vmm::cell
