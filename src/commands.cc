@@ -21,6 +21,7 @@ constexpr std::array kCommands = {
     Command{"list", "list the containers under the root directory", commands_internal::list},
     Command{"spec", "write a config.json to start from", commands_internal::spec},
     Command{"features", "print what this runtime supports as JSON", commands_internal::features},
+    Command{"info", "print what this program finds on this host", commands_internal::info},
 };
 
 std::string command_list() {
