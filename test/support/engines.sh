@@ -11,7 +11,7 @@
 engines_start() {
   engines_dir=$1
   local runhl=${2:-/usr/bin/runc}
-  engines_tag="runhl-test-$$"
+  engines_tag=${engines_tag:-runhl-test-$$}
   engines_made_dirs=()
   if [ "${#engines_dir}" -gt 60 ]; then
     echo "engines: $engines_dir is too long for unix sockets" >&2
@@ -48,16 +48,17 @@ ip link set lo up
 if [ -d /sys/fs/cgroup/unified ]; then mount -n -t tmpfs none /sys/fs/cgroup/unified; fi
 mount -n -t tmpfs none /run/containerd
 mount -n -t tmpfs none /run/docker
-containerd -c $engines_dir/containerd.toml >$engines_dir/containerd.log 2>&1 &
+setpriv --pdeathsig KILL containerd -c $engines_dir/containerd.toml >$engines_dir/containerd.log 2>&1 &
 echo \$! >$engines_dir/containerd.pid
 until ctr -a $engines_dir/containerd.sock version >/dev/null 2>&1; do
   kill -0 \$(cat $engines_dir/containerd.pid) || exit 1
   sleep .05
 done
-dockerd --config-file $engines_dir/daemon.json >$engines_dir/dockerd.log 2>&1 &
+setpriv --pdeathsig KILL dockerd --config-file $engines_dir/daemon.json >$engines_dir/dockerd.log 2>&1 &
 exec sleep infinity
 X
-  setsid unshare --net --mount --propagation slave bash "$engines_dir/start.sh" \
+  # Whatever ends this script ends the holder, and with it the daemons.
+  setsid setpriv --pdeathsig KILL unshare --net --mount --propagation slave bash "$engines_dir/start.sh" \
     </dev/null >"$engines_dir/start.log" 2>&1 &
   engines_holder=$!
   export DOCKER_HOST="unix://$engines_dir/docker.sock"

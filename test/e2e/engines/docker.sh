@@ -1,0 +1,163 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A real dockerd and containerd, `docker run --runtime=runhl` beside `--runtime=runc`: outputs, exit
+# codes and what is left must agree.
+#
+#   RUNHL=/path/to/runhl test/e2e/engines/docker.sh [CASE…]      (RUNTIME=crun: check a peer instead)
+#
+# Not here, because they fail for runc and crun too where CAP_SYS_RESOURCE is absent: --privileged,
+# --cap-add ALL, a negative --oom-score-adj, --ulimit above the hard limits.
+set -uo pipefail
+cd "$(dirname "$0")/../../.." || exit 2
+export LC_ALL=C.UTF-8
+. test/support/engines.sh
+. test/support/engine_cases.sh
+
+# A hang is a failure, not the end of the gate.
+run() { timeout 60 /usr/bin/docker run --rm --network none --runtime="$rt" "$@"; }
+detached() { timeout 60 /usr/bin/docker run -d --network none --runtime="$rt" --name "$name" "$@" >/dev/null; }
+docker() { timeout 60 /usr/bin/docker "$@"; }
+said() { docker logs "$name" 2>&1 | grep -qF "$1"; }
+
+# Each case runs once with runc and once with the runtime under test; what it prints must agree.
+
+case_sha256sum() { run bb:1 /bin/busybox sha256sum /etc/passwd; }
+case_exit_codes() {
+  local code
+  for code in 0 1 42 255; do
+    run bb:1 sh -c "exit $code"
+    echo "$code -> $?"
+  done
+}
+case_command_not_found() {
+  run bb:1 no-such-command >/dev/null 2>&1
+  echo $?
+}
+case_not_executable() {
+  run bb:1 /etc/passwd >/dev/null 2>&1
+  echo $?
+}
+case_arguments() { run bb:1 printf '<%s>\n' 'a  b' '' 'grüße 🦀' $'new\nline'; }
+case_streams() {
+  run bb:1 sh -c 'echo out; echo err >&2' 2>"$dir/err"
+  echo "stderr: $(cat "$dir/err")"
+}
+case_piped_stdin() {
+  seq 1 20000 | run -i bb:1 sha256sum
+  printf 'first\nsecond\n' | run -i bb:1 sh -c 'read a; echo "got $a"; cat'
+}
+case_no_stdin() { echo ignored | run bb:1 sh -c 'wc -c'; }
+case_big_output() { run bb:1 sh -c 'seq 1 400000' | sha256sum; }
+case_user() {
+  run --user 1000 bb:1 id -u
+  run --user app bb:1 sh -c 'id -u; id -g; echo x >/etc/new || echo refused' 2>/dev/null
+  run --user 1000:7 bb:1 sh -c 'id -u; id -g'
+}
+case_env() { run --env 'A=b c' --env EMPTY= bb:1 sh -c 'echo "<$A>$EMPTY<$HOME>"'; }
+case_workdir() {
+  run --workdir /tmp bb:1 pwd
+  run --workdir /made/up bb:1 pwd
+}
+case_read_only() {
+  run --read-only bb:1 sh -c 'echo x >/new || echo refused; cat /etc/passwd | wc -l' 2>/dev/null
+  run --read-only --tmpfs /scratch bb:1 sh -c 'echo x >/scratch/f && cat /scratch/f'
+}
+case_hostname() { run --hostname some-host bb:1 hostname; }
+case_volume() {
+  mkdir -p "$dir/vol"
+  echo host >"$dir/vol/file"
+  run -v "$dir/vol:/v" bb:1 sh -c 'cat /v/file; echo guest >/v/new'
+  cat "$dir/vol/new"
+  run -v "$dir/vol:/v:ro" bb:1 sh -c 'echo x >/v/file || echo refused' 2>/dev/null
+  rm -rf "$dir/vol"
+}
+case_etc_files() { run --hostname h1 bb:1 sh -c 'cat /etc/hostname; grep -c localhost /etc/hosts; [ -f /etc/resolv.conf ] && echo resolv'; }
+case_writes_are_in_the_layer() {
+  detached bb:1 sh -c 'echo kept >/kept'
+  docker wait "$name"
+  docker diff "$name"
+  docker cp "$name:/kept" - | tar -xO
+  docker rm "$name" >/dev/null
+}
+case_logs_and_wait() {
+  detached bb:1 sh -c 'echo one; echo two >&2; exit 3'
+  docker wait "$name"
+  docker logs "$name" 2>&1 | sort
+  docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$name"
+  docker rm "$name" >/dev/null
+}
+case_stop() {
+  detached bb:1 sh -c 'trap "echo stopping; exit 5" TERM; echo ready; while :; do sleep 1 & wait $!; done'
+  wait_until said ready
+  docker stop "$name" >/dev/null
+  docker inspect -f '{{.State.ExitCode}}' "$name"
+  docker logs "$name"
+  docker rm "$name" >/dev/null
+}
+case_stop_of_a_deaf_one() {
+  detached bb:1 sh -c 'echo ready; while :; do sleep 1; done'
+  wait_until said ready
+  docker stop -t 1 "$name" >/dev/null
+  docker inspect -f '{{.State.ExitCode}}' "$name"
+  docker rm "$name" >/dev/null
+}
+case_kill() {
+  detached bb:1 sleep 1000
+  docker kill "$name" >/dev/null
+  docker wait "$name"
+  docker rm "$name" >/dev/null
+  detached bb:1 sh -c 'trap "echo usr1; exit 6" USR1; echo ready; while :; do sleep 1 & wait $!; done'
+  wait_until said ready
+  docker kill -s USR1 "$name" >/dev/null
+  docker wait "$name"
+  docker rm "$name" >/dev/null
+}
+case_rm_force() {
+  detached bb:1 sleep 1000
+  docker rm -f "$name" >/dev/null && echo removed
+  docker ps -aq --filter "name=$name"
+}
+case_restart() {
+  detached bb:1 sh -c 'echo run; sleep 1000'
+  wait_until said run
+  docker restart -t 0 "$name" >/dev/null
+  wait_until_count 2
+  docker inspect -f '{{.State.Status}}' "$name"
+  docker rm -f "$name" >/dev/null
+}
+wait_until_count() {
+  enough() { [ "$(docker logs "$name" 2>&1 | grep -c run)" -ge "$1" ]; }
+  wait_until enough "$1"
+}
+case_kill_9_of_the_pid() {
+  detached bb:1 sleep 1000
+  kill -KILL "$(docker inspect -f '{{.State.Pid}}' "$name")"
+  docker wait "$name"
+  docker rm "$name" >/dev/null
+}
+case_limits() {
+  run --memory 64m --memory-swap 64m --cpus 0.5 --pids-limit 50 bb:1 echo limited
+  detached --memory 64m --cpus 0.5 --pids-limit 50 bb:1 sleep 1000
+  local pid
+  pid=$(docker inspect -f '{{.State.Pid}}' "$name")
+  cat "/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' "/proc/$pid/cgroup" | sed "s|\(/$(docker inspect -f '{{.Id}}' "$name")\).*|\1|")/memory.limit_in_bytes"
+  docker rm -f "$name" >/dev/null
+}
+case_init() { run --init bb:1 sh -c 'echo under init; exit 4'; echo $?; }
+case_no_new_privileges() { run --security-opt no-new-privileges --cap-drop ALL bb:1 id -u; }
+case_networks() {
+  local kind
+  for kind in none host bridge; do
+    timeout 60 /usr/bin/docker run --rm --runtime="$rt" --network "$kind" bb:1 echo "$kind"
+    echo $?
+  done
+  docker run -d --network bridge --runtime="$rt" --name "$name" bb:1 sleep 1000 >/dev/null
+  nsenter --net="/proc/$(docker inspect -f '{{.State.Pid}}' "$name")/ns/net" ip -o link | wc -l
+  docker rm -f "$name" >/dev/null
+}
+case_many_at_once() {
+  local n
+  for n in 1 2 3 4 5 6; do run bb:1 sh -c "echo $n" & done | sort
+}
+
+engine_cases "$@"
