@@ -20,6 +20,8 @@ Result<void> convert_linux(const Node& document, Config* config);      // namesp
 Result<void> convert_resources(const Node& document, Config* config);  // linux.resources
 /// Names of AppArmor profiles and SELinux labels; seccomp.
 Result<void> check_security(const Node& document, Config* config);
+/// Types of the properties that hold without being read.
+Result<void> check_unread(const Node& document);
 
 /// uid, gid: all but 4294967295, which the kernel takes for "no id".
 Result<std::uint32_t> read_id(const Node& node);

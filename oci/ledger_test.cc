@@ -60,8 +60,9 @@ class SchemaWalk {
 
   const json& load(const std::string& file) {
     if (!files_.contains(file)) {
-      std::ifstream stream(kSchemas + file);
-      files_[file] = json::parse(stream);
+      std::ifstream stream(kSchemas + file);  // packaging/apt-packages.txt brings it
+      EXPECT_TRUE(stream.good()) << kSchemas << file;
+      files_[file] = json::parse(stream, nullptr, false);
     }
     return files_[file];
   }
@@ -77,9 +78,6 @@ std::set<std::string> schema_properties() {
 }
 
 TEST(Ledger, Every_property_of_the_schema_has_a_row) {
-  if (!std::ifstream(std::string(kSchemas) + "config-schema.json")) {
-    GTEST_SKIP() << "package golang-github-opencontainers-specs-dev is not installed";
-  }
   const std::set<std::string> properties = schema_properties();
   EXPECT_GE(properties.size(), 200U);
   for (const std::string& property : properties) {
@@ -90,9 +88,6 @@ TEST(Ledger, Every_property_of_the_schema_has_a_row) {
 }
 
 TEST(Ledger, Every_row_is_a_property) {
-  if (!std::ifstream(std::string(kSchemas) + "config-schema.json")) {
-    GTEST_SKIP() << "package golang-github-opencontainers-specs-dev is not installed";
-  }
   const std::set<std::string> properties = schema_properties();
   for (const LedgerRow& row : ledger()) {
     EXPECT_EQ(properties.contains(std::string(row.pointer)), row.origin == Origin::Schema)

@@ -109,6 +109,7 @@ Result<Config> parse_config(std::string_view text, std::string_view bundle_path)
   TRY(convert_linux(document, &config));
   TRY(convert_resources(document, &config));
   TRY(check_security(document, &config));
+  TRY(check_unread(document));
   return config;
 }
 

@@ -299,6 +299,17 @@ TEST(ParseConfig, Refuses_by_ledger_unless_nothing_is_asked) {
   EXPECT_EQ(error_with("/linux/resources/memory/kernel", -1), "accepted");
 }
 
+TEST(ParseConfig, Checks_the_types_of_what_it_does_not_use) {
+  EXPECT_EQ(error_with("/process/user/username", 5), "/process/user/username: must be a string");
+  EXPECT_EQ(error_with("/linux/resources/hugepageLimits", {{{"pageSize", "2MB"}}}),
+            "/linux/resources/hugepageLimits/0/limit: is missing");
+  EXPECT_EQ(error_with("/linux/resources/blockIO", json::array()),
+            "/linux/resources/blockIO: must be an object");
+  EXPECT_EQ(
+      error_with("/linux/seccomp", {{"defaultAction", "SCMP_ACT_ALLOW"}, {"architectures", {1}}}),
+      "/linux/seccomp/architectures/0: must be a string");
+}
+
 TEST(ParseConfig, Ignores_unknown_names_but_for_case) {
   EXPECT_EQ(error_with("/annotations", {{"any.thing", "x"}}), "accepted");
   const Config config = config_with("/process/future", 1);

@@ -301,7 +301,7 @@ constexpr std::array kCloneWithoutNamespaces = {
 
 // docker 23 to 28: all but AF_VSOCK.
 constexpr std::array kSocketNotVsock = {SeccompCondition{0, SeccompOperator::NotEqual, 40, 0}};
-// docker 29: old families below AF_KEY's successors, and these by number (AF_NETLINK, AF_PACKET).
+// docker 29: the families below 12, and others by number, AF_NETLINK and AF_PACKET among them.
 constexpr std::array kSocketByFamily = {SeccompCondition{0, SeccompOperator::Less, 12, 0},
                                         SeccompCondition{0, SeccompOperator::Equal, 16, 0},
                                         SeccompCondition{0, SeccompOperator::Equal, 17, 0}};
