@@ -23,12 +23,13 @@
 
 namespace runhl::kernel {
 
-class AddressSpace;  // mm/address_space.h
-class FdTable;       // fs/fd_table.h
-class FsContext;     // fs/fs_context.h: root, cwd, umask
-struct SignalState;  // proc/signals.h
-struct Rewriter;     // arch/x86_64/rewrite.h
-struct Vcpu;         // sched/scheduler.h
+class AddressSpace;    // mm/address_space.h
+class FdTable;         // fs/fd_table.h
+class FsContext;       // fs/fs_context.h: root, cwd, umask
+struct SignalState;    // proc/signals.h
+struct IntervalTimer;  // proc/interval_timer.h
+struct Rewriter;       // arch/x86_64/rewrite.h
+struct Vcpu;           // sched/scheduler.h
 
 /// The program's registers, at a fixed place at the top of the task's kernel stack. entry.S knows
 /// the order.
@@ -49,6 +50,7 @@ struct Process {
   bool no_new_privileges = false;
   bool dumpable = true;
   Rewriter* rewriter = nullptr;  // of the address space
+  IntervalTimer* real_timer = nullptr;
 };
 
 enum class TaskState : std::uint32_t { Running, Runnable, Sleeping, Dead };

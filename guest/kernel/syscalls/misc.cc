@@ -7,6 +7,7 @@
 #include <linux/securebits.h>
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -22,6 +23,10 @@
 #include "runhl/abi/layout.h"
 #include "sched/scheduler.h"
 #include "syscalls/handlers.h"
+
+#ifndef SCHED_DEADLINE
+#define SCHED_DEADLINE 6  // linux/sched.h
+#endif
 
 namespace runhl::kernel {
 
@@ -327,6 +332,57 @@ SyscallResult sys_sched_getaffinity(const SyscallArgs& args) {
   }
   TRY(UserOut<std::uint64_t>(args.a2).copy_out(mask));
   return sizeof(mask);
+}
+
+SyscallResult sys_sched_setaffinity(const SyscallArgs& args) {
+  const auto pid = static_cast<std::int32_t>(args.a0);
+  if (pid != 0 && pid != current().tid) {
+    return fail(ESRCH);
+  }
+  std::uint64_t mask = 0;
+  TRY(copy_from_user(&mask, args.a2, std::min<std::uint64_t>(args.a1, sizeof(mask))));
+  const std::uint64_t ours = (1ULL << vcpu_count()) - 1;
+  return (mask & ours) == 0 ? SyscallResult(fail(EINVAL)) : SyscallResult(0);
+}
+
+SyscallResult sys_sched_getscheduler(const SyscallArgs& args) {
+  const auto pid = static_cast<std::int32_t>(args.a0);
+  if (pid != 0 && pid != current().tid) {
+    return fail(pid < 0 ? EINVAL : ESRCH);
+  }
+  return SCHED_OTHER;
+}
+
+SyscallResult sys_sched_getparam(const SyscallArgs& args) {
+  TRY(sys_sched_getscheduler(args));
+  TRY(UserOut<std::int32_t>(args.a1).copy_out(0));
+  return 0;
+}
+
+namespace {
+
+SyscallResult priority_bound(std::uint64_t policy, std::uint64_t real_time) {
+  switch (policy) {
+    case SCHED_FIFO:
+    case SCHED_RR:
+      return real_time;
+    case SCHED_OTHER:
+    case SCHED_BATCH:
+    case SCHED_IDLE:
+    case SCHED_DEADLINE:
+      return 0;
+    default:
+      return fail(EINVAL);
+  }
+}
+
+}  // namespace
+
+SyscallResult sys_sched_get_priority_max(const SyscallArgs& args) {
+  return priority_bound(args.a0, 99);
+}
+SyscallResult sys_sched_get_priority_min(const SyscallArgs& args) {
+  return priority_bound(args.a0, 1);
 }
 
 SyscallResult sys_set_robust_list(const SyscallArgs& args) {

@@ -36,6 +36,9 @@
   X(33, dup2, sys_dup2, Full, Fine, "") \
   X(34, pause, sys_pause, Full, Fine, "") \
   X(35, nanosleep, sys_nanosleep, Full, Fine, "") \
+  X(36, getitimer, sys_getitimer, Partial, Fine, "ITIMER_REAL only") \
+  X(37, alarm, sys_alarm, Full, Fine, "") \
+  X(38, setitimer, sys_setitimer, Partial, Fine, "ITIMER_REAL only") \
   X(39, getpid, sys_getpid, Full, Free, "") \
   X(40, sendfile, sys_sendfile, Full, Fine, "") \
   X(59, execve, sys_execve, Partial, Fine, "one process; the program must be readable") \
@@ -102,6 +105,10 @@
   X(132, utime, sys_utime, Full, Fine, "") \
   X(137, statfs, sys_statfs, Full, Fine, "") \
   X(138, fstatfs, sys_fstatfs, Full, Fine, "") \
+  X(143, sched_getparam, sys_sched_getparam, Partial, Free, "always SCHED_OTHER") \
+  X(145, sched_getscheduler, sys_sched_getscheduler, Partial, Free, "always SCHED_OTHER") \
+  X(146, sched_get_priority_max, sys_sched_get_priority_max, Full, Free, "") \
+  X(147, sched_get_priority_min, sys_sched_get_priority_min, Full, Free, "") \
   X(149, mlock, sys_mlock, Partial, Fine, "limits only") \
   X(150, munlock, sys_munlock, Partial, Fine, "limits only") \
   X(151, mlockall, sys_mlockall, Partial, Fine, "limits only") \
@@ -113,6 +120,8 @@
   X(186, gettid, sys_gettid, Full, Free, "") \
   X(200, tkill, sys_tkill, Partial, Fine, "one thread") \
   X(201, time, sys_time, Full, Free, "") \
+  X(202, futex, sys_futex, Partial, Fine, "no PI, no robust lists, no waking across processes") \
+  X(203, sched_setaffinity, sys_sched_setaffinity, Partial, Free, "one CPU; checked, nothing to move") \
   X(204, sched_getaffinity, sys_sched_getaffinity, Full, Free, "") \
   X(217, getdents64, sys_getdents64, Full, Fine, "") \
   X(218, set_tid_address, sys_set_tid_address, Full, Free, "") \

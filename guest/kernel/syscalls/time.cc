@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clocks and sleeps. Programs read clocks through the vdso; these serve those that do not.
 #include <linux/times.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "core/user_memory.h"
 #include "host/clock.h"
 #include "host/events.h"
+#include "proc/interval_timer.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
 #include "syscalls/handlers.h"
@@ -145,6 +147,63 @@ SyscallResult sys_clock_nanosleep(const SyscallArgs& args) {
     if (!slept) {
       return fail(to_int(slept.error()) == EINTR ? kRestartNoHandler : to_int(slept.error()));
     }
+  }
+  return 0;
+}
+
+namespace {
+
+struct IntervalWords {  // struct itimerval
+  __kernel_old_timeval interval, value;
+};
+
+Result<Nanoseconds> valid_interval(const __kernel_old_timeval& time) {
+  if (time.tv_usec < 0 || time.tv_usec >= 1'000'000) {
+    return fail(EINVAL);
+  }
+  return valid_time({time.tv_sec, time.tv_usec * 1000});
+}
+
+__kernel_old_timeval to_timeval(Nanoseconds value) {
+  return {value / kNanosPerSecond, value % kNanosPerSecond / 1000};
+}
+
+IntervalWords to_words(const IntervalSetting& setting) {
+  return {to_timeval(setting.interval), to_timeval(setting.remaining)};
+}
+
+}  // namespace
+
+SyscallResult sys_alarm(const SyscallArgs& args) {
+  const auto seconds = static_cast<std::uint32_t>(args.a0);
+  const IntervalSetting fresh{std::int64_t{seconds} * kNanosPerSecond, 0};
+  const IntervalSetting old = TRY(interval_timer_set(*current().process, fresh));
+  // Rounded, but an armed alarm never says 0.
+  const Nanoseconds rounded = (old.remaining + kNanosPerSecond / 2) / kNanosPerSecond;
+  return static_cast<std::uint64_t>(old.remaining != 0 && rounded == 0 ? 1 : rounded);
+}
+
+SyscallResult sys_getitimer(const SyscallArgs& args) {
+  if (args.a0 != ITIMER_REAL) {
+    return fail(EINVAL);
+  }
+  TRY(UserOut<IntervalWords>(args.a1).copy_out(to_words(interval_timer_get(*current().process))));
+  return 0;
+}
+
+SyscallResult sys_setitimer(const SyscallArgs& args) {
+  if (args.a0 != ITIMER_REAL) {
+    return fail(EINVAL);
+  }
+  IntervalSetting fresh;
+  if (args.a1 != 0) {
+    const auto words = TRY(UserIn<IntervalWords>(args.a1).copy_in());
+    fresh.interval = TRY(valid_interval(words.interval));
+    fresh.remaining = TRY(valid_interval(words.value));
+  }
+  const IntervalSetting old = TRY(interval_timer_set(*current().process, fresh));
+  if (args.a2 != 0) {
+    TRY(UserOut<IntervalWords>(args.a2).copy_out(to_words(old)));
   }
   return 0;
 }

@@ -136,7 +136,9 @@ void user_state_save(Task& task) {
   } else {
     fxsave(task.fpu);
   }
-  task.fs_base = user_fs_base();
+  if (g_fpu.fsgsbase) {
+    task.fs_base = cpu::read_fs_base();  // else every change went through set_user_fs_base
+  }
 }
 
 void user_state_load(const Task& task) {

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "arch/x86_64/carrier.h"
 #include "arch/x86_64/rewrite_site.h"
 #include "core/user_memory.h"
 #include "host/events.h"
@@ -122,7 +123,8 @@ void rewriter_reset(Rewriter& rewriter) {
 
 void rewrite_note_trap(std::uint64_t return_address, std::uint32_t number) {
   Rewriter* const rewriter = current().process->rewriter;
-  if (rewriter == nullptr || return_address < kSiteSize) {
+  // A program with a %gs of its own enters by trapping alone, where it is repaired.
+  if (rewriter == nullptr || this_carrier().gs_user || return_address < kSiteSize) {
     return;
   }
   const UserAddress site = return_address - kSiteSize;

@@ -26,6 +26,7 @@ extern "C" {
 extern const char runhl_exit_window_start[];
 extern const char runhl_exit_window_end[];
 void runhl_exit_to_user();
+void runhl_fast_entry();
 }
 
 namespace runhl::kernel {
@@ -230,11 +231,14 @@ using namespace runhl::kernel;
 extern "C" UserFrame* runhl_signal_dispatch(int signal, const SignalInfo* info,
                                             UserContext* context, Carrier* carrier) {
   const auto base = reinterpret_cast<std::uint64_t>(carrier);
+  MachineContext& m = context->machine;
   if (has_fsgsbase() && cpu::read_gs_base() != base) {
     cpu::write_gs_base(base);  // the program has its own use for %gs
     carrier->gs_user = true;
+    if (m.rip == reinterpret_cast<std::uint64_t>(&runhl_fast_entry)) {
+      return nullptr;  // its first access through %gs: again, with the right one
+    }
   }
-  MachineContext& m = context->machine;
   if (in_kernel(m, *carrier)) {
     return interrupted_kernel(signal, *info, m, *carrier);
   }

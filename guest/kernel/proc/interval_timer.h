@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// ITIMER_REAL of a process: SIGALRM when it expires.
+#pragma once
+
+#include "sched/timers.h"
+
+namespace runhl::kernel {
+
+struct Process;
+
+struct IntervalTimer {
+  Timer timer;
+  Nanoseconds interval = 0;  // 0: once
+  Process* process = nullptr;
+};
+
+struct IntervalSetting {
+  Nanoseconds remaining = 0;  // 0: disarmed
+  Nanoseconds interval = 0;
+};
+
+/// Arms or disarms the process's timer; the setting before. Errors: ENOMEM.
+Result<IntervalSetting> interval_timer_set(Process& process, const IntervalSetting& fresh);
+IntervalSetting interval_timer_get(const Process& process);
+
+}  // namespace runhl::kernel
