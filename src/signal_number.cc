@@ -18,9 +18,8 @@ constexpr int kLastRealtime = 64;
 
 std::optional<int> parse_number(std::string_view text) {
   int number = 0;
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data(), end, number);
-  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != end) {
+  const auto parsed = std::from_chars(text.begin(), text.end(), number);
+  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.end()) {
     return std::nullopt;
   }
   return number;

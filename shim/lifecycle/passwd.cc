@@ -15,6 +15,7 @@
 namespace runhl::shim {
 namespace {
 
+constexpr std::string_view kHomeName = "HOME=";
 constexpr std::size_t kMaxPasswdBytes = 1024UL * 1024;
 
 std::string read_passwd(const std::string& rootfs) {
@@ -55,10 +56,9 @@ std::string_view line_of(std::string_view passwd, std::uint32_t uid) {
     const std::string_view line = passwd.substr(0, end);
     passwd.remove_prefix(end == std::string_view::npos ? passwd.size() : end + 1);
     const std::string_view number = field(line, kUidField);
-    const char* const number_end = number.data() + number.size();
     std::uint32_t line_uid = 0;
-    const auto parsed = std::from_chars(number.data(), number_end, line_uid);
-    if (!number.empty() && parsed.ec == std::errc() && parsed.ptr == number_end &&
+    const auto parsed = std::from_chars(number.begin(), number.end(), line_uid);
+    if (!number.empty() && parsed.ec == std::errc() && parsed.ptr == number.end() &&
         line_uid == uid) {
       return line;
     }
@@ -80,13 +80,13 @@ std::string name_in_passwd(std::string_view passwd, std::uint32_t uid) {
 }
 
 void add_home(const std::string& rootfs, std::uint32_t uid, std::vector<std::string>* env) {
-  constexpr std::string_view kName = "HOME=";
-  const auto given = std::find_if(
-      env->begin(), env->end(), [](const std::string& entry) { return entry.starts_with(kName); });
-  if (given != env->end() && given->size() > kName.size()) {
+  const auto given = std::find_if(env->begin(), env->end(), [](const std::string& entry) {
+    return entry.starts_with(kHomeName);
+  });
+  if (given != env->end() && given->size() > kHomeName.size()) {
     return;
   }
-  std::string entry = std::string(kName) + home_in_passwd(read_passwd(rootfs), uid);
+  std::string entry = std::string(kHomeName) + home_in_passwd(read_passwd(rootfs), uid);
   if (given != env->end()) {
     *given = std::move(entry);
   } else {

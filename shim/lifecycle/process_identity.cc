@@ -34,8 +34,8 @@ Result<ProcessStat> parse_stat(std::string_view text) {
       stat.state = word.front();
     }
     if (field == kStartField) {
-      const auto end = word.data() + word.size();
-      if (std::from_chars(word.data(), end, stat.start_time).ptr == end && !word.empty()) {
+      const auto parsed = std::from_chars(word.begin(), word.end(), stat.start_time);
+      if (parsed.ptr == word.end() && !word.empty()) {
         return stat;
       }
       break;

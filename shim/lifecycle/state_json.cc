@@ -230,10 +230,9 @@ Result<Progress> parse_progress(std::string_view text) {
     text.remove_prefix(kPrefix.size());
     text.remove_suffix(1);
     int code = 0;
-    const char* end = text.data() + text.size();
     constexpr int kMaxCode = 255;
-    if (const auto parsed = std::from_chars(text.data(), end, code);
-        parsed.ec == std::errc() && parsed.ptr == end && code >= 0 && code <= kMaxCode) {
+    if (const auto parsed = std::from_chars(text.begin(), text.end(), code);
+        parsed.ec == std::errc() && parsed.ptr == text.end() && code >= 0 && code <= kMaxCode) {
       return Progress{.started = true, .exit_code = code};
     }
   }

@@ -82,7 +82,7 @@ class StateDir {
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  Result<void> write(const ContainerState& state) const;
+  [[nodiscard]] Result<void> write(const ContainerState& state) const;
   [[nodiscard]] Result<ContainerState> read() const;
   [[nodiscard]] Result<Progress> read_progress() const;
 
