@@ -84,8 +84,12 @@ run_case() {  # file function
   fi
 }
 
+cases() { declare -F | sed -n 's/^declare -f \(case_.*\)/\1/p'; }
+
 for file in test/e2e/cases/*.sh; do
-  names=$(sed -n 's/^\(case_[a-z0-9_]*\)() .*/\1/p' "$file")
+  for function in $(cases); do unset -f "$function"; done
+  . "$file"
+  names=$(cases)
   if [ $# -gt 0 ]; then
     wanted=
     for arg; do
@@ -94,8 +98,6 @@ for file in test/e2e/cases/*.sh; do
     done
     names=$wanted
   fi
-  [ -n "$names" ] || continue
-  . "$file"
   for function in $names; do run_case "$file" "$function"; done
 done
 
