@@ -29,7 +29,10 @@ Result<void> append_path(HostRequest& request, std::string_view path, std::size_
 
 /// The call, with a symlink in the way noted for the path walk.
 Result<std::int64_t> call_with_path(HostRequest& request, const PathSpec& at) {
-  const Result<std::int64_t> result = request.call();
+  Result<std::int64_t> result = request.call();
+  if (!result && to_int(result.error()) == ESTALE) {
+    result = request.call();  // a symlink went away under the monitor's eyes; paths are as sent
+  }
   if (result || to_int(result.error()) != ELOOP || at.stop == nullptr) {
     return result;
   }

@@ -42,6 +42,19 @@ Result<void> require_name(const PathWalk& walk, int dot_error, int root_error) {
   return {};
 }
 
+/// EROFS for a name that does not exist, unless it could not be made for want of its directory.
+Errno missing_on_read_only(Node& base, PathSpec at) {
+  const std::size_t slash = at.path.rfind('/');
+  if (slash != std::string_view::npos) {
+    at.path = at.path.substr(0, slash);
+    const Result<abi::FileAttr> parent = base.walk(at);
+    if (!parent) {
+      return parent.error();
+    }
+  }
+  return Errno{EROFS};
+}
+
 /// EROFS on a read-only mount, but a missing or existing name counts first, as on Linux.
 Result<void> refuse_read_only(const PathWalk& walk, Node& base, const PathSpec& at, bool creates) {
   if (!walk.mount().read_only()) {
@@ -51,8 +64,9 @@ Result<void> refuse_read_only(const PathWalk& walk, Node& base, const PathSpec& 
   if (creates && attr) {
     return fail(EEXIST);
   }
-  if (!attr && !(creates && to_int(attr.error()) == ENOENT)) {
-    return tl::unexpected(attr.error());
+  if (!attr) {
+    const bool missing = creates && to_int(attr.error()) == ENOENT;
+    return tl::unexpected(missing ? missing_on_read_only(base, at) : attr.error());
   }
   return fail(EROFS);
 }
@@ -70,6 +84,9 @@ Result<Ref<File>> make_file(PathWalk& walk, OpenedNode opened, std::uint32_t fla
     return Ref<File>(
         TRY(make_ref<NodeFile>(std::move(opened.node), opened.attr.mode, kept, mount)));
   }
+  const std::uint32_t access = ((flags & O_ACCMODE) != O_WRONLY ? std::uint32_t{kAccessRead} : 0U) |
+                               ((flags & O_ACCMODE) != O_RDONLY ? std::uint32_t{kAccessWrite} : 0U);
+  TRY(check_access(opened.attr, file_identity(current().credentials), access));
   if ((type == S_IFCHR || type == S_IFBLK) && (mount.flags & abi::kMountNoDev) != 0) {
     return fail(EACCES);
   }
@@ -84,9 +101,8 @@ Result<OpenedNode> open_node(PathWalk& walk, Node& base, const PathSpec& at, Ope
   }
   const Result<abi::FileAttr> attr = base.walk(at);
   if (!attr) {
-    // What would be made: EROFS, if only the last name is missing.
     const bool missing = creates && to_int(attr.error()) == ENOENT;
-    return missing ? fail(EROFS) : tl::unexpected(attr.error());
+    return tl::unexpected(missing ? missing_on_read_only(base, at) : attr.error());
   }
   if (creates && (request.flags & O_EXCL) != 0) {
     return fail(EEXIST);

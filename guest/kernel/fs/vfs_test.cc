@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths, mounts and files together, over the monitor's own file service and a directory of the
+// test.
+#include "fs/vfs.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+
+#include "fs/boot_mounts.h"
+#include "fs/fd_table.h"
+#include "fs/fs_context.h"
+#include "hosted/monitor_backend.h"
+#include "hosted/task_hosted.h"
+
+namespace runhl::kernel {
+namespace {
+
+namespace stdfs = std::filesystem;
+
+template <typename T>
+int error_of(const Result<T>& result) {
+  return result ? 0 : to_int(result.error());
+}
+
+/// The tables that the monitor would write for these mounts.
+class ConfigBlock {
+ public:
+  struct Entry {
+    abi::MountKind kind;
+    std::string target;
+    abi::Handle tree = -1;
+    std::uint32_t flags = 0;
+  };
+  explicit ConfigBlock(const std::vector<Entry>& entries) : bytes_(65536) {
+    auto& config = *reinterpret_cast<abi::BootConfig*>(bytes_.data());
+    config.mounts = 4096;
+    config.mount_count = static_cast<std::uint32_t>(entries.size());
+    std::uint32_t text = 16384;
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      auto& mount = reinterpret_cast<abi::BootMount*>(bytes_.data() + config.mounts)[i];
+      mount.kind = entries[i].kind;
+      mount.tree = entries[i].tree;
+      mount.flags = entries[i].flags;
+      mount.target = mount.source = text;
+      mount.size_bytes = 1 << 20;
+      std::memcpy(bytes_.data() + text, entries[i].target.c_str(), entries[i].target.size() + 1);
+      text += static_cast<std::uint32_t>(entries[i].target.size() + 1);
+    }
+  }
+  [[nodiscard]] const abi::BootConfig& config() const {
+    return *reinterpret_cast<const abi::BootConfig*>(bytes_.data());
+  }
+
+ private:
+  std::vector<std::byte> bytes_;
+};
+
+class Names final : public DirSink {
+ public:
+  bool add(std::string_view name, std::uint64_t, std::uint64_t, std::uint8_t) override {
+    names.insert(std::string(name));
+    return true;
+  }
+  [[nodiscard]] std::size_t capacity() const override { return 32768; }
+  std::set<std::string> names;
+};
+
+class VfsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    hosted::reset_task();
+    hosted::map_monitor_page() = {};
+    std::string pattern = stdfs::temp_directory_path() / "runhl-vfs-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    top_ = pattern;
+    stdfs::create_directories(top_ + "/root/dir/sub/deep");
+    stdfs::create_directories(top_ + "/root/tmp");
+    stdfs::create_directories(top_ + "/volume/inside");
+    write_host("root/file", "hello");
+    write_host("root/dir/sub/data", "data");
+    write_host("volume/v", "volume");
+    write_host("single", "bound");
+    stdfs::create_symlink("dir/sub", top_ + "/root/rel");
+    stdfs::create_symlink("/dir/sub", top_ + "/root/abs");
+    stdfs::create_symlink("loop", top_ + "/root/loop");
+    stdfs::create_symlink("../../file", top_ + "/root/dir/sub/up");
+    stdfs::create_symlink("/vol/v", top_ + "/root/dir/tovol");
+    stdfs::create_symlink("missing", top_ + "/root/dangling");
+    Credentials& who = current().credentials;
+    who.uid = who.euid = who.fsuid = who.suid = ::geteuid();
+    who.gid = who.egid = who.fsgid = who.sgid = ::getegid();
+    backend_ =
+        hosted::make_monitor_backend({{top_, "root"}, {top_, "volume"}, {top_, "single", false}});
+    hosted::set_backend(backend_.get());
+    mount({{abi::MountKind::Tree, "/", 0},
+           {abi::MountKind::Tmpfs, "/tmp"},
+           {abi::MountKind::EmptyDir, "/proc"},
+           {abi::MountKind::Dev, "/dev"},
+           {abi::MountKind::EmptyDir, "/dev/pts"},
+           {abi::MountKind::Tree, "/vol", 1, abi::kMountReadOnly},
+           {abi::MountKind::Tree, "/etc/bound", 2, abi::kMountFile},
+           {abi::MountKind::Masked, "/dir/sub/deep"},
+           {abi::MountKind::ReadOnly, "/dir/sub"},
+           {abi::MountKind::Masked, "/proc/kcore"}});
+  }
+
+  void mount(const std::vector<ConfigBlock::Entry>& entries) {
+    const ConfigBlock block(entries);
+    BootFailure failure;
+    auto root = mount_all(block.config(), failure);
+    ASSERT_TRUE(root) << failure.message.data();
+    fs_ = std::make_unique<FsContext>(std::move(*root));
+    files_ = std::make_unique<FdTable>();
+    current().process->fs = fs_.get();
+    current().process->files = files_.get();
+    fs_->set_umask(022);
+  }
+
+  void TearDown() override {
+    files_.reset();
+    fs_.reset();
+    MountTable::instance().clear();
+    hosted::set_backend(nullptr);
+    stdfs::remove_all(top_);
+  }
+
+  void write_host(const std::string& path, const std::string& text) const {
+    std::ofstream(top_ + "/" + path) << text;
+  }
+  [[nodiscard]] std::string read_host(const std::string& path) const {
+    std::ifstream in(top_ + "/" + path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  static Owned<PathWalk> walk(const std::string& path) {
+    auto result = walk_from_cwd(path);
+    EXPECT_TRUE(result) << path;
+    return std::move(*result);
+  }
+  static int stat_error(const std::string& path) {
+    return error_of(vfs_stat(*walk(path), Follow::Yes));
+  }
+  static Result<Ref<File>> open(const std::string& path, std::uint32_t flags,
+                                std::uint32_t mode = 0644) {
+    return vfs_open(*walk(path), {.flags = flags, .mode = mode});
+  }
+  static int open_error(const std::string& path, std::uint32_t flags) {
+    return error_of(open(path, flags));
+  }
+  static std::string read(const std::string& path) {
+    const auto file = open(path, O_RDONLY);
+    if (!file) {
+      return "error " + std::to_string(to_int(file.error()));
+    }
+    std::string text(100, '\0');
+    IoBuffer buffer{std::as_writable_bytes(std::span<char>(text))};
+    const auto size = (*file)->read(buffer);
+    return size ? text.substr(0, *size) : "error";
+  }
+  static int write(const Ref<File>& file, std::string text) {
+    IoBuffer buffer{std::as_writable_bytes(std::span<char>(text))};
+    return error_of(file->write(buffer));
+  }
+  static std::set<std::string> list(const std::string& path) {
+    const auto file = open(path, O_RDONLY | O_DIRECTORY);
+    Names names;
+    for (std::size_t before = ~0UL; file && before != names.names.size();) {
+      before = names.names.size();
+      EXPECT_TRUE((*file)->read_directory(names));
+    }
+    return names.names;
+  }
+  void chdir(const std::string& path) { fs_->set_cwd(*vfs_open_directory(*walk(path))); }
+  std::string cwd() {
+    std::array<char, 4096> path;
+    std::array<char, 4096> text;
+    const auto where = *fs_->cwd()->copy_path(path);
+    const auto length =
+        MountTable::instance().guest_path(fs_->cwd()->mount(), {path.data(), where.length}, text);
+    return {text.data(), *length};
+  }
+
+  std::string top_;
+  std::unique_ptr<hosted::Backend> backend_;
+  std::unique_ptr<FsContext> fs_;
+  std::unique_ptr<FdTable> files_;
+};
+
+TEST_F(VfsTest, Follows_symlinks_against_the_guests_root) {
+  EXPECT_EQ(read("/file"), "hello");
+  EXPECT_EQ(read("/rel/data"), "data");
+  EXPECT_EQ(read("/abs/data"), "data");
+  EXPECT_EQ(read("rel/up"), "hello");
+  EXPECT_EQ(read("/dir/tovol"), "volume") << "a symlink into another mount";
+  EXPECT_EQ(stat_error("/loop"), ELOOP);
+  EXPECT_EQ(stat_error("/dangling"), ENOENT);
+  EXPECT_EQ(open_error("/rel", O_RDONLY | O_NOFOLLOW), ELOOP);
+  EXPECT_TRUE(S_ISLNK(vfs_stat(*walk("/rel"), Follow::No)->mode));
+  EXPECT_TRUE(S_ISDIR(vfs_stat(*walk("/rel/"), Follow::No)->mode)) << "a slash follows";
+}
+
+TEST_F(VfsTest, One_trip_resolves_and_opens) {
+  const unsigned before = hosted::request_count();
+  const auto file = open("/dir/sub/../sub2/../../file", O_RDONLY);
+  EXPECT_EQ(error_of(file), ENOENT);
+  const unsigned middle = hosted::request_count();
+  const auto plain = open("dir/tovol", O_RDONLY | O_NOFOLLOW);
+  EXPECT_EQ(hosted::request_count() - middle, 1U);
+  ASSERT_TRUE(open("/file", O_RDONLY));
+  EXPECT_EQ(hosted::request_count() - middle, 1U + 1U + 1U) << "open and close";
+  EXPECT_LE(middle - before, 2U);
+}
+
+TEST_F(VfsTest, Dot_dot_is_the_real_parent_and_stops_at_the_root) {
+  EXPECT_EQ(read("/rel/../../file"), "hello");
+  EXPECT_EQ(read("/../../file"), "hello");
+  EXPECT_EQ(read("/vol/../file"), "hello");
+  EXPECT_EQ(read("/tmp/../vol/inside/../v"), "volume");
+  EXPECT_EQ(stat_error("/nothing/../file"), ENOENT);
+  EXPECT_EQ(stat_error("/file/../file"), ENOTDIR);
+}
+
+TEST_F(VfsTest, Slashes_and_dots_at_the_end_want_directories) {
+  EXPECT_EQ(stat_error("/file/"), ENOTDIR);
+  EXPECT_EQ(stat_error("/file/."), ENOTDIR);
+  EXPECT_EQ(stat_error("/dir/."), 0);
+  EXPECT_EQ(stat_error("//dir///sub//"), 0);
+  EXPECT_EQ(open_error("/new/", O_CREAT | O_WRONLY), EISDIR);
+  EXPECT_EQ(error_of(vfs_make_directory(*walk("/made/"), 0755)), 0);
+  EXPECT_TRUE(stdfs::is_directory(top_ + "/root/made"));
+  EXPECT_EQ(error_of(vfs_remove(*walk("/made/."), true)), EINVAL);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/made/"), true)), 0);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/file/"), false)), ENOTDIR);
+}
+
+TEST_F(VfsTest, Names_and_paths_have_limits) {
+  EXPECT_EQ(stat_error("/" + std::string(256, 'n')), ENAMETOOLONG);
+  auto walk = *PathWalk::create(fs_->cwd());
+  EXPECT_EQ(error_of(walk->set_path(std::string(4096, 'a'))), ENAMETOOLONG);
+  EXPECT_EQ(error_of(walk->set_path("")), ENOENT);
+}
+
+TEST_F(VfsTest, Writes_reach_the_host) {
+  const auto file = open("/dir/new", O_CREAT | O_EXCL | O_RDWR);
+  ASSERT_TRUE(file) << error_of(file);
+  EXPECT_EQ(write(*file, "one"), 0);
+  EXPECT_EQ(read_host("root/dir/new"), "one");
+  const auto append = open("/dir/new", O_WRONLY | O_APPEND);
+  EXPECT_EQ(write(*append, " two"), 0);
+  EXPECT_EQ(read_host("root/dir/new"), "one two");
+  EXPECT_EQ(error_of((*file)->truncate(2)), 0);
+  EXPECT_EQ(read_host("root/dir/new"), "on");
+  EXPECT_EQ(open_error("/dir/new", O_CREAT | O_EXCL | O_RDWR), EEXIST);
+  EXPECT_EQ(error_of(vfs_rename(*walk("/dir/new"), *walk("/renamed"), 0)), 0);
+  EXPECT_EQ(read_host("root/renamed"), "on");
+  EXPECT_EQ(error_of(vfs_make_symlink(*walk("/l"), "renamed")), 0);
+  EXPECT_EQ(read("/l"), "on");
+  EXPECT_EQ(error_of(vfs_link(*walk("/renamed"), *walk("/hard"), Follow::No)), 0);
+  EXPECT_EQ(vfs_stat(*walk("/hard"), Follow::Yes)->links, 2U);
+  EXPECT_EQ(error_of(vfs_set_mode(*walk("/l"), 0600, Follow::Yes)), 0);
+  EXPECT_EQ(vfs_stat(*walk("/hard"), Follow::Yes)->mode & 07777, 0600U);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/l"), false)), 0);
+  EXPECT_FALSE(stdfs::is_symlink(top_ + "/root/l"));
+  ASSERT_TRUE(open("/dangling", O_CREAT | O_WRONLY)) << "through a symlink to nothing";
+  EXPECT_TRUE(stdfs::exists(top_ + "/root/missing"));
+}
+
+TEST_F(VfsTest, Read_only_mounts_answer_as_Linux_does) {
+  EXPECT_EQ(read("/vol/v"), "volume");
+  EXPECT_EQ(open_error("/vol/v", O_WRONLY), EROFS);
+  EXPECT_EQ(open_error("/vol/n", O_CREAT | O_WRONLY), EROFS);
+  EXPECT_EQ(open_error("/vol/v", O_CREAT | O_RDONLY), 0);
+  EXPECT_EQ(open_error("/vol/v", O_CREAT | O_EXCL | O_RDONLY), EEXIST);
+  EXPECT_EQ(open_error("/vol/no/n", O_CREAT | O_WRONLY), ENOENT);
+  EXPECT_EQ(error_of(vfs_make_directory(*walk("/vol/inside"), 0755)), EEXIST);
+  EXPECT_EQ(error_of(vfs_make_directory(*walk("/vol/d"), 0755)), EROFS);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/vol/v"), false)), EROFS);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/vol/n"), false)), ENOENT);
+  EXPECT_EQ(error_of(vfs_set_mode(*walk("/vol/v"), 0600, Follow::Yes)), EROFS);
+  EXPECT_EQ(open_error("/dir/sub/data", O_WRONLY), EROFS) << "a readonlyPaths entry";
+  EXPECT_EQ(open_error("/rel/data", O_WRONLY), EROFS) << "through a symlink, too";
+}
+
+TEST_F(VfsTest, Mount_points_cannot_be_removed_or_renamed) {
+  EXPECT_EQ(error_of(vfs_remove(*walk("/tmp"), true)), EBUSY);
+  EXPECT_EQ(error_of(vfs_rename(*walk("/tmp"), *walk("/t"), 0)), EBUSY);
+  EXPECT_EQ(error_of(vfs_rename(*walk("/file"), *walk("/tmp/file"), 0)), EXDEV);
+  EXPECT_EQ(error_of(vfs_make_directory(*walk("/tmp"), 0755)), EEXIST);
+}
+
+TEST_F(VfsTest, Missing_mount_points_exist_in_the_guest_alone) {
+  EXPECT_EQ(read("/etc/bound"), "bound");
+  EXPECT_FALSE(stdfs::exists(top_ + "/root/etc"));
+  EXPECT_FALSE(stdfs::exists(top_ + "/root/vol"));
+  const auto names = list("/");
+  for (const char* name : {".", "..", "etc", "vol", "proc", "dev", "file", "dir"}) {
+    EXPECT_TRUE(names.contains(name)) << name;
+  }
+  EXPECT_EQ(list("/etc"), (std::set<std::string>{".", "..", "bound"}));
+}
+
+TEST_F(VfsTest, Masked_paths_are_empty) {
+  EXPECT_EQ(list("/dir/sub/deep"), (std::set<std::string>{".", ".."}));
+  EXPECT_EQ(open_error("/dir/sub/deep/x", O_CREAT | O_WRONLY), EROFS);
+}
+
+TEST_F(VfsTest, Devices_work) {
+  EXPECT_EQ(read("/dev/null"), "");
+  EXPECT_EQ(read("/dev/zero"), std::string(100, '\0'));
+  const auto full = open("/dev/full", O_WRONLY);
+  EXPECT_EQ(write(*full, "x"), ENOSPC);
+  EXPECT_EQ(open_error("/dev/tty", O_RDWR), ENXIO);
+  EXPECT_EQ(read("/dev/urandom").size(), 100U);
+  EXPECT_TRUE(list("/dev").contains("pts"));
+}
+
+TEST_F(VfsTest, Working_directory_follows_a_rename) {
+  ASSERT_TRUE(vfs_make_directory(*walk("/a"), 0755));
+  ASSERT_TRUE(vfs_make_directory(*walk("/a/b"), 0755));
+  chdir("/a/b");
+  EXPECT_EQ(cwd(), "/a/b");
+  ASSERT_TRUE(open("here", O_CREAT | O_WRONLY));
+  ASSERT_TRUE(vfs_rename(*walk("/a"), *walk("/c"), 0));
+  EXPECT_EQ(cwd(), "/c/b");
+  EXPECT_EQ(stat_error("here"), 0);
+  EXPECT_EQ(stat_error("../b/here"), 0);
+  chdir("/tmp");
+  EXPECT_EQ(cwd(), "/tmp");
+  EXPECT_EQ(read("../file"), "hello");
+}
+
+TEST_F(VfsTest, Tmpfs_is_a_file_system) {
+  const auto file = open("/tmp/f", O_CREAT | O_RDWR);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(write(*file, "abc"), 0);
+  EXPECT_EQ(read("/tmp/f"), "abc");
+  EXPECT_FALSE(stdfs::exists(top_ + "/root/tmp/f"));
+  ASSERT_TRUE(vfs_make_directory(*walk("/tmp/d"), 0755));
+  ASSERT_TRUE(vfs_make_symlink(*walk("/tmp/d/l"), "../f"));
+  EXPECT_EQ(read("/tmp/d/l"), "abc");
+  EXPECT_EQ(error_of(vfs_remove(*walk("/tmp/d"), true)), ENOTEMPTY);
+  EXPECT_EQ(error_of(vfs_rename(*walk("/tmp/d"), *walk("/tmp/d/e"), 0)), EINVAL);
+  ASSERT_TRUE(vfs_rename(*walk("/tmp/f"), *walk("/tmp/d/g"), 0));
+  EXPECT_EQ(list("/tmp"), (std::set<std::string>{".", "..", "d"}));
+  ASSERT_TRUE(vfs_remove(*walk("/tmp/d/g"), false));
+  EXPECT_EQ((*file)->attributes()->links, 0U);
+  EXPECT_EQ(write(*file, "still there"), 0);
+  const auto big = (*file)->truncate(2 << 20);
+  EXPECT_EQ(error_of(big), ENOSPC) << "size= of the mount";
+}
+
+TEST_F(VfsTest, Permissions_bind_in_tmpfs) {
+  ASSERT_TRUE(vfs_make_directory(*walk("/tmp/private"), 0700));
+  ASSERT_TRUE(open("/tmp/private/f", O_CREAT | O_WRONLY, 0600));
+  Credentials& who = current().credentials;
+  who.fsuid += 1;
+  who.effective = 0;
+  EXPECT_EQ(stat_error("/tmp/private/f"), EACCES);
+  EXPECT_EQ(open_error("/tmp/private", O_RDONLY), EACCES);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/tmp/private"), true)), EPERM) << "sticky";
+}
+
+TEST_F(VfsTest, Descriptors_are_the_lowest_free) {
+  const Ref<File> file = *open("/file", O_RDONLY);
+  FdTable& files = *files_;
+  for (int expected = 0; expected < 5; ++expected) {
+    EXPECT_EQ(*files.install(file, CloseOnExec::No, 1024), expected);
+  }
+  ASSERT_TRUE(files.close(1));
+  ASSERT_TRUE(files.close(3));
+  EXPECT_EQ(error_of(files.close(3)), EBADF);
+  EXPECT_EQ(*files.install(file, CloseOnExec::Yes, 1024, 2), 3);
+  EXPECT_EQ(*files.install(file, CloseOnExec::No, 1024), 1);
+  EXPECT_EQ(error_of(files.install(file, CloseOnExec::No, 5)), EMFILE);
+  ASSERT_TRUE(files.replace(200, file, CloseOnExec::Yes));
+  files.close_marked();
+  EXPECT_EQ(error_of(files.get(200)), EBADF);
+  EXPECT_EQ(error_of(files.get(3)), EBADF);
+  EXPECT_TRUE(files.get(4));
+  files.close_range(0, ~0U);
+  EXPECT_EQ(error_of(files.get(0)), EBADF);
+}
+
+}  // namespace
+}  // namespace runhl::kernel

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// One task of one process, and the pages that the monitor writes, for hosted tests.
+#include "hosted/task_hosted.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <ctime>
+
+#include "host/clock.h"
+#include "proc/signals.h"
+
+namespace runhl::kernel {
+
+namespace {
+Process g_process;
+Task g_task;
+}  // namespace
+
+Task& current() {
+  return g_task;
+}
+
+Nanoseconds realtime_now() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return to_nanoseconds({now.tv_sec, now.tv_nsec});
+}
+
+Result<void> signal_send_task(Task& /*task*/, const SignalInfo& /*info*/) {
+  return {};
+}
+
+namespace hosted {
+
+void reset_task() {
+  g_process = Process{};
+  for (std::uint32_t i = 0; i < g_process.rlimits.size(); ++i) {
+    g_process.rlimits[i] = {i, 0, ~0ULL, ~0ULL};
+  }
+  g_process.rlimits[RLIMIT_NOFILE].soft = 1024;
+  g_task.process = &g_process;
+  g_task.credentials = Credentials{};
+  g_task.credentials.effective = g_task.credentials.permitted = ~0ULL;
+}
+
+abi::MonitorPage& map_monitor_page() {
+  static abi::MonitorPage* const page = [] {
+    // SAFETY: the kernel's window is free in a host process; the address is the ABI's.
+    void* const at = mmap(reinterpret_cast<void*>(abi::kMonitorArea), 4096, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (at == MAP_FAILED) {
+      abort();
+    }
+    return static_cast<abi::MonitorPage*>(at);
+  }();
+  return *page;
+}
+
+}  // namespace hosted
+}  // namespace runhl::kernel

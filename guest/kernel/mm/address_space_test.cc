@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mm/address_space.h"
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <random>
+
+#include "hosted/task_hosted.h"
+
+namespace runhl::kernel {
+namespace {
+
+constexpr std::uint32_t kAnon = MAP_PRIVATE | MAP_ANONYMOUS;
+constexpr UserAddress kArea = 0x10'0000'0000;
+constexpr std::uint64_t kPage = kPageSize;
+
+class FakeFile final : public MapObject {
+ public:
+  Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t, MapUse) override {
+    return aspace::Backing{.slot = 70, .offset = offset};
+  }
+};
+
+class AddressSpaceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    hosted::reset_task();
+    hosted::pages().clear();
+    hosted::fail_next_aspace_call(0);
+    ASSERT_TRUE(mm_.reset(make_user_layout(false)));
+  }
+
+  Result<UserAddress> map_at(UserAddress at, std::uint64_t pages, std::uint32_t protection,
+                             std::uint32_t flags = kAnon | MAP_FIXED) {
+    MapRequest request;
+    request.address = at;
+    request.length = pages * kPage;
+    request.protection = protection;
+    request.flags = flags;
+    return mm_.map(request);
+  }
+  int map_error(UserAddress at, std::uint64_t length, std::uint32_t flags) {
+    MapRequest request;
+    request.address = at;
+    request.length = length;
+    request.flags = flags;
+    const auto result = mm_.map(request);
+    return result ? 0 : to_int(result.error());
+  }
+
+  AddressSpace mm_{current().process->rlimits};
+};
+
+template <typename T>
+int error_of(const Result<T>& result) {
+  return result ? 0 : to_int(result.error());
+}
+
+TEST_F(AddressSpaceTest, Places_mappings_downwards_from_the_top) {
+  const auto first = map_at(0, 4, PROT_READ, kAnon);
+  const auto second = map_at(0, 2, PROT_READ, kAnon);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(*first, abi::kUserMmapTop - 4 * kPage);
+  EXPECT_EQ(*second, *first - 2 * kPage);
+}
+
+TEST_F(AddressSpaceTest, Uses_a_free_hint_and_leaves_a_taken_one) {
+  EXPECT_EQ(*map_at(kArea, 1, PROT_READ, kAnon), kArea);
+  EXPECT_NE(*map_at(kArea, 1, PROT_READ, kAnon), kArea);
+}
+
+TEST_F(AddressSpaceTest, Refuses_what_Linux_refuses) {
+  EXPECT_EQ(map_error(kArea, 0, kAnon), EINVAL);
+  EXPECT_EQ(map_error(kArea + 1, kPage, kAnon | MAP_FIXED), EINVAL);
+  EXPECT_EQ(map_error(0x1000, kPage, kAnon | MAP_FIXED), EPERM);
+  EXPECT_EQ(map_error(abi::kUserEnd, kPage, kAnon | MAP_FIXED), ENOMEM);
+  EXPECT_EQ(map_error(kArea, ~0ULL, kAnon), ENOMEM);
+  ASSERT_TRUE(map_at(kArea, 1, PROT_READ));
+  EXPECT_EQ(map_error(kArea, kPage, kAnon | MAP_FIXED_NOREPLACE), EEXIST);
+  EXPECT_EQ(error_of(mm_.unmap(kArea, 0)), EINVAL);
+  EXPECT_EQ(error_of(mm_.protect(kArea, 2 * kPage, PROT_NONE)), ENOMEM);
+}
+
+TEST_F(AddressSpaceTest, A_shared_file_stays_read_only) {
+  MapRequest request;
+  request.length = kPage;
+  request.protection = PROT_READ;
+  request.flags = MAP_SHARED;
+  request.object = *make_ref<FakeFile>();
+  request.max_protection = PROT_READ;
+  const UserAddress at = *mm_.map(request);
+  EXPECT_EQ(error_of(mm_.protect(at, kPage, PROT_READ | PROT_WRITE)), EACCES);
+}
+
+TEST_F(AddressSpaceTest, Address_space_limit_is_enforced) {
+  current().process->rlimits[RLIMIT_AS].soft = 4 * kPage;
+  EXPECT_TRUE(map_at(kArea, 4, PROT_READ));
+  EXPECT_EQ(map_error(0, kPage, kAnon), ENOMEM);
+  EXPECT_TRUE(mm_.unmap(kArea, kPage));
+  EXPECT_EQ(map_error(0, kPage, kAnon), 0);
+}
+
+TEST_F(AddressSpaceTest, Break_grows_and_shrinks) {
+  mm_.set_heap_start(kArea);
+  EXPECT_EQ(mm_.set_break(0), kArea);
+  EXPECT_EQ(mm_.set_break(kArea + 100), kArea + 100);
+  EXPECT_EQ(hosted::pages().count(kArea), 1U);
+  EXPECT_EQ(mm_.set_break(kArea + 3 * kPage), kArea + 3 * kPage);
+  EXPECT_EQ(mm_.set_break(kArea + kPage), kArea + kPage);
+  EXPECT_EQ(hosted::pages().size(), 1U);
+  ASSERT_TRUE(map_at(kArea + 2 * kPage, 1, PROT_READ));
+  EXPECT_EQ(mm_.set_break(kArea + 4 * kPage), kArea + kPage) << "something is in the way";
+}
+
+TEST_F(AddressSpaceTest, Remap_grows_in_place_or_moves) {
+  ASSERT_TRUE(map_at(kArea, 2, PROT_READ | PROT_WRITE));
+  EXPECT_EQ(*mm_.remap({kArea, 2 * kPage, 3 * kPage, 0, 0}), kArea);
+  ASSERT_TRUE(map_at(kArea + 3 * kPage, 1, PROT_READ));
+  EXPECT_EQ(error_of(mm_.remap({kArea, 3 * kPage, 4 * kPage, 0, 0})), ENOMEM);
+  const std::uint64_t identity = hosted::pages().at(kArea).identity;
+  const UserAddress moved = *mm_.remap({kArea, 3 * kPage, 4 * kPage, MREMAP_MAYMOVE, 0});
+  EXPECT_NE(moved, kArea);
+  EXPECT_EQ(hosted::pages().at(moved).identity, identity);
+  EXPECT_EQ(hosted::pages().count(kArea), 0U);
+  EXPECT_EQ(error_of(mm_.find(kArea)), ENOMEM);
+}
+
+TEST_F(AddressSpaceTest, A_failed_host_call_changes_nothing) {
+  ASSERT_TRUE(map_at(kArea, 4, PROT_READ));
+  hosted::fail_next_aspace_call(ENOMEM);
+  EXPECT_EQ(error_of(mm_.unmap(kArea, 4 * kPage)), ENOMEM);
+  EXPECT_TRUE(mm_.require_mapped(kArea, 4 * kPage));
+  hosted::fail_next_aspace_call(ENOMEM);
+  EXPECT_FALSE(map_at(kArea, 2, PROT_WRITE));
+  EXPECT_EQ(mm_.find(kArea)->protection, std::uint32_t{PROT_READ});
+}
+
+TEST_F(AddressSpaceTest, An_annex_lies_near_and_is_executable) {
+  ASSERT_TRUE(map_at(kArea, 16, PROT_READ | PROT_EXEC));
+  const UserAddress annex = *mm_.reserve_annex(kArea + 4 * kPage);
+  EXPECT_LT(kArea > annex ? kArea - annex : annex - kArea, 2 * kMiB);
+  EXPECT_EQ(hosted::pages().at(annex).protection, std::uint32_t{PROT_READ | PROT_EXEC});
+}
+
+/// Random calls against a model of single pages: protection, and which file page.
+struct ModelPage {
+  std::uint32_t protection;
+  bool file;
+  std::uint64_t offset;
+};
+
+class Shadow {
+ public:
+  explicit Shadow(unsigned seed) : random_(seed) {}
+  std::uint64_t below(std::uint64_t limit) { return random_() % limit; }
+  std::uint32_t protection() {
+    constexpr std::array<std::uint32_t, 3> kChoices{PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE};
+    return kChoices[below(3)];
+  }
+  std::map<UserAddress, ModelPage> pages;
+
+ private:
+  std::mt19937_64 random_;
+};
+
+class RandomOperations : public AddressSpaceTest, public ::testing::WithParamInterface<unsigned> {
+ protected:
+  static constexpr std::uint64_t kPages = 48;
+
+  void step(Shadow& shadow) {
+    const UserAddress start = kArea + shadow.below(kPages) * kPage;
+    const std::uint64_t length = (1 + shadow.below(8)) * kPage;
+    switch (shadow.below(4)) {
+      case 0:
+        map(shadow, start, length, false);
+        break;
+      case 1:
+        map(shadow, start, length, true);
+        break;
+      case 2:
+        ASSERT_TRUE(mm_.unmap(start, length));
+        shadow.pages.erase(shadow.pages.lower_bound(start),
+                           shadow.pages.lower_bound(start + length));
+        break;
+      default:
+        protect(shadow, start, length);
+        break;
+    }
+  }
+
+  void map(Shadow& shadow, UserAddress start, std::uint64_t length, bool file) {
+    MapRequest request;
+    request.address = start;
+    request.length = length;
+    request.protection = shadow.protection();
+    request.flags = MAP_PRIVATE | MAP_FIXED;
+    if (file) {
+      request.object = file_;
+      request.offset = start - kArea;  // so that neighbours merge now and then
+    }
+    ASSERT_EQ(*mm_.map(request), start);
+    for (UserAddress at = start; at < start + length; at += kPage) {
+      shadow.pages[at] = {request.protection, file, at - kArea};
+    }
+  }
+
+  void protect(Shadow& shadow, UserAddress start, std::uint64_t length) {
+    const std::uint32_t wanted = shadow.protection();
+    UserAddress at = start;
+    for (; at < start + length && shadow.pages.contains(at); at += kPage) {
+      shadow.pages[at].protection = wanted;
+    }
+    EXPECT_EQ(error_of(mm_.protect(start, length, wanted)), at < start + length ? ENOMEM : 0);
+  }
+
+  void compare(const Shadow& shadow) {
+    ASSERT_EQ(hosted::pages().size(), shadow.pages.size());
+    ASSERT_EQ(mm_.total_bytes(), shadow.pages.size() * kPage);
+    for (const auto& [at, page] : shadow.pages) {
+      const auto found = mm_.find(at);
+      ASSERT_TRUE(found) << std::hex << at;
+      ASSERT_EQ(found->protection, page.protection);
+      ASSERT_EQ(hosted::pages().at(at).protection, page.protection);
+      ASSERT_EQ(hosted::pages().at(at).slot, page.file ? 70 : -1);
+      ASSERT_EQ(hosted::pages().at(at).offset, page.file ? page.offset : 0);
+    }
+  }
+
+  Ref<MapObject> file_ = *make_ref<FakeFile>();
+};
+
+TEST_P(RandomOperations, Agree_with_a_model_of_pages) {
+  Shadow shadow(GetParam());
+  for (int i = 0; i < 400; ++i) {
+    step(shadow);
+    if (HasFatalFailure()) {
+      return;
+    }
+    compare(shadow);
+    if (HasFatalFailure()) {
+      return;
+    }
+  }
+  // Equal neighbours are one mapping: the whole range again as one gives one.
+  ASSERT_TRUE(map_at(kArea, kPages + 8, PROT_READ));
+  EXPECT_EQ(mm_.find(kArea)->end, kArea + (kPages + 8) * kPage);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomOperations, ::testing::Range(1U, 9U));
+
+}  // namespace
+}  // namespace runhl::kernel
