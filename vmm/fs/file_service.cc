@@ -20,12 +20,13 @@ constexpr std::size_t kMaxHandles = 1024;
 constexpr std::uint64_t kMaxOffset = INT64_MAX;
 
 // What a guest may ask of an open; everything else is refused, not passed on.
-constexpr std::uint32_t kOpenFlags = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND |
-                                     O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME | O_DIRECT |
-                                     O_LARGEFILE | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+constexpr std::uint32_t kOpenFlags =
+    O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME |
+    O_DIRECT | O_LARGEFILE | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_PATH;
 
 bool writes(std::uint32_t flags) {
-  return (flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) != 0;
+  return (flags & O_PATH) == 0 &&
+         ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) != 0);
 }
 
 std::string join(const std::string& prefix, const std::string& path) {
@@ -200,7 +201,10 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
     }
     return (flags & O_EXCL) != 0 ? -EEXIST : -EROFS;
   }
-  const std::uint64_t host_flags = (flags & ~std::uint32_t{O_CLOEXEC}) | O_NONBLOCK;
+  // A place, not a file: openat2 takes no other flags with it.
+  const bool place_only = (flags & O_PATH) != 0;
+  const std::uint64_t host_flags = place_only ? flags & std::uint32_t{O_PATH | O_DIRECTORY}
+                                              : (flags & ~std::uint32_t{O_CLOEXEC}) | O_NONBLOCK;
   // A granted file has no directory to open it beneath but the jail's own.
   const GrantedTree& tree = trees_[base.tree];
   const bool is_file_tree =
@@ -222,6 +226,9 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
     return -error;
   }
   const abi::FileAttr& attr = answer.reply.attr;
+  if (S_ISLNK(attr.mode) && (request.flags & abi::kNoFollow) == 0) {
+    return answer_failure(ELOOP, base.base, *path, bounce, answer.reply);
+  }
   if (!S_ISREG(attr.mode) && !S_ISDIR(attr.mode)) {
     return -ENXIO;
   }
@@ -231,13 +238,14 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
   Entry entry;
   entry.fd = std::move(opened.fd);
   entry.tree = base.tree;
-  entry.access = static_cast<int>(flags & O_ACCMODE);
+  entry.access = static_cast<int>(place_only ? std::uint32_t{O_PATH} : flags & O_ACCMODE);
   entry.directory = S_ISDIR(attr.mode);
   entry.path = join(base.prefix, *path);
   entry.device = attr.device;
   entry.inode = attr.inode;
   const std::int64_t handle = add_entry(std::move(entry));
-  if (handle >= 0 && request.slot >= 0 && S_ISREG(attr.mode) && (flags & O_ACCMODE) == O_RDONLY) {
+  if (handle >= 0 && request.slot >= 0 && S_ISREG(attr.mode) && !place_only &&
+      (flags & O_ACCMODE) == O_RDONLY) {
     answer.inject_fd = entry_of(static_cast<abi::Handle>(handle))->fd.get();
     answer.slot = request.slot;
   }
@@ -246,7 +254,7 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
 
 std::int64_t FileService::read(const abi::RequestSlot& request, std::span<std::byte> bounce) {
   Entry* entry = entry_of(request.handle);
-  if (entry == nullptr || entry->access == O_WRONLY) {
+  if (entry == nullptr || entry->access == O_WRONLY || entry->access == O_PATH) {
     return -EBADF;
   }
   if (entry->directory) {
@@ -352,7 +360,8 @@ std::int64_t FileService::inject(const abi::RequestSlot& request, FileAnswer& an
     return -ENODEV;
   }
   const bool writable = (request.flags & abi::kInjectWritable) != 0;
-  if (entry->access == O_WRONLY || (writable && entry->access != O_RDWR)) {
+  if (entry->access == O_WRONLY || entry->access == O_PATH ||
+      (writable && entry->access != O_RDWR)) {
     return -EACCES;
   }
   if (writable || entry->access == O_RDONLY) {
