@@ -88,18 +88,6 @@ bool is_restartable(std::uint32_t number) {
   }
 }
 
-SyscallResult call_handler(std::uint32_t number, const SyscallArgs& args) {
-  const Entry entry = number < kTableSize ? kTable[number] : Entry{};
-  if (entry.handler == nullptr) [[unlikely]] {
-    return unimplemented(number);
-  }
-  if (entry.lock_class == LockClass::Big) {
-    const KernelLock::Guard guard;
-    return entry.handler(args);
-  }
-  return entry.handler(args);
-}
-
 std::uint64_t error_value(std::uint32_t number, Errno error) {
   int code = to_int(error);
   if (code == EINTR && is_restartable(number)) {
@@ -111,14 +99,31 @@ std::uint64_t error_value(std::uint32_t number, Errno error) {
   return static_cast<std::uint64_t>(-static_cast<std::int64_t>(code));
 }
 
+/// rax of the finished call. By reference: copies of a Result are what a hot call would spend its
+/// time on.
+std::uint64_t value_of(std::uint32_t number, const SyscallResult& result) {
+  return result ? *result : error_value(number, result.error());
+}
+
+std::uint64_t call_handler(std::uint32_t number, const SyscallArgs& args) {
+  const Entry entry = number < kTableSize ? kTable[number] : Entry{};
+  if (entry.handler == nullptr) [[unlikely]] {
+    return value_of(number, unimplemented(number));
+  }
+  if (entry.lock_class == LockClass::Big) {
+    const KernelLock::Guard guard;
+    return value_of(number, entry.handler(args));
+  }
+  return value_of(number, entry.handler(args));
+}
+
 void dispatch(UserFrame& frame) {
   Task& task = current();
   task.frame = &frame;
   task.in_syscall = true;
   const auto number = static_cast<std::uint32_t>(frame.orig_rax);
   const SyscallArgs args{frame.rdi, frame.rsi, frame.rdx, frame.r10, frame.r8, frame.r9};
-  const SyscallResult result = call_handler(number, args);
-  frame.rax = result ? *result : error_value(number, result.error());
+  frame.rax = call_handler(number, args);
   task.in_syscall = false;
 #ifdef KERNEL_DEBUG
   if (!task.locks.empty() || task.holds_kernel_lock) {
