@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing of apt-packages.txt; quiet, and no apt call at all when nothing is.
+#   install-packages.sh [build]      build: what packaging/install.sh needs, without the tests' part
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
 missing=()
-while read -r package _; do
+while read -r package rest; do
+  if [ "${1:-all}" = build ] && [[ $package = '#' && $rest = 'section test'* ]]; then break; fi
   case $package in '' | '#'*) continue ;; esac
   state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || state=none
   [ "$state" = installed ] || missing+=("$package")

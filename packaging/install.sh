@@ -15,7 +15,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-"$top/packaging/install-packages.sh"
+"$top/packaging/install-packages.sh" build
 cd "$top"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -10,7 +10,8 @@
 # run on a machine (no dockerd, no cgroup …) is skipped by name and counted; it is never silent.
 # What takes longer than the gate allows lives in test/full.
 #
-# Environment: FUZZ_SECONDS (60) per target, TIDY_SECONDS (150), TIDY_BASE (commit), JOBS (nproc).
+# Environment: FUZZ_SECONDS (60) per target, TIDY_SECONDS (150), TIDY_BASE (commit), JOBS (nproc),
+# KILL_ROUNDS (25).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 export LC_ALL=C.UTF-8 RUNHL_TOP=$PWD
@@ -19,7 +20,7 @@ RUNHL_COUNTS=$(mktemp)
 work=$(mktemp -d)
 trap 'rm -rf "$RUNHL_COUNTS" "$work"' EXIT
 
-all_stages=(packages format lint unit tidy asan tsan fuzz release e2e hostile engines bench)
+all_stages=(packages format lint unit tidy asan tsan fuzz release e2e kill hostile engines bench)
 jobs=${JOBS:-$(nproc)}
 
 count() { echo "$1 $2 ${3:-0}" >>"$RUNHL_COUNTS"; }
@@ -144,7 +145,26 @@ installed() {
   [ -x "$RUNHL" ] || stage_release
 }
 
-stage_e2e() { installed && RUNTIME=runhl bash test/e2e/run.sh; }
+# The same script against the peers: what they pass is what a case may ask for.
+stage_e2e() {
+  local peer
+  installed && RUNTIME=runhl bash test/e2e/run.sh || return 1
+  for peer in runc crun; do
+    if [ "$(id -u)" -ne 0 ] || ! command -v $peer >/dev/null; then
+      skip "e2e with $peer: not root, or none installed"
+      continue
+    fi
+    RUNTIME=$peer bash test/e2e/run.sh || return 1
+  done
+}
+
+stage_kill() {
+  if [ "$(id -u)" -ne 0 ]; then
+    skip "kill: not root"
+    return 0
+  fi
+  installed && bash test/full/kill_rounds.sh "${KILL_ROUNDS:-25}"
+}
 
 stage_hostile() {
   build dev || return 1
