@@ -13,7 +13,7 @@ Result<CgroupPlan> plan_host_resources(const oci::Config& config, ContainerState
     state->facts.emplace_back("no control groups: the caller has no privileges");
     return CgroupPlan{};
   }
-  CgroupPlan plan = TRY(plan_cgroup(sys, config));
+  CgroupPlan plan = TRY(plan_cgroup(sys, config, "/" + state->id));
   state->cgroups = {.directories = plan.directories, .freezer_file = plan.freezer_file};
   return plan;
 }

@@ -2,7 +2,7 @@
 // A container's control groups: cgroupfs of version 1 (also where a version 2 tree lies beside it
 // empty) or version 2.
 //
-//   verb      CgroupPlan plan = TRY(plan_cgroup(sys, config));           // touches nothing
+//   verb      CgroupPlan plan = TRY(plan_cgroup(sys, config, "/" + id));  // touches nothing
 //             state.cgroups = {plan.directories, plan.freezer_file};     // before anything is made
 //   monitor   Cgroup group = TRY(Cgroup::create(sys, plan, config.resources, {.pids_overhead =
 //   8}));
@@ -17,8 +17,12 @@
 //                                       (version 2: the same child in the one tree; no controller
 //                                       is enabled in it, so that both may hold processes)
 //
-// Without a cgroupsPath nothing is made and the container stays in the caller's groups; limits are
-// then refused by pointer.
+// Without a cgroupsPath and without a limit nothing is made: the container stays in the caller's
+// groups.
+//
+// Device rules are written as given on version 1. On version 2 they would need a BPF program, and
+// hold without: every granted tree is mounted nodev and the file service opens regular files and
+// directories alone, so no device node of the host is ever opened for a guest.
 #pragma once
 
 #include <sys/types.h>
@@ -60,9 +64,11 @@ struct CgroupPlan {
 };
 
 /// Where config.json wants the container to be. Reads the mount table, changes nothing.
+/// @param default_path used where limits are asked for and no cgroupsPath is given, as runc does
 /// Errors: InvalidArgument (/linux/cgroupsPath names the root, or a group with processes in it),
-/// Unsupported (limits without a cgroupsPath or without cgroups, by pointer; `unified` on v1).
-Result<CgroupPlan> plan_cgroup(Sys& sys, const oci::Config& config);
+/// Unsupported (a limit that this host's cgroups do not have, by pointer).
+Result<CgroupPlan> plan_cgroup(Sys& sys, const oci::Config& config,
+                               const std::string& default_path = {});
 
 /// Whether the text of a plan's freezer_file says that the cells stand still.
 bool is_frozen(std::string_view freezer_text);

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runhl/shim/cgroup.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "cgroup/limits.h"
+#include "jail/forked_test.h"
+#include "runhl/base/sys_recording.h"
+
+namespace runhl::shim {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+std::vector<std::string> texts(const std::vector<LimitWrite>& writes) {
+  std::vector<std::string> out;
+  for (const LimitWrite& write : writes) {
+    out.push_back(write.pointer.substr(std::string("/linux/resources/").size()) + ": " +
+                  write.controller + " " + write.file + " = " + write.text);
+  }
+  return out;
+}
+
+/// As docker writes them.
+oci::Resources docker_resources() {
+  oci::Resources resources;
+  resources.memory_limit = 67'108'864;
+  resources.memory_swap = 134'217'728;
+  resources.memory_reservation = 0;
+  resources.disable_oom_killer = false;
+  resources.cpu_shares = 0;
+  resources.cpu_quota = 50'000;
+  resources.cpu_period = 100'000;
+  resources.pids_limit = 50;
+  return resources;
+}
+
+TEST(Limits, Version_1_gets_dockers_resources) {
+  oci::Resources resources = docker_resources();
+  resources.devices = {{.allow = false, .type = 'a', .major = {}, .minor = {}, .access = "rwm"},
+                       {.allow = true, .type = 'c', .major = 1, .minor = 3, .access = "rwm"},
+                       {.allow = true, .type = 'c', .major = 136, .minor = -1, .access = "rw"}};
+  EXPECT_THAT(
+      texts(limit_writes_v1(resources, {.pids_overhead = 16})),
+      ElementsAre("memory/limit: memory memory.limit_in_bytes = 67108864",
+                  "memory/swap: memory memory.memsw.limit_in_bytes = 134217728",
+                  "cpu/period: cpu cpu.cfs_period_us = 100000",
+                  "cpu/quota: cpu cpu.cfs_quota_us = 50000", "pids/limit: pids pids.max = 66",
+                  "devices/0: devices devices.deny = a *:* rwm",
+                  "devices/1: devices devices.allow = c 1:3 rwm",
+                  "devices/2: devices devices.allow = c 136:* rw"));
+}
+
+TEST(Limits, Version_1_gets_the_rare_ones_and_minus_one_is_no_limit) {
+  oci::Resources resources;
+  resources.memory_limit = -1;
+  resources.memory_swappiness = 0;
+  resources.disable_oom_killer = true;
+  resources.cpu_shares = 512;
+  resources.cpuset_cpus = "0-1";
+  resources.cpuset_mems = "0";
+  resources.pids_limit = -1;
+  EXPECT_THAT(texts(limit_writes_v1(resources, {.pids_overhead = 16})),
+              ElementsAre("memory/limit: memory memory.limit_in_bytes = -1",
+                          "memory/swappiness: memory memory.swappiness = 0",
+                          "memory/disableOOMKiller: memory memory.oom_control = 1",
+                          "cpu/shares: cpu cpu.shares = 512", "cpu/cpus: cpuset cpuset.cpus = 0-1",
+                          "cpu/mems: cpuset cpuset.mems = 0", "pids/limit: pids pids.max = max"));
+}
+
+TEST(Limits, Version_2_counts_swap_alone_and_weighs_shares) {
+  oci::Resources resources = docker_resources();
+  resources.memory_reservation = 1024;
+  resources.cpu_shares = 1024;
+  resources.unified["memory.high"] = "max";
+  EXPECT_THAT(texts(*limit_writes_v2(resources, {.pids_overhead = 16})),
+              ElementsAre("memory/limit: memory memory.max = 67108864",
+                          "memory/reservation: memory memory.low = 1024",
+                          "memory/swap: memory memory.swap.max = 67108864",
+                          "cpu/shares: cpu cpu.weight = 39",
+                          "cpu/quota: cpu cpu.max = 50000 100000", "pids/limit: pids pids.max = 66",
+                          "unified/memory.high: memory memory.high = max"));
+}
+
+TEST(Limits, Version_2_refuses_by_pointer_what_it_has_not) {
+  const auto refused = [](auto change) {
+    oci::Resources resources;
+    change(resources);
+    const auto writes = limit_writes_v2(resources, {});
+    return writes ? "accepted" : writes.error().message.substr(0, writes.error().message.find(':'));
+  };
+  EXPECT_EQ(refused([](auto& r) { r.memory_swappiness = 60; }),
+            "/linux/resources/memory/swappiness");
+  EXPECT_EQ(refused([](auto& r) { r.disable_oom_killer = true; }),
+            "/linux/resources/memory/disableOOMKiller");
+  EXPECT_EQ(refused([](auto& r) { r.memory_swap = 5; }), "/linux/resources/memory/swap");
+  EXPECT_EQ(refused([](auto& r) {
+              r.memory_swap = 5;
+              r.memory_limit = 6;
+            }),
+            "/linux/resources/memory/swap");
+  for (const char* file : {"../memory.max", "cgroup.procs", "cgroup.freeze", ".x", "plain"}) {
+    EXPECT_EQ(refused([&](auto& r) { r.unified[file] = "1"; }),
+              "/linux/resources/unified/" + std::string(file));
+  }
+}
+
+CgroupPlan v1_plan() {
+  CgroupPlan plan;
+  plan.version = CgroupVersion::V1;
+  plan.groups = {{.mount_point = "/cg/memory", .path = "/a/b", .controllers = {"memory"}},
+                 {.mount_point = "/cg/freezer", .path = "/a/b", .controllers = {"freezer"}}};
+  plan.cells = "/cg/freezer/a/b/cells";
+  plan.freezer_file = "/cg/freezer/a/b/cells/freezer.state";
+  plan.directories = {"/cg/memory/a/b", "/cg/freezer/a/b", "/cg/freezer/a/b/cells"};
+  return plan;
+}
+
+TEST(CgroupTest, Version_1_is_made_limited_and_joined) {
+  RecordingSys sys;
+  sys.fail("mkdir /cg/memory/a 0755", EEXIST);
+  oci::Resources resources;
+  resources.memory_limit = 1 << 20;
+  auto group = Cgroup::create(sys, v1_plan(), resources);
+  ASSERT_TRUE(group) << group.error().message;
+  EXPECT_TRUE(group->add_self());
+  EXPECT_THAT(sys.calls, ElementsAre("mkdir /cg/memory/a 0755", "mkdir /cg/memory/a/b 0755",
+                                     "mkdir /cg/freezer/a 0755", "mkdir /cg/freezer/a/b 0755",
+                                     "mkdir /cg/freezer/a/b/cells 0755",
+                                     "write /cg/memory/a/b/memory.limit_in_bytes 1048576",
+                                     "write /cg/memory/a/b/cgroup.procs 0",
+                                     "write /cg/freezer/a/b/cgroup.procs 0"));
+}
+
+TEST(CgroupTest, Version_1_handles_place_cells_and_watch_for_oom) {
+  RecordingSys sys;
+  auto group = Cgroup::create(sys, v1_plan(), {});
+  sys.calls.clear();
+  auto handles = group->open_handles();
+  ASSERT_TRUE(handles);
+  EXPECT_TRUE(handles->cells_procs && handles->freeze && handles->oom_event);
+  EXPECT_FALSE(handles->cells_directory);
+  EXPECT_TRUE(sys.called("write /cg/memory/a/b/cgroup.event_control "));
+  sys.calls.clear();
+  const auto place = place_cell(sys, std::move(handles->cells_procs));
+  EXPECT_TRUE(place(77));
+  EXPECT_THAT(sys.calls, ElementsAre("write </cg/freezer/a/b/cells/cgroup.procs> 77"));
+  EXPECT_TRUE(place_cell(sys, UniqueFd())(77));
+  EXPECT_EQ(sys.calls.size(), 1U);
+}
+
+TEST(CgroupTest, An_empty_cpuset_is_copied_from_its_parent) {
+  RecordingSys sys;
+  CgroupPlan plan;
+  plan.version = CgroupVersion::V1;
+  plan.groups = {{.mount_point = "/cg", .path = "/a", .controllers = {"cpuset"}}};
+  plan.directories = {"/cg/a"};
+  sys.files = {{"/cg/cpuset.cpus", "0-1\n"},
+               {"/cg/a/cpuset.cpus", "\n"},
+               {"/cg/cpuset.mems", "0\n"},
+               {"/cg/a/cpuset.mems", "0\n"}};
+  ASSERT_TRUE(Cgroup::create(sys, plan, {}));
+  EXPECT_THAT(sys.calls_of("write"), ElementsAre("write /cg/a/cpuset.cpus 0-1|"));
+}
+
+TEST(CgroupTest, Version_2_hands_controllers_down_but_not_to_the_cells) {
+  RecordingSys sys;
+  CgroupPlan plan;
+  plan.version = CgroupVersion::V2;
+  plan.groups = {{.mount_point = "/cg", .path = "/a/b", .controllers = {}}};
+  plan.cells = "/cg/a/b/cells";
+  plan.freezer_file = "/cg/a/b/cells/cgroup.freeze";
+  plan.directories = {"/cg/a/b", "/cg/a/b/cells"};
+  sys.files = {{"/cg/cgroup.controllers", "cpuset cpu memory\n"},
+               {"/cg/cgroup.subtree_control", "cpuset\n"},
+               {"/cg/a/cgroup.controllers", "cpu memory\n"},
+               {"/cg/a/cgroup.subtree_control", "\n"}};
+  sys.fail("write /cg/cgroup.subtree_control +cpu", EBUSY);
+  auto group = Cgroup::create(sys, plan, {});
+  ASSERT_TRUE(group) << group.error().message;
+  EXPECT_THAT(sys.calls_of("write"), ElementsAre("write /cg/cgroup.subtree_control +cpu",
+                                                 "write /cg/cgroup.subtree_control +memory",
+                                                 "write /cg/a/cgroup.subtree_control +cpu",
+                                                 "write /cg/a/cgroup.subtree_control +memory"));
+  const auto handles = group->open_handles();
+  EXPECT_TRUE(handles->cells_directory && handles->freeze);
+  EXPECT_FALSE(handles->cells_procs);
+  EXPECT_TRUE(sys.called("watch /cg/a/b/memory.events"));
+}
+
+TEST(CgroupTest, A_refused_limit_is_named_and_what_was_made_is_removed) {
+  RecordingSys sys;
+  sys.fail("write /cg/memory/a/b/memory.limit_in_bytes", EINVAL);
+  oci::Resources resources;
+  resources.memory_limit = 7;
+  const auto group = Cgroup::create(sys, v1_plan(), resources);
+  ASSERT_FALSE(group);
+  EXPECT_TRUE(group.error().message.starts_with("/linux/resources/memory/limit: write "));
+  EXPECT_THAT(sys.calls_of("rmdir"), ElementsAre("rmdir /cg/freezer/a/b/cells",
+                                                 "rmdir /cg/freezer/a/b", "rmdir /cg/memory/a/b"));
+}
+
+TEST(CgroupTest, None_is_made_without_a_plan) {
+  RecordingSys sys;
+  auto group = Cgroup::create(sys, {}, {});
+  ASSERT_TRUE(group);
+  EXPECT_TRUE(group->add_self());
+  EXPECT_TRUE(group->open_handles());
+  EXPECT_THAT(sys.calls, IsEmpty());
+}
+
+TEST(RemoveCgroup, Goes_children_first_and_forgives_what_is_gone) {
+  RecordingSys sys;
+  sys.fail("rmdir /a/cells", ENOENT);
+  const std::vector<std::string> directories = {"/a", "/a/cells"};
+  EXPECT_TRUE(remove_cgroup(sys, directories, Leftovers::Kill));
+  EXPECT_THAT(sys.calls, ElementsAre("rmdir /a/cells", "rmdir /a"));
+}
+
+TEST(RemoveCgroup, Kills_what_is_left_and_waits_for_it) {
+  RecordingSys sys;
+  sys.fail("rmdir /a", EBUSY, 2);
+  sys.files["/a/cgroup.procs"] = "0\n12\n" + std::to_string(::getpid()) + "\n34\n";
+  const std::vector<std::string> directories = {"/a"};
+  EXPECT_TRUE(remove_cgroup(sys, directories, Leftovers::Kill));
+  EXPECT_THAT(sys.calls_of("kill"),
+              ElementsAre("kill 12 9", "kill 34 9", "kill 12 9", "kill 34 9"));
+  EXPECT_EQ(sys.calls_of("sleep").size(), 2U);
+}
+
+TEST(RemoveCgroup, Gives_up_after_a_second_and_kills_nobody_unless_asked) {
+  RecordingSys sys;
+  sys.fail("rmdir /a", EBUSY);
+  const std::vector<std::string> directories = {"/a"};
+  const auto removed = remove_cgroup(sys, directories, Leftovers::Keep);
+  EXPECT_EQ(removed.error().message, "control group: rmdir /a: Device or resource busy");
+  EXPECT_FALSE(sys.called("kill") || sys.called("read"));
+  EXPECT_LE(sys.calls_of("sleep").size(), 100U);
+}
+
+TEST(CgroupText, Frozen_and_killed_are_read_in_both_versions) {
+  EXPECT_TRUE(is_frozen("FROZEN\n") && is_frozen("1\n"));
+  EXPECT_FALSE(is_frozen("THAWED\n") || is_frozen("0\n") || is_frozen("FREEZING\n"));
+  EXPECT_EQ(oom_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"), 3U);
+  EXPECT_EQ(oom_kills("low 0\noom 7\noom_kill 12\noom_group_kill 0\n"), 12U);
+  EXPECT_EQ(oom_kills("oom 7\n"), 0U);
+}
+
+TEST(CgroupForReal, A_process_is_limited_frozen_and_the_groups_go_away) {
+  in_forked_root([] {
+    Sys& sys = linux_sys();
+    oci::Config config;
+    config.cgroups_path = "/runhl-test-" + std::to_string(::getpid());
+    config.resources.pids_limit = 1;
+    auto plan = plan_cgroup(sys, config);
+    if (!plan || plan->version == CgroupVersion::None) {
+      (void)std::fprintf(stderr, "SKIPPED: no cgroups with a pids controller here: %s\n",
+                         plan ? "none mounted" : plan.error().message.c_str());
+      return;
+    }
+    auto group = Cgroup::create(sys, *plan, config.resources, {.pids_overhead = 1});
+    if (!group && group.error().code == ErrorCode::Io && group.error().os_errno == EROFS) {
+      (void)std::fprintf(stderr, "SKIPPED: cgroups are read-only here\n");
+      return;
+    }
+    expect_in_fork(group.has_value(), group ? "" : group.error().message);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    std::string failure;
+    if (const auto added = group->add(child); !added) {
+      failure = added.error().message;
+    }
+    auto handles = group->open_handles();
+    if (!handles || !handles->oom_event) {
+      failure = "handles";
+    }
+    const std::string procs = *sys.read_file(AT_FDCWD, plan->directories[0] + "/cgroup.procs", 64);
+    const bool listed = procs == std::to_string(child) + "\n";
+    if (plan->version == CgroupVersion::V1 &&
+        !place_cell(sys, std::move(handles->cells_procs))(child)) {
+      failure = "place_cell";
+    }
+    const auto max = sys.read_file(AT_FDCWD, directory_of(*plan, "pids")->full() + "/pids.max", 64);
+    const auto removed = remove_cgroup(sys, plan->directories, Leftovers::Kill);
+    (void)::kill(child, SIGKILL);
+    int status = 0;
+    (void)::waitpid(child, &status, 0);
+    expect_in_fork(failure.empty(), failure);
+    expect_in_fork(listed, "the child is in the group");
+    expect_in_fork(max && *max == "2\n", "the limit with what is ours");
+    expect_in_fork(removed.has_value(), removed ? "" : removed.error().message);
+    expect_in_fork(::access(plan->directories[0].c_str(), F_OK) != 0, "nothing is left");
+  });
+}
+
+}  // namespace
+}  // namespace runhl::shim
