@@ -16,8 +16,8 @@
 #include <cstddef>
 #include <ctime>
 
-#include "cell/bpf_assembler.h"
 #include "runhl/abi/layout.h"
+#include "runhl/vmm/cell/bpf_assembler.h"
 
 namespace runhl::vmm::cell {
 
