@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cell/launcher.h"
+
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sys/auxv.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "cell/boot_config.h"
+#include "cell/cell0.h"
+#include "cell/filter.h"
+#include "cell/host_features.h"
+#include "cell/identity.h"
+#include "cell/raw_call.h"
+#include "cell/vdso.h"
+#include "runhl/abi/kernel_image.h"
+#include "runhl/base/log.h"
+#include "runhl/core/units.h"
+
+namespace runhl::vmm::cell {
+
+namespace {
+
+constexpr std::uint64_t kSpareProcesses = 64;  // beside the guest's own: cell 0, cells that end
+
+Result<abi::KernelHeader> read_header(const KernelImage& kernel) {
+  abi::KernelHeader header{};
+  if (kernel.text.size() < sizeof(header)) {
+    return fail(ErrorCode::InvalidArgument, "the kernel image is too small");
+  }
+  std::memcpy(&header, kernel.text.data(), sizeof(header));
+  if (header.magic != abi::kKernelMagic || header.abi_version != abi::kAbiVersion) {
+    return fail(ErrorCode::InvalidArgument, "the kernel image is not one of this version");
+  }
+  const auto address = reinterpret_cast<std::uintptr_t>(kernel.text.data());
+  if (header.text_size != kernel.text.size() || header.data_size > kernel.data.size() ||
+      !is_aligned(header.text_size, kPageSize) || !is_aligned(address, kPageSize) ||
+      header.text_size > abi::kTextLimit || header.data_size > abi::kKernelDataSize) {
+    return fail(ErrorCode::InvalidArgument, "the kernel image's sizes contradict its header");
+  }
+  const std::uint64_t end = abi::kKernelText + header.text_size;
+  for (const std::uint64_t code :
+       {header.launch_stub, header.entry, header.signal_entry, header.signal_restorer}) {
+    if (code < abi::kKernelText || code >= end) {
+      return fail(ErrorCode::InvalidArgument, "the kernel image has an entry outside its text");
+    }
+  }
+  return header;
+}
+
+std::uint64_t heap_size_of(const MachineSpec& spec) {
+  if (spec.memory_limit == 0) {
+    return abi::kKernelHeapMaxSize;
+  }
+  return std::min(align_up(std::min(spec.memory_limit, abi::kKernelHeapMaxSize), kPageSize),
+                  abi::kKernelHeapMaxSize);
+}
+
+Result<Mapping> make_host_call_area() {
+  void* const place = ::mmap(nullptr, abi::kHostCallMappedSize, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (place == MAP_FAILED) {
+    return fail_errno("mmap of the host-call area");
+  }
+  return Mapping({static_cast<std::byte*>(place), abi::kHostCallMappedSize});
+}
+
+Result<MonitorArea> fill_monitor_area(const MachineSpec& spec, const StartFeatures& features,
+                                      const StreamModes& stream_modes) {
+  const std::vector<std::byte> config = TRY(make_boot_config(spec, stream_modes));
+  MonitorArea area =
+      TRY(make_monitor_area(abi::kBootConfigOffset + config.size(), spec.proc_dir.get()));
+  abi::MonitorPage& page = area.page();
+  page.magic = abi::kMonitorMagic;
+  page.version = abi::kAbiVersion;
+  page.flags = abi::kHasInjection | (features.fsgsbase ? abi::kHasFsgsbase : 0U) |
+               (features.wait_killable ? 0U : abi::kUninterruptible) |
+               (spec.rewriting ? 0U : abi::kNoRewriting) |
+               (spec.random_layout ? 0U : abi::kNoRandomLayout);
+  page.vcpu_count = std::clamp(spec.vcpus, 1U, abi::kMaxVcpus);
+  page.boot_config_size = static_cast<std::uint32_t>(config.size());
+  page.memory_limit = spec.memory_limit;
+  page.heap_size = heap_size_of(spec);
+  if (::getrandom(page.seed.data(), page.seed.size(), 0) !=
+      static_cast<ssize_t>(page.seed.size())) {
+    return fail_errno("getrandom");
+  }
+  std::memcpy(area.mapping.bytes().data() + abi::kBootConfigOffset, config.data(), config.size());
+  return area;
+}
+
+struct Channel {
+  UniqueFd monitor, child;
+};
+
+Result<Channel> make_channel() {
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    return fail_errno("socketpair");
+  }
+  return Channel{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+Result<UniqueFd> open_own_pidfd() {
+  const long fd = raw_call(SYS_pidfd_open, ::getpid(), 0);
+  if (fd < 0) {
+    return fail_errno("pidfd_open", static_cast<int>(-fd));
+  }
+  return UniqueFd(static_cast<int>(fd));
+}
+
+struct CloneResult {
+  long pid = 0;  ///< 0: the child, < 0: -errno
+  int pidfd = -1;
+};
+
+/// Like fork. No signal at the child's death: who reaps has the pidfd.
+CloneResult clone_cell(std::uint64_t flags, int cgroup) {
+  CloneResult result;
+  clone_args args{};
+  args.flags = flags | CLONE_PIDFD;
+  args.pidfd = reinterpret_cast<__u64>(&result.pidfd);
+  if (cgroup >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = static_cast<__u64>(cgroup);
+  }
+  result.pid = raw_call(SYS_clone3, &args, sizeof(args));
+  // Engines' filters answer ENOSYS, for the older call's sake, whose flags they can read.
+  if (result.pid == -ENOSYS && cgroup < 0) {
+    result.pid = raw_call(SYS_clone, flags | CLONE_PIDFD, nullptr, &result.pidfd, nullptr, 0);
+  }
+  return result;
+}
+
+bool refuses_user_namespaces(long error) {
+  return error == -EPERM || error == -ENOSPC || error == -EUSERS || error == -EINVAL;
+}
+
+Error setup_error(std::string_view step, int os_errno) {
+  Error error = fail_errno("cell 0: " + std::string(step), os_errno).value();
+  if (os_errno == EBUSY) {
+    error.code = ErrorCode::Unsupported;
+    error.message += " (an outer sandbox already listens to seccomp notifications)";
+  } else if (os_errno == ENOSYS || os_errno == EINVAL || os_errno == EOPNOTSUPP) {
+    error.code = ErrorCode::Unsupported;
+  }
+  return error;
+}
+
+/// Receives the child's report; with Done the listener.
+Result<UniqueFd> receive_listener(const UniqueFd& channel) {
+  SetupReport report{};
+  iovec bytes{&report, sizeof(report)};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &bytes;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  ssize_t got = 0;
+  do {
+    got = ::recvmsg(channel.get(), &message, MSG_CMSG_CLOEXEC);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    return fail_errno("cell 0: recvmsg");
+  }
+  if (got != sizeof(report)) {
+    return fail(ErrorCode::Internal, "cell 0 ended before it was set up");
+  }
+  UniqueFd listener;
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header != nullptr && header->cmsg_type == SCM_RIGHTS &&
+      header->cmsg_len == CMSG_LEN(sizeof(int))) {
+    int fd = -1;
+    std::memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+    listener.reset(fd);
+  }
+  if (report.step != SetupStep::Done) {
+    return tl::unexpected(setup_error(describe(report.step), report.error));
+  }
+  if (!listener) {
+    return fail(ErrorCode::Internal, "cell 0 sent no listener");
+  }
+  return listener;
+}
+
+/// Everything between clone and a confined cell 0.
+Result<UniqueFd> see_child_through(const MachineSpec& spec, const LaunchedCell& cell,
+                                   bool user_namespace, Channel* channel) {
+  channel->child.reset();
+  if (user_namespace) {
+    TRY(write_id_maps(spec.proc_dir.get(), cell.pid, spec.cell_identity));
+  }
+  if (spec.place_cell) {
+    TRY(spec.place_cell(cell.pid));
+  }
+  const char go = 1;
+  if (::send(channel->monitor.get(), &go, sizeof(go), MSG_NOSIGNAL) != sizeof(go) &&
+      errno != EPIPE) {  // it gave up: its report says why
+    return fail_errno("cell 0: send");
+  }
+  return receive_listener(channel->monitor);
+}
+
+void fill_limits(const MachineSpec& spec, Cell0Plan* plan) {
+  const std::uint64_t processes =
+      (spec.pids_limit != 0 ? std::min(spec.pids_limit, abi::kCarrierSlotCount)
+                            : abi::kCarrierSlotCount) +
+      kSpareProcesses;
+  plan->max_pending_signals = processes + kSpareProcesses;  // a timer holds one
+  if (spec.cell_identity.own) {
+    plan->max_processes = processes;
+  }
+}
+
+void fill_identity(const MachineSpec& spec, bool user_namespace, Cell0Plan* plan) {
+  plan->uid = user_namespace ? kInsideId : spec.cell_identity.uid;
+  plan->gid = user_namespace ? kInsideId : spec.cell_identity.gid;
+  plan->drop_groups = !user_namespace || !maps_own_ids(spec.cell_identity);
+}
+
+}  // namespace
+
+void end_cell(int pidfd) {
+  (void)raw_call(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);  // gone already, or goes now
+  siginfo_t info{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | __WALL) < 0 &&
+         errno == EINTR) {
+  }
+}
+
+Result<LaunchedCell> launch(const MachineSpec& spec, const KernelImage& kernel,
+                            const StreamModes& stream_modes) {
+  const abi::KernelHeader header = TRY(read_header(kernel));
+  const StartFeatures features = start_features();
+  LaunchedCell cell;
+  cell.host_call_area = TRY(make_host_call_area());
+  cell.monitor_area = TRY(fill_monitor_area(spec, features, stream_modes));
+  const UniqueFd kernel_memory = TRY(make_kernel_memory(kernel, heap_size_of(spec)));
+  cell.doorbell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!cell.doorbell) {
+    return fail_errno("eventfd");
+  }
+  Channel channel = TRY(make_channel());
+  const UniqueFd own_pidfd = TRY(open_own_pidfd());
+
+  Cell0Plan plan;
+  plan.text = kernel.text;
+  plan.launch_stub = header.launch_stub;
+  plan.entry = header.entry;
+  plan.signal_entry = header.signal_entry;
+  plan.signal_restorer = header.signal_restorer;
+  plan.host_call_area = cell.host_call_area.bytes().data();
+  plan.monitor_area_size = cell.monitor_area.size;
+  plan.heap_size = heap_size_of(spec);
+  plan.vdso = TRY(find_vdso(spec.proc_dir.get()));
+  plan.kernel_memory = kernel_memory.get();
+  plan.monitor_area = cell.monitor_area.read_only.get();
+  plan.doorbell = cell.doorbell.get();
+  plan.monitor_pidfd = own_pidfd.get();
+  plan.channel = channel.child.get();
+  plan.monitor_channel = channel.monitor.get();
+  plan.landlock_abi = features.landlock_abi;
+  plan.notify = notify_filter();
+  plan.strict = strict_filter(features.fsgsbase);
+  plan.wait_killable = features.wait_killable;
+  fill_limits(spec, &plan);
+
+  bool user_namespace = true;
+  fill_identity(spec, user_namespace, &plan);
+  const int cgroup = spec.cell_cgroup.get();
+  CloneResult child = clone_cell(CLONE_NEWUSER | CLONE_NEWPID, cgroup);
+  if (refuses_user_namespaces(child.pid)) {
+    // The host's policy forbids user namespaces; a privileged caller can do without.
+    const long error = child.pid;
+    user_namespace = false;
+    fill_identity(spec, user_namespace, &plan);
+    child = clone_cell(CLONE_NEWPID, cgroup);
+    if (child.pid < 0) {
+      child.pid = error;
+    } else if (child.pid > 0) {
+      log_warn("cells run without a user namespace: the host refuses one");
+    }
+  }
+  if (child.pid == 0) {
+    become_cell0_after_fork(plan);
+  }
+  if (child.pid < 0) {
+    return tl::unexpected(
+        setup_error("clone into user and pid namespaces", static_cast<int>(-child.pid)));
+  }
+  cell.pid = static_cast<pid_t>(child.pid);
+  cell.pidfd.reset(child.pidfd);
+  auto listener = see_child_through(spec, cell, user_namespace, &channel);
+  if (!listener) {
+    end_cell(cell.pidfd.get());
+    return tl::unexpected(std::move(listener).error());
+  }
+  cell.listener = std::move(*listener);
+  cell.monitor_area.read_only.reset();
+  return cell;
+}
+
+}  // namespace runhl::vmm::cell
