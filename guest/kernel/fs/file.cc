@@ -37,4 +37,8 @@ std::uint32_t File::poll_state() {
   return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
+Result<std::uint32_t> File::wait_ready(std::uint32_t /*events*/, Nanoseconds /*deadline*/) {
+  return poll_state();
+}
+
 }  // namespace runhl::kernel

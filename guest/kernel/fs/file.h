@@ -43,6 +43,10 @@ class File : public MapObject {
 
   /// POLL* that hold now.
   virtual std::uint32_t poll_state();
+  /// Input that only the monitor knows about: poll_state() cannot tell, wait_ready() can.
+  virtual bool polls_at_monitor() const { return false; }
+  /// Waits until some of `events` hold: revents, EINTR, ETIMEDOUT.
+  virtual Result<std::uint32_t> wait_ready(std::uint32_t events, Nanoseconds deadline);
   /// Woken when poll_state() may have changed; null: it never does.
   virtual WaitQueue* poll_queue() { return nullptr; }
 

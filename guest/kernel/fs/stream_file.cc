@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/stream_file.h"
 
-#include <poll.h>
 #include <sys/stat.h>
 
 #include "host/host_call.h"
@@ -69,15 +68,15 @@ Result<abi::FileAttr> StreamFile::attributes() {
   return attr;
 }
 
-/// Writing hardly ever blocks; whether there is input only the monitor knows (wait_ready).
+/// Nothing is known here: the host's descriptor is the monitor's.
 std::uint32_t StreamFile::poll_state() {
-  return writable() ? POLLOUT | POLLWRNORM : 0;
+  return 0;
 }
 
-Result<std::uint32_t> StreamFile::wait_ready(std::uint32_t events) {
+Result<std::uint32_t> StreamFile::wait_ready(std::uint32_t events, Nanoseconds deadline) {
   HostRequest request = TRY(HostRequest::acquire());
   return static_cast<std::uint32_t>(
-      TRY(request.ring_call(abi::RingOp::StreamPoll, stream_, 0, events, true)));
+      TRY(request.ring_call(abi::RingOp::StreamPoll, stream_, 0, events, true, deadline)));
 }
 
 }  // namespace runhl::kernel

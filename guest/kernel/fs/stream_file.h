@@ -17,9 +17,8 @@ class StreamFile final : public File {
   Result<std::size_t> write(IoBuffer& buffer) override;
   Result<abi::FileAttr> attributes() override;
   std::uint32_t poll_state() override;
-
-  /// Waits for POLLIN or POLLOUT alone; revents, or EINTR.
-  Result<std::uint32_t> wait_ready(std::uint32_t events);
+  bool polls_at_monitor() const override { return true; }
+  Result<std::uint32_t> wait_ready(std::uint32_t events, Nanoseconds deadline) override;
 
  private:
   std::uint32_t stream_;

@@ -233,17 +233,20 @@ Result<std::int64_t> HostRequest::call() {
 
 Result<std::int32_t> HostRequest::ring_call(abi::RingOp op, std::uint32_t stream,
                                             std::uint32_t length, std::uint64_t value,
-                                            bool interruptible) {
+                                            bool interruptible, Nanoseconds deadline) {
   RequestState& state = g_pool.requests[index_];
   state.done.store(false, std::memory_order_relaxed);
   ring_submit({op, index_, stream, index_, length, 0, value});
   const auto done = [&state] { return state.done.load(std::memory_order_acquire); };
-  const Result<void> waited = wait(state.done_queue, done, kNoDeadline,
+  const Result<void> waited = wait(state.done_queue, done, deadline,
                                    interruptible ? Interruptible::Yes : Interruptible::No);
   if (!waited) {
     // The bounce buffer is the monitor's until the entry completes, so that is waited for.
     ring_submit({abi::RingOp::Cancel, index_, stream, 0, 0, 0, 0});
     (void)wait(state.done_queue, done, kNoDeadline, Interruptible::No);
+    if (state.result == -EINTR) {
+      return tl::unexpected(waited.error());
+    }
   }
   if (state.result < 0) {
     return fail(-state.result);

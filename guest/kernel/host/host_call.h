@@ -16,6 +16,7 @@
 
 #include "core/result.h"
 #include "runhl/abi/ring.h"
+#include "sched/wait.h"
 
 namespace runhl::kernel {
 
@@ -36,9 +37,10 @@ class HostRequest {
   Result<std::int64_t> call();
 
   /// The same entry on the ring: bounce = this request's. Waits by the sleep primitive; EINTR when
-  /// `interruptible` and a signal came (the entry is cancelled first).
+  /// `interruptible` and a signal came, ETIMEDOUT after `deadline` (the entry is cancelled first).
   Result<std::int32_t> ring_call(abi::RingOp op, std::uint32_t stream, std::uint32_t length,
-                                 std::uint64_t value, bool interruptible);
+                                 std::uint64_t value, bool interruptible,
+                                 Nanoseconds deadline = kNoDeadline);
 
  private:
   explicit HostRequest(std::uint32_t index) : index_(index) {}

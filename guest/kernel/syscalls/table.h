@@ -12,6 +12,7 @@
   X(4, stat, sys_stat, Full, Fine, "") \
   X(5, fstat, sys_fstat, Full, Fine, "") \
   X(6, lstat, sys_lstat, Full, Fine, "") \
+  X(7, poll, sys_poll, Partial, Fine, "streams and pipes together are looked at in turns") \
   X(8, lseek, sys_lseek, Partial, Fine, "SEEK_DATA and SEEK_HOLE see no holes") \
   X(9, mmap, sys_mmap, Partial, Fine, "MAP_HUGETLB, MAP_GROWSDOWN, MAP_POPULATE, MAP_LOCKED") \
   X(10, mprotect, sys_mprotect, Partial, Fine, "PROT_GROWSDOWN") \
@@ -27,6 +28,7 @@
   X(20, writev, sys_writev, Full, Fine, "") \
   X(21, access, sys_access, Full, Fine, "") \
   X(22, pipe, sys_pipe, Full, Fine, "") \
+  X(23, select, sys_select, Partial, Fine, "as poll") \
   X(24, sched_yield, sys_sched_yield, Full, Fine, "") \
   X(25, mremap, sys_mremap, Partial, Fine, "MREMAP_DONTUNMAP, old length 0, ranges over several mappings") \
   X(26, msync, sys_msync, Full, Fine, "") \
@@ -142,6 +144,8 @@
   X(267, readlinkat, sys_readlinkat, Full, Fine, "") \
   X(268, fchmodat, sys_fchmodat, Full, Fine, "") \
   X(269, faccessat, sys_faccessat, Full, Fine, "") \
+  X(270, pselect6, sys_pselect6, Partial, Fine, "as poll") \
+  X(271, ppoll, sys_ppoll, Partial, Fine, "as poll") \
   X(273, set_robust_list, sys_set_robust_list, Partial, Free, "not walked at exit") \
   X(280, utimensat, sys_utimensat, Full, Fine, "") \
   X(285, fallocate, sys_fallocate, Partial, Fine, "always EOPNOTSUPP") \
