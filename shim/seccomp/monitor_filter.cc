@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which host calls the monitor may make once its guest runs. Paths are behind pointers, where no
+// filter sees them: for those the jail and Landlock are the wall. This filter takes away what would
+// lead around them: other processes, other namespaces, new programs, rarely used host code.
+#include "runhl/shim/monitor_filter.h"
+
+#include <asm/unistd_64.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstddef>
+
+#include "runhl/vmm/cell/bpf_assembler.h"
+
+#ifndef __NR_fchmodat2  // Linux 6.6, younger than Debian 12's headers
+#define __NR_fchmodat2 452
+#endif
+
+namespace runhl::shim {
+namespace {
+
+using vmm::cell::assemble;
+using vmm::cell::BpfAssembler;
+
+// The host reads an int argument from its low half and ignores the rest, so that is what is tested.
+constexpr std::size_t low(std::size_t argument) {
+  return offsetof(seccomp_data, args) + 8 * argument;
+}
+
+constexpr std::uint32_t kX32Bit = 0x4000'0000;  // __X32_SYSCALL_BIT
+
+// Stands for the monitor's pid, which is not known before it runs; no pid is as large
+// (PID_MAX_LIMIT is 2^22).
+constexpr std::uint32_t kSelf = 0x7fff'fff1;
+
+constexpr std::uint32_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+                                       CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                                       CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+
+constexpr std::uint32_t kAlwaysAllowed[] = {
+    // The file service, the frequent ones first.
+    __NR_openat2,       // resolve beneath a tree
+    __NR_statx,         // attributes
+    __NR_pread64,       // read
+    __NR_pwrite64,      // write; the exit file
+    __NR_preadv2,       // read without blocking
+    __NR_pwritev2,      // append
+    __NR_getdents64,    // list
+    __NR_lseek,         // rewind a directory; holes
+    __NR_close,         // a handle the guest is done with
+    __NR_fstatfs,       // refuse kernel file systems, statfs of the guest
+    __NR_fstat,         // what was opened
+    __NR_newfstatat,    // the same, as glibc does it
+    __NR_readlinkat,    // a symlink is the guest's to resolve
+    __NR_faccessat2,    // access
+    __NR_mkdirat,       // mkdir
+    __NR_mknodat,       // FIFOs, sockets; devices need MKNOD
+    __NR_unlinkat,      // unlink, rmdir
+    __NR_renameat2,     // rename
+    __NR_linkat,        // link
+    __NR_symlinkat,     // symlink
+    __NR_fchmod,        // chmod
+    __NR_fchmodat,      // chmod before fchmodat2
+    __NR_fchmodat2,     // chmod of what cannot be opened
+    __NR_fchown,        // chown
+    __NR_fchownat,      // chown
+    __NR_utimensat,     // utimes
+    __NR_ftruncate,     // truncate
+    __NR_fallocate,     // fallocate
+    __NR_fsync,         // fsync
+    __NR_fdatasync,     // fdatasync
+    __NR_flock,         // flock
+    __NR_fgetxattr,     // xattrs
+    __NR_fsetxattr,     // xattrs
+    __NR_flistxattr,    // xattrs
+    __NR_fremovexattr,  // xattrs
+    __NR_setfsuid,      // each operation as the guest's task, within the ceiling
+    __NR_setfsgid,      // the same
+    __NR_setgroups,     // the same
+    __NR_capget,        // the same
+    __NR_capset,        // the same: lowering and raising within permitted
+    // The main loop.
+    __NR_epoll_wait,         // wait
+    __NR_epoll_pwait,        // wait, on another libc
+    __NR_epoll_ctl,          // callers come and go
+    __NR_poll,               // wait for one descriptor
+    __NR_ppoll,              // the same, on another libc
+    __NR_read,               // doorbell, streams, signals
+    __NR_write,              // doorbell, streams, log
+    __NR_readv,              // streams
+    __NR_writev,             // streams, log
+    __NR_accept4,            // control socket
+    __NR_recvfrom,           // control socket, set-up channel
+    __NR_recvmsg,            // the same
+    __NR_sendto,             // the same
+    __NR_sendmsg,            // the same
+    __NR_shutdown,           // streams that are sockets
+    __NR_getsockopt,         // who calls
+    __NR_openat,             // a stream is opened anew, the time zone of a log line
+    __NR_eventfd2,           // wake-ups
+    __NR_pidfd_send_signal,  // ends cell 0; it reaches only whom a held pidfd names
+    __NR_waitid,             // cell 0's status
+    __NR_wait4,              // the same
+    // What libc and the language's run-time need.
+    __NR_futex,              // locks, joins, the ring
+    __NR_brk,                // malloc
+    __NR_munmap,             // malloc, stacks of threads
+    __NR_mremap,             // malloc
+    __NR_madvise,            // malloc, stacks of threads
+    __NR_rt_sigreturn,       // return of a handler
+    __NR_rt_sigaction,       // the handler that interrupts the file service
+    __NR_rt_sigprocmask,     // masks of threads
+    __NR_sigaltstack,        // threads under a sanitizer
+    __NR_restart_syscall,    // an interrupted sleep goes on
+    __NR_set_robust_list,    // start of a thread
+    __NR_rseq,               // start and end of a thread
+    __NR_sched_getaffinity,  // malloc's arenas, number of CPUs
+    __NR_sched_yield,        // locks
+    __NR_getpid,             // pthread_kill
+    __NR_gettid,             // abort
+    __NR_getuid,             // glibc's secure getenv, logs
+    __NR_geteuid,            // the same
+    __NR_getgid,             // the same
+    __NR_getegid,            // the same
+    __NR_clock_gettime,      // time without a vDSO
+    __NR_gettimeofday,       // the same
+    __NR_clock_nanosleep,    // waits of the run-time
+    __NR_nanosleep,          // the same
+    __NR_getrandom,          // randomness of a new guest; malloc
+    __NR_close_range,        // what the session no longer needs
+    __NR_exit,               // end of a thread
+    __NR_exit_group,         // the end
+};
+
+// Nothing of ours makes these: whoever does is not ours any more.
+constexpr std::uint32_t kDeadly[] = {
+    // other programs and processes
+    __NR_execve,
+    __NR_execveat,
+    __NR_fork,
+    __NR_vfork,
+    __NR_ptrace,
+    __NR_process_vm_readv,
+    __NR_process_vm_writev,
+    __NR_process_madvise,
+    __NR_kill,
+    __NR_tkill,
+    __NR_rt_sigqueueinfo,
+    __NR_rt_tgsigqueueinfo,
+    __NR_pidfd_open,
+    __NR_pidfd_getfd,
+    __NR_kcmp,
+    // other namespaces and mounts
+    __NR_unshare,
+    __NR_setns,
+    __NR_mount,
+    __NR_umount2,
+    __NR_pivot_root,
+    __NR_chroot,
+    __NR_open_tree,
+    __NR_move_mount,
+    __NR_fsopen,
+    __NR_fsconfig,
+    __NR_fsmount,
+    __NR_fspick,
+    __NR_mount_setattr,
+    // files by other ways than a path beneath a tree
+    __NR_open_by_handle_at,
+    __NR_name_to_handle_at,
+    __NR_memfd_secret,
+    // other credentials (those of file operations are above)
+    __NR_setuid,
+    __NR_setgid,
+    __NR_setreuid,
+    __NR_setregid,
+    __NR_setresuid,
+    __NR_setresgid,
+    // the host's kernel
+    __NR_bpf,
+    __NR_perf_event_open,
+    __NR_userfaultfd,
+    __NR_io_uring_setup,
+    __NR_io_uring_enter,
+    __NR_io_uring_register,
+    __NR_add_key,
+    __NR_request_key,
+    __NR_keyctl,
+    __NR_init_module,
+    __NR_finit_module,
+    __NR_delete_module,
+    __NR_kexec_load,
+    __NR_kexec_file_load,
+    __NR_reboot,
+    __NR_iopl,
+    __NR_ioperm,
+    __NR_modify_ldt,
+    __NR_personality,
+    __NR_seccomp,
+    __NR_sethostname,
+    __NR_setdomainname,
+    __NR_settimeofday,
+    __NR_clock_settime,
+    __NR_adjtimex,
+    __NR_clock_adjtime,
+    __NR_swapon,
+    __NR_swapoff,
+    __NR_acct,
+    __NR_quotactl,
+    __NR_syslog,
+    __NR_vhangup,
+};
+
+constexpr std::uint32_t kIoctls[] = {
+    SECCOMP_IOCTL_NOTIF_RECV,      // the file service: next request
+    SECCOMP_IOCTL_NOTIF_SEND,      // its answer
+    SECCOMP_IOCTL_NOTIF_ADDFD,     // injection of a file
+    SECCOMP_IOCTL_NOTIF_ID_VALID,  // does the caller still wait
+    SECCOMP_IOW(4, __u64),         // NOTIF_SET_FLAGS: SYNC_WAKE_UP, younger than the headers
+    FIONREAD,                      // how much a stream holds
+    TCGETS,                        // is a stream a terminal
+    TIOCGWINSZ,                    // how large is it
+};
+
+// Not F_SETOWN and F_SETSIG: they send signals to anyone of the same uid.
+constexpr std::uint32_t kFcntls[] = {
+    F_GETFL,          // access mode of a stream
+    F_SETFL,          // O_NONBLOCK, O_APPEND
+    F_GETFD,          // descriptor flags
+    F_SETFD,          // the same
+    F_DUPFD_CLOEXEC,  // a second owner
+    F_OFD_SETLK,      // locks of guest programs on shared volumes
+    F_OFD_GETLK,      // the same
+};
+
+constexpr std::uint32_t kPrctls[] = {
+    PR_SET_PDEATHSIG,  // the tie to the verb ends with create
+    PR_SET_NAME,       // names of threads
+};
+
+template <std::size_t Size>
+constexpr void match_any(BpfAssembler& p, const std::uint32_t (&values)[Size],
+                         BpfAssembler::Label to) {
+  for (const std::uint32_t value : values) {
+    p.jump_if_equal(value, to);
+  }
+}
+
+constexpr auto kFilter = assemble<[](BpfAssembler& p) {
+  const auto allow = p.label(), kill = p.label(), refuse = p.label();
+  const auto map = p.label(), protect = p.label(), clone = p.label(), tgkill = p.label();
+  const auto ioctl = p.label(), fcntl = p.label(), prctl = p.label();
+
+  p.load(offsetof(seccomp_data, arch));
+  p.jump_unless_equal(AUDIT_ARCH_X86_64, kill);
+  p.load(offsetof(seccomp_data, nr));
+  p.jump_if_any_bit(kX32Bit, kill);
+  p.jump_if_equal(__NR_ioctl, ioctl);
+  match_any(p, kAlwaysAllowed, allow);
+  p.jump_if_equal(__NR_mmap, map);          // malloc, stacks of threads
+  p.jump_if_equal(__NR_mprotect, protect);  // the same
+  p.jump_if_equal(__NR_fcntl, fcntl);
+  p.jump_if_equal(__NR_clone, clone);  // clone3 hides its flags: it is refused, libc then uses this
+  p.jump_if_equal(__NR_tgkill, tgkill);  // interrupt the file service, abort
+  p.jump_if_equal(__NR_prctl, prctl);
+  match_any(p, kDeadly, kill);
+  p.bind(refuse);
+  p.answer(SECCOMP_RET_ERRNO | ENOSYS);
+
+  // New executable memory: no code of ours is made at run time.
+  p.bind(map);
+  p.bind(protect);
+  p.load(low(2));
+  p.jump_if_any_bit(PROT_EXEC, kill);
+  p.answer(SECCOMP_RET_ALLOW);
+
+  p.bind(clone);  // a thread of this process, exactly as libc makes it
+  p.load(low(0));
+  p.jump_if_equal(kThreadFlags, allow);
+  p.answer(SECCOMP_RET_KILL_PROCESS);
+
+  p.bind(tgkill);
+  p.load(low(0));
+  p.jump_if_equal(kSelf, allow);
+  p.answer(SECCOMP_RET_KILL_PROCESS);
+
+  p.bind(ioctl);
+  p.load(low(1));
+  match_any(p, kIoctls, allow);
+  p.jump_if_equal(TIOCSTI, kill);  // types into the terminal of whoever started us
+  p.answer(SECCOMP_RET_ERRNO | ENOTTY);
+
+  p.bind(fcntl);
+  p.load(low(1));
+  match_any(p, kFcntls, allow);
+  p.answer(SECCOMP_RET_ERRNO | EINVAL);
+
+  p.bind(prctl);
+  p.load(low(0));
+  match_any(p, kPrctls, allow);
+  p.answer(SECCOMP_RET_ERRNO | EINVAL);
+
+  p.bind(kill);
+  p.answer(SECCOMP_RET_KILL_PROCESS);
+  p.bind(allow);
+  p.answer(SECCOMP_RET_ALLOW);
+}>();
+
+}  // namespace
+
+std::vector<sock_filter> monitor_filter(pid_t self) {
+  std::vector<sock_filter> filter(kFilter.begin(), kFilter.end());
+  for (sock_filter& instruction : filter) {
+    if (BPF_CLASS(instruction.code) == BPF_JMP && instruction.k == kSelf) {
+      instruction.k = static_cast<std::uint32_t>(self);
+    }
+  }
+  return filter;
+}
+
+Result<void> confine_calls(Sys& sys) {
+  return sys.set_seccomp_filter(monitor_filter(::getpid()));
+}
+
+}  // namespace runhl::shim
