@@ -10,10 +10,10 @@ namespace std {
 const nothrow_t nothrow{};
 
 // Where the library's own bounds checks go.
-[[noreturn]] void __throw_out_of_range_fmt(const char* what, ...) {
+void __throw_out_of_range_fmt(const char* what, ...) {
   runhl::kernel::panic(what);
 }
-[[noreturn]] void __throw_length_error(const char* what) {
+void __throw_length_error(const char* what) {
   runhl::kernel::panic(what);
 }
 void __throw_bad_optional_access() {

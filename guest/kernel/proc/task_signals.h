@@ -16,6 +16,20 @@ constexpr SignalSet signal_bit(int number) {
   return 1ULL << (number - 1);
 }
 
+struct SignalSender {  // kill, tgkill, sigqueue
+  std::int32_t pid;
+  std::uint32_t uid;
+  std::uint64_t value;
+};
+struct SignalFault {
+  std::uint64_t address;
+};
+struct SignalChild {  // SIGCHLD
+  std::int32_t pid;
+  std::uint32_t uid;
+  std::int32_t status;
+};
+
 /// siginfo_t as programs see it: signo, errno, code, then what the code says. 128 bytes.
 struct SignalInfo {
   std::int32_t number = 0;
@@ -23,19 +37,9 @@ struct SignalInfo {
   std::int32_t code = 0;
   std::int32_t padding = 0;
   union {
-    struct {
-      std::int32_t pid;
-      std::uint32_t uid;
-      std::uint64_t value;  // sigqueue
-    } sender;
-    struct {
-      std::uint64_t address;
-    } fault;
-    struct {
-      std::int32_t pid;
-      std::uint32_t uid;
-      std::int32_t status;
-    } child;
+    SignalSender sender;
+    SignalFault fault;
+    SignalChild child;
     std::array<std::uint8_t, 112> bytes;
   };
   SignalInfo() : bytes{} {}
