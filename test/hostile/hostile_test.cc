@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// One test an attack (kernel/attacks.h).
+#include <sys/stat.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "cell_fixture.h"
+
+namespace runhl::vmm {
+namespace {
+
+class Hostile : public CellFixture {};
+
+TEST_F(Hostile, Every_number_without_a_rule_kills) {
+  expect_repelled({"every-number"});
+}
+TEST_F(Hostile, Other_conventions_trap) {
+  expect_repelled({"other-conventions"});
+}
+TEST_F(Hostile, Monitor_page_stays_read_only) {
+  expect_repelled({"write-monitor-page"});
+}
+TEST_F(Hostile, Only_injected_descriptors_can_be_mapped) {
+  expect_repelled({"foreign-descriptors"});
+}
+TEST_F(Hostile, Requests_of_nonsense_are_refused) {
+  expect_repelled({"bad-requests"});
+}
+TEST_F(Hostile, Paths_stay_beneath_the_tree) {
+  expect_repelled({"bad-paths"});
+}
+TEST_F(Hostile, Slots_of_the_kernel_are_not_replaced) {
+  expect_repelled({"bad-slots"});
+}
+TEST_F(Hostile, Only_regular_files_are_injected) {
+  expect_repelled({"inject-what-is-no-file"});
+}
+TEST_F(Hostile, A_file_opened_for_reading_is_never_writable) {
+  expect_repelled({"writable-injection"});
+}
+TEST_F(Hostile, What_changes_while_it_is_read_is_read_once) {
+  expect_repelled({"flip-while-read"});
+}
+TEST_F(Hostile, Floods_of_calls_end) {
+  expect_repelled({"flood-calls"});
+}
+TEST_F(Hostile, Bogus_ring_entries_are_answered) {
+  expect_repelled({"bogus-entries"});
+}
+
+TEST_F(Hostile, A_flooded_ring_does_not_hold_up_the_loop) {
+  const Outcome outcome = run(spec({"flood-ring"}), [](Machine& machine) {
+    start(machine);
+    EXPECT_TRUE(machine.signal(SIGKILL));
+  });
+  ASSERT_TRUE(outcome.exit);
+  EXPECT_EQ(outcome.exit->code, 137);
+}
+
+TEST_F(Hostile, Forged_credentials_gain_nothing) {
+  if (!privileged()) {
+    GTEST_SKIP() << "needs a file of another user";
+  }
+  expect_repelled({"forged-credentials"});
+  struct stat status{};
+  ASSERT_EQ(::stat((tree() / "root-only").c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 0U);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(Hostile, Forks_end_at_the_limit) {
+  if (!privileged()) {
+    GTEST_SKIP() << "needs a uid of the cells' own";
+  }
+  MachineSpec limited = spec({"fork-bomb", "200"});
+  limited.pids_limit = 16;
+  const Outcome outcome = run(std::move(limited), start);
+  ASSERT_TRUE(outcome.exit);
+  EXPECT_EQ(outcome.exit->code, 0) << outcome.output;
+}
+
+}  // namespace
+}  // namespace runhl::vmm
