@@ -28,7 +28,7 @@ Result<UniqueFd> collect_signals() {
     sigaddset(&set, number);
   }
   UniqueFd fd{::signalfd(-1, &set, SFD_CLOEXEC)};
-  if (!fd || ::sigprocmask(SIG_BLOCK, &set, nullptr) != 0) {
+  if (!fd || ::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) {
     return fail_errno("signalfd");
   }
   return fd;

@@ -60,6 +60,7 @@ Result<void> for_each_entry(UniqueFd fd, F function) {
     return fail_errno("read directory");
   }
   (void)fd.release();  // closed by closedir
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
   while (const dirent* entry = ::readdir(dir.get())) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") {

@@ -49,7 +49,7 @@ Result<UniqueFd> block_and_collect_signals() {
     }
   }
   UniqueFd fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
-  if (!fd || ::sigprocmask(SIG_SETMASK, &set, nullptr) != 0) {
+  if (!fd || ::pthread_sigmask(SIG_SETMASK, &set, nullptr) != 0) {
     return fail_errno("signalfd");
   }
   (void)::signal(SIGPIPE, SIG_IGN);  // EPIPE is the guest's to know
