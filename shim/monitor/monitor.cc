@@ -16,6 +16,7 @@
 #include "monitor/process_title.h"
 #include "monitor/session.h"
 #include "monitor/streams.h"
+#include "monitor/working_directory.h"
 #include "runhl/base/log.h"
 #include "runhl/base/sys.h"
 #include "runhl/shim/capabilities.h"
@@ -164,6 +165,7 @@ Result<void> Setup::enter_control_groups() {
 /// The state directory, /proc and new epoll sets are out of reach afterwards.
 Result<void> Setup::open_what_confinement_forbids() {
   process_ = process_spec(plan_.config);
+  make_working_directory(plan_.config);
   cell_uid_ = TRY(claim_cell_uid(sys_, proc_.get(), {}));
   loop_ = std::make_unique<EventLoop>(TRY(EventLoop::create()));
   listener_ = TRY(control_listen(plan_.dir));
