@@ -120,6 +120,18 @@
   X(160, setrlimit, sys_setrlimit, Full, Big, "") \
   X(162, sync, sys_sync, Partial, Fine, "the host decides when") \
   X(186, gettid, sys_gettid, Full, Free, "") \
+  X(188, setxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(189, lsetxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(190, fsetxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(191, getxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(192, lgetxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(193, fgetxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(194, listxattr, sys_listxattr, Partial, Free, "no file system has extended attributes yet") \
+  X(195, llistxattr, sys_listxattr, Partial, Free, "no file system has extended attributes yet") \
+  X(196, flistxattr, sys_listxattr, Partial, Free, "no file system has extended attributes yet") \
+  X(197, removexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(198, lremovexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(199, fremovexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
   X(200, tkill, sys_tkill, Partial, Fine, "one thread") \
   X(201, time, sys_time, Full, Free, "") \
   X(202, futex, sys_futex, Partial, Fine, "no PI, no robust lists, no waking across processes") \
