@@ -22,12 +22,6 @@ namespace {
 
 constexpr std::uint32_t kPipeDevice = 0x0d;
 
-void raise_sigpipe() {
-  SignalInfo info{};
-  info.number = SIGPIPE;
-  (void)signal_send_task(current(), info);  // lost only if the queue is full of it
-}
-
 /// The lock covers the bytes and may be held over a copy to a program; who waits looks at the
 /// counters alone.
 class Pipe : public RefCounted<Pipe> {
@@ -208,6 +202,12 @@ class PipeEnd final : public File {
 };
 
 }  // namespace
+
+void raise_sigpipe() {
+  SignalInfo info{};
+  info.number = SIGPIPE;
+  (void)signal_send_task(current(), info);  // lost only if the queue is full of it
+}
 
 Result<PipeEnds> make_pipe(std::uint32_t flags) {
   auto* const data = static_cast<std::byte*>(heap_allocate(kPipeSize));

@@ -18,4 +18,7 @@ struct PipeEnds {
 /// `flags`: O_NONBLOCK, O_DIRECT.
 Result<PipeEnds> make_pipe(std::uint32_t flags);
 
+/// What writing gets when nobody reads any more, besides EPIPE.
+void raise_sigpipe();
+
 }  // namespace runhl::kernel

@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include "fs/pipe.h"
 #include "host/host_call.h"
 #include "proc/task.h"
 
@@ -42,6 +43,9 @@ Result<std::size_t> StreamFile::write(IoBuffer& buffer) {
     const Result<std::int32_t> put = request.ring_call(abi::RingOp::StreamWrite, stream_,
                                                        static_cast<std::uint32_t>(*taken), 0, true);
     if (!put) {
+      if (to_int(put.error()) == EPIPE) {
+        raise_sigpipe();
+      }
       return done != 0 ? Result<std::size_t>(done) : tl::unexpected(put.error());
     }
     const std::size_t bytes = std::min(static_cast<std::size_t>(*put), *taken);
