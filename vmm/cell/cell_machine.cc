@@ -105,7 +105,7 @@ Result<void> CellMachine::boot(EventLoop& loop, std::function<void(Result<void>)
     rings_.wake_guest();
   });
   TRY(notify_.start());
-  on_doorbell();  // the guest may have submitted before anybody listened
+  rings_.ring_doorbell();  // the guest may have submitted before anybody listened
   return {};
 }
 

@@ -70,7 +70,8 @@ constexpr void write_strict(BpfAssembler& p) {
   p.load(kNumber);
   p.jump_if_any_bit(kX32Bit, trap);
 
-  // Calls of the kernel, the frequent ones first.
+  // Calls of the kernel, the frequent ones first. (Since 6.14 the host shows uretprobe and uprobe,
+  // 335 and 336, to no filter; called from anywhere but its own trampoline they do nothing.)
   p.jump_if_equal(__NR_futex, futex);          // idle, hand-over of the run token
   p.jump_if_equal(abi::kReservedCall, allow);  // host calls; USER_NOTIF of the first filter wins
   p.jump_if_equal(__NR_rt_sigreturn, allow);   // return from a host signal

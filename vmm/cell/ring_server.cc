@@ -51,9 +51,13 @@ void RingServer::serve(const Handler& handler) {
   }
   if (more) {
     // The main loop's other work comes first; a guest that never stops submitting waits with it.
-    const std::uint64_t again = 1;
-    (void)!::write(doorbell_, &again, sizeof(again));  // full: it rings already
+    ring_doorbell();
   }
+}
+
+void RingServer::ring_doorbell() {
+  const std::uint64_t one = 1;
+  (void)!::write(doorbell_, &one, sizeof(one));  // full: it rings already
 }
 
 void RingServer::drain(const Handler& handler) {

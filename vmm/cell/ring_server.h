@@ -24,6 +24,8 @@ class RingServer {
   /// The doorbell rang: takes what is there, then says that the monitor sleeps. What one call
   /// leaves rings the doorbell again.
   void serve(const Handler& handler);
+  /// Makes the loop call serve().
+  void ring_doorbell();
   /// The guest is dead: all that it left, and no more doorbell.
   void drain(const Handler& handler);
 

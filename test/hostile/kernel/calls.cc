@@ -36,6 +36,15 @@ std::uint64_t pattern_value(std::uint64_t pattern) {
   return kValues[pattern];
 }
 
+/// Since Linux 6.14 these two pass every filter, unseen. Outside the host's own trampoline they do
+/// nothing but raise SIGILL (which our handler turns into a status) or answer ENXIO.
+bool is_uprobe_answer(std::uint64_t number, int status) {
+  constexpr std::uint64_t kUretprobe = 335, kUprobe = 336;
+  constexpr int kIllegalInstruction = (100 + 4) << 8;
+  return (number == kUretprobe && status == kIllegalInstruction) ||
+         (number == kUprobe && status == 0);
+}
+
 void make_call(std::uint64_t what) {
   const std::uint64_t value = pattern_value(what / kNumbers);
   (void)call(what % kNumbers, value, value, value, value, value, value);
@@ -62,8 +71,8 @@ void every_number() {
   for (std::uint64_t what = 0; what < kNumbers * kPatterns; ++what) {
     if (!has_rule(what % kNumbers)) {
       const int status = status_of(make_call, what);
-      check(signal_of(status) == kSigsys, "a number without a rule came back",
-            static_cast<std::int64_t>(what % kNumbers));
+      check(signal_of(status) == kSigsys || is_uprobe_answer(what % kNumbers, status),
+            "a number without a rule came back", static_cast<std::int64_t>(what % kNumbers));
     }
   }
   check(signals().traps == 0, "a call from kernel text trapped");

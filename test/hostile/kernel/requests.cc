@@ -203,11 +203,12 @@ constinit std::uint32_t g_stop_flipping = 0;
 void flip(std::uint64_t index) {
   auto& out = slot(static_cast<std::uint32_t>(index));
   char* const path = bounce(static_cast<std::uint32_t>(index));
+  constexpr const char* kPaths[] = {"dir/file/x/x/xx", "../outside/file", "dir/../dir/file",
+                                    "escape/etc/host"};
   std::uint32_t round = 0;
   while (__atomic_load_n(&g_stop_flipping, __ATOMIC_RELAXED) == 0) {
     ++round;
-    __builtin_memcpy(path, (round & 1) != 0 ? "dir/file/x/x/xx" : "../outside/file", 15);
-    __builtin_memcpy(path, (round & 1) != 0 ? "dir/../dir/file" : "escape/etc/host", 15);
+    __builtin_memcpy(path, kPaths[round / 64 % 4], 15);
     __atomic_store_n(&out.path_length, (round & 2) != 0 ? 15U : 8U, __ATOMIC_RELAXED);
     __atomic_store_n(&out.slot, (round & 4) != 0 ? 64 : 3, __ATOMIC_RELAXED);
     __atomic_store_n(&out.handle, (round & 8) != 0 ? 0 : 0x7fff'fff0, __ATOMIC_RELAXED);
@@ -223,7 +224,7 @@ void flip_while_read() {
   constexpr std::uint32_t kSlot = 5;
   check(spawn(flip, kSlot) > 0, "clone");
   std::uint32_t opened = 0;
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < 10'000; ++round) {
     RequestSlot& out = slot(kSlot);
     out.op = HostOp::Open;
     out.flags = O_RDONLY;
