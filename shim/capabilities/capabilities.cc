@@ -55,9 +55,12 @@ std::uint64_t monitor_capabilities() {
          bit(CAP_MKNOD) | bit(CAP_SETFCAP);
 }
 
-Result<vmm::Ceiling> cut_ceiling(Sys& sys, vmm::Ceiling ceiling) {
+Result<vmm::Ceiling> cut_ceiling(Sys& sys, vmm::Ceiling ceiling, Privilege privilege) {
   const CapabilityState held = TRY(sys.capabilities());
   ceiling.capabilities &= monitor_capabilities() & held.permitted;
+  if (privilege == Privilege::Rootless) {
+    ceiling.capabilities &= ~(bit(CAP_SETUID) | bit(CAP_SETGID));
+  }
   return ceiling;
 }
 

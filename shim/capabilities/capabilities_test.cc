@@ -33,6 +33,8 @@ TEST(Capabilities, The_ceiling_is_cut_to_what_a_monitor_uses_and_holds) {
   sys.caps.permitted = kAll;
   asked.capabilities = kAll;
   EXPECT_EQ(cut_ceiling(sys, asked)->capabilities, monitor_capabilities());
+  EXPECT_EQ(cut_ceiling(sys, asked, Privilege::Rootless)->capabilities,
+            monitor_capabilities() & ~(bit(CAP_SETUID) | bit(CAP_SETGID)));
   EXPECT_EQ(monitor_capabilities() & (bit(CAP_SYS_ADMIN) | bit(CAP_SYS_PTRACE) | bit(CAP_KILL) |
                                       bit(CAP_DAC_READ_SEARCH) | bit(CAP_NET_ADMIN)),
             0U);

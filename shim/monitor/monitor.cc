@@ -59,6 +59,7 @@ class Setup {
   vmm::Stdio stdio_;
   UniqueFd proc_, signals_, exit_file_, listener_, report_;
   CgroupHandles cgroup_handles_;
+  Privilege privilege_ = Privilege::Full;
   vmm::ProcessSpec process_;
   CellUid cell_uid_;
   std::unique_ptr<vmm::Machine> machine_;
@@ -147,7 +148,8 @@ Result<void> Setup::join_namespaces() {
   proc_ = TRY(sys_.open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
   TRY(apply_own_limits(plan_.config.process));
   const oci::User& user = plan_.config.process.user;
-  TRY(enter_user_namespace_if_needed(sys_, proc_.get(), {.uid = user.uid, .gid = user.gid}));
+  privilege_ =
+      TRY(enter_user_namespace_if_needed(sys_, proc_.get(), {.uid = user.uid, .gid = user.gid}));
   return enter_namespaces(sys_, plan_.config, proc_.get());
 }
 
@@ -179,7 +181,7 @@ Result<void> Setup::open_what_confinement_forbids() {
 Result<vmm::MachineSpec> Setup::enter_jail() {
   MountPlan mounts = plan_mounts(plan_.config);
   vmm::MachineSpec spec;
-  spec.ceiling = TRY(cut_ceiling(sys_, ceiling_of(plan_.config)));
+  spec.ceiling = TRY(cut_ceiling(sys_, ceiling_of(plan_.config), privilege_));
   Jail jail = TRY(build_jail(
       sys_, {.trees = std::move(mounts.trees), .uid = spec.ceiling.uid, .gid = spec.ceiling.gid}));
   spec.id = plan_.state.id;

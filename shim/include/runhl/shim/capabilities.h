@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the monitor gives up what it is: from the caller's credentials to the container's ceiling.
 //
-//   const vmm::Ceiling ceiling = TRY(cut_ceiling(sys, ceiling_of(config)));
+//   const vmm::Ceiling ceiling = TRY(cut_ceiling(sys, ceiling_of(config), privilege));
 //   TRY(become_ceiling(sys, ceiling));       // uid and groups; still all capabilities
 //   auto machine = TRY(factory(...));        // clones cell 0: needs capabilities and the final uid
 //   TRY(drop_capabilities(sys, ceiling));    // then Landlock and seccomp (monitor_filter.h)
@@ -11,6 +11,7 @@
 
 #include "runhl/base/result.h"
 #include "runhl/base/sys.h"
+#include "runhl/shim/rootless.h"
 #include "runhl/vmm/machine.h"
 
 namespace runhl::shim {
@@ -20,7 +21,10 @@ namespace runhl::shim {
 std::uint64_t monitor_capabilities();
 
 /// The ceiling's capabilities, cut to monitor_capabilities() and to what this process holds.
-Result<vmm::Ceiling> cut_ceiling(Sys& sys, vmm::Ceiling ceiling);
+/// Without SETUID and SETGID for a rootless container: there is one id, and setgroups is denied, so
+/// every operation runs with the caller's own.
+Result<vmm::Ceiling> cut_ceiling(Sys& sys, vmm::Ceiling ceiling,
+                                 Privilege privilege = Privilege::Full);
 
 /// Takes the ceiling's uid, gid and groups and keeps all capabilities, effective too. Others with
 /// its uid may inspect the process again (network tools open /proc/PID/ns/net). In a user namespace
