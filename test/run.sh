@@ -33,7 +33,7 @@ skip() {
 # Runs a command quietly; shows its output only when it fails.
 quietly() {
   "$@" >"$work/log" 2>&1 && return 0
-  tail -n 60 "$work/log"
+  grep -v "^\[[0-9]*/[0-9]*\] [BL]" "$work/log" | tail -n 60
   return 1
 }
 

@@ -12,6 +12,7 @@
 #
 #   make_bundle [JQ…]      busybox rootfs and config.json from support/config.json, edited by jq
 #   edit JQ…               edits $bundle/config.json again
+#   args PROGRAM ARG…      what runs;   steps STEP…  the same for programs/steps.c
 #   program NAME           puts test/programs/NAME.c, static, into the rootfs as /bin/NAME
 #   rt ARGS…               the runtime under test with our --root
 #   run_it [ARGS…]         `run` to its end: $status, $dir/out, $dir/err; stdin is /dev/null or $stdin
@@ -20,6 +21,7 @@
 #   wait_until CMD…        polls; a failure after 10 s is a failure, never a way to wait
 #   expect_status N · expect_out TEXT · expect_in FILE TEXT · expect_eq GOT WANTED · fail TEXT
 #   only RUNTIME… REASON   the case is about these runtimes; others skip, silently
+#   needs_root, needs_cgroup CONTROLLER, not_yet WHAT
 #   skip_case REASON       cannot run on this machine: counted and printed
 #
 # After each case nothing may be left: see leftovers below.
@@ -50,6 +52,15 @@ program() {
     cp "$e2e_dir/programs/$name" "$bundle/rootfs/bin/$name" || fail "no program $name"
   done
 }
+
+# Steps done in one process inside (test/programs/steps.c).
+steps() {
+  program steps
+  args /bin/steps "$@"
+}
+
+# What the guest kernel does not have yet: counted, never silent.
+not_yet() { [ "$RUNTIME" != runhl ] || skip_case "the guest has no $1 yet"; }
 
 rt() { "$runtime_bin" --root "$root" "$@"; }
 
@@ -116,8 +127,8 @@ skip_case() {
   exit 78
 }
 
-need_root() { [ "$(id -u)" -eq 0 ] || skip_case "needs root"; }
-need_cgroup() { [ -w "/sys/fs/cgroup/$1" ] || skip_case "no writable cgroup v1 controller $1"; }
+needs_root() { [ "$(id -u)" -eq 0 ] || skip_case "needs root"; }
+needs_cgroup() { [ -w "/sys/fs/cgroup/$1" ] || skip_case "no writable cgroup v1 controller $1"; }
 
 # Everything of ours that the machine holds: processes by executable and by cgroup, mounts, cgroup
 # directories, state, network namespaces, memfds. Sorted lines; two calls are compared.

@@ -68,6 +68,7 @@ bad env_without_equals 'edit ".process.env += [\"NOTHING\"]"' /process/env
 bad env_with_nul 'edit ".process.env = [\"A=b\\u0000c\"]"' /process/env/0
 bad cwd_relative 'edit ".process.cwd = \"tmp\""' /process/cwd
 bad cwd_missing 'edit "del(.process.cwd)"' /process/cwd
+PEERS=accept bad cwd_not_there 'edit ".process.cwd = \"/no/such\""' /no/such
 bad cwd_a_file 'edit ".process.cwd = \"/etc/passwd\""' /etc/passwd
 PEERS=accept bad cwd_forbidden 'edit ".process.cwd = \"/root/in\" | .process.user = {uid: 1000, gid: 1000}"; mkdir "$bundle/rootfs/root/in"; chmod 700 "$bundle/rootfs/root"' /root/in
 bad uid_4294967295 'edit ".process.user.uid = 4294967295"' /process/user/uid
@@ -80,7 +81,6 @@ bad rootfs_a_file 'rm -r "$bundle/rootfs"; echo x >"$bundle/rootfs"' rootfs
 bad root_missing 'edit "del(.root)"' /root
 PEERS=accept bad cgroups_path_with_dots 'edit --arg p "/../../$id" ".linux.cgroupsPath = \$p"' /linux/cgroupsPath
 bad rlimit_unknown 'edit ".process.rlimits = [{type: \"RLIMIT_NOSUCH\", hard: 1, soft: 1}]"' /process/rlimits/0
-PEERS=accept bad capability_unknown 'edit ".process.capabilities.bounding += [\"CAP_NOSUCH\"]"' /process/capabilities/bounding
 bad namespace_unknown 'edit ".linux.namespaces += [{type: \"nosuch\"}]"' /linux/namespaces
 bad namespace_twice 'edit ".linux.namespaces += [{type: \"pid\"}]"' /linux/namespaces
 bad mount_without_destination 'edit ".mounts += [{type: \"tmpfs\", source: \"tmpfs\"}]"' /mounts
@@ -234,7 +234,7 @@ case_state_directory_is_a_file() {
 }
 
 case_disk_full() {
-  need_root
+  needs_root
   make_bundle
   args true
   mkdir -p "$root"

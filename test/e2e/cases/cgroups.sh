@@ -10,8 +10,8 @@ cgroup_of() {  # controller pid
 
 case_placement() {
   local controller
-  need_root
-  need_cgroup memory
+  needs_root
+  needs_cgroup memory
   make_bundle
   args sleep 1000
   cgroup_path
@@ -27,8 +27,8 @@ case_placement() {
 
 case_limits_are_written() {
   local base
-  need_root
-  need_cgroup memory
+  needs_root
+  needs_cgroup memory
   make_bundle
   args sleep 1000
   cgroup_path
@@ -47,8 +47,8 @@ case_limits_are_written() {
 }
 
 case_memory_limit_kills() {
-  need_root
-  need_cgroup memory
+  needs_root
+  needs_cgroup memory
   make_bundle
   program touch_pages
   cgroup_path
@@ -62,8 +62,8 @@ case_memory_limit_kills() {
 }
 
 case_cpuset() {
-  need_root
-  need_cgroup cpuset
+  needs_root
+  needs_cgroup cpuset
   make_bundle
   args sleep 1000
   cgroup_path

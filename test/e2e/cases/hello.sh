@@ -41,14 +41,24 @@ case_file_changed_between_two_runs_is_seen() {
 
 case_write_is_in_the_directory() {
   make_bundle
-  args sh -c 'echo from inside >/written; mkdir /d; mv /written /d/moved; ln -s moved /d/link; chmod 640 /d/moved'
+  steps 'mkdir /d' 'write /d/written from inside' 'symlink written /d/link' 'chmod 640 /d/written' 'write /gone x' 'rm /gone'
   run_it
   expect_status 0
   expect_eq "$(cat "$bundle/rootfs/d/link")" "from inside"
-  expect_eq "$(stat -c '%a %u %g' "$bundle/rootfs/d/moved")" "640 0 0"
+  expect_eq "$(stat -c '%a %u %g' "$bundle/rootfs/d/written")" "640 0 0"
+  [ ! -e "$bundle/rootfs/gone" ] || fail "not removed"
+}
+
+case_rename() {
+  not_yet rename
+  make_bundle
+  steps 'write /a x' 'mkdir /d' 'mv /a /d/b'
+  run_it
+  expect_eq "$(cat "$bundle/rootfs/d/b")" x
 }
 
 case_shell_pipeline() {
+  not_yet fork
   make_bundle
   args sh -c 'seq 1 1000 | grep 7 | wc -l'
   run_it

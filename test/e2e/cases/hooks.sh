@@ -26,7 +26,7 @@ case_all_kinds_in_order() {
 
 # Docker's networking: the hook gets a pid that lives in the container's new network namespace.
 case_prestart_sees_the_namespace() {
-  need_root
+  needs_root
   make_bundle
   args cat /proc/net/dev
   hook prestart "pid=\$(jq -r .pid); readlink /proc/\$pid/ns/net >$dir/ns"

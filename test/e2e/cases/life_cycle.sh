@@ -81,13 +81,14 @@ killed() {  # how signal reaped
 case_signal_names_and_numbers() {
   local name
   make_bundle
-  args sh -c 'trap "echo usr1" USR1; echo ready; while :; do sleep 1 & wait $!; done'
+  program signals
+  args /bin/signals
   create_it && start_it
   wait_until grep -q ready "$dir/c.out"
   for name in USR1 SIGUSR1 10; do
     : >"$dir/c.out"
     rt kill "$id" "$name" || fail "kill $name"
-    wait_until grep -q usr1 "$dir/c.out"
+    wait_until grep -q "got 10" "$dir/c.out"
   done
   try kill "$id" NOSUCH
   [ "$RUNTIME" = crun ] || expect_status 1  # crun 1.8 answers 0

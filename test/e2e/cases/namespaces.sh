@@ -10,7 +10,7 @@ case_hostname() {
 }
 
 case_new_network_namespace_has_lo() {
-  need_root
+  needs_root
   make_bundle
   args sleep 1000
   create_it
@@ -23,7 +23,7 @@ case_new_network_namespace_has_lo() {
 }
 
 case_joined_network_namespace() {
-  need_root
+  needs_root
   make_bundle
   args sleep 1000
   unshare --net sleep 1000 &
@@ -39,7 +39,7 @@ case_joined_network_namespace() {
 }
 
 case_no_network_entry_is_the_callers() {
-  need_root
+  needs_root
   make_bundle
   args sleep 1000
   edit 'del(.linux.namespaces[] | select(.type == "network"))'
@@ -51,7 +51,7 @@ case_no_network_entry_is_the_callers() {
 }
 
 case_path_that_is_no_namespace() {
-  need_root
+  needs_root
   make_bundle
   args true
   edit '(.linux.namespaces[] | select(.type == "network")) .path = "/etc/passwd"'
@@ -61,7 +61,7 @@ case_path_that_is_no_namespace() {
 }
 
 case_pid_in_its_ipc_and_uts_namespaces() {
-  need_root
+  needs_root
   local ns
   make_bundle
   args sleep 1000

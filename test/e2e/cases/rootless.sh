@@ -9,7 +9,7 @@ as_someone() {  # command…
 }
 rootless_bundle() {
   only runhl "runc and crun want a mapping in config.json"
-  need_root
+  needs_root
   make_bundle 'del(.linux.resources)'
   [ $# -eq 0 ] || edit "$@"
   mkdir -p "$dir/xdg" "$dir/mine"
@@ -23,7 +23,7 @@ run_as_someone() {
 
 case_user_runs_a_container() {
   rootless_bundle
-  args sh -c 'uname -a; id -u; exit 9'
+  steps uname uid 'exit 9'
   run_as_someone
   expect_status 9
   expect_in out runhl
@@ -52,9 +52,9 @@ case_user_cannot_read_what_is_not_theirs() {
   echo secret >"$bundle/rootfs/secret"
   chown 0:0 "$bundle/rootfs/secret"
   chmod 600 "$bundle/rootfs/secret"
-  args sh -c 'cat /secret; echo end'
+  steps 'cat /secret' 'say end'
   run_as_someone
-  expect_out end
+  expect_out $'refused\nend'
 }
 
 case_user_limits_are_refused_by_pointer() {

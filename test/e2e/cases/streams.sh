@@ -3,12 +3,12 @@
 
 case_stdin_is_piped() {
   make_bundle
-  args sh -c 'read line; echo "got $line"; wc -c'
+  steps line 'count -'
   { echo first && head -c 100000 /dev/zero; } >"$dir/in"
   stdin=$dir/in
   run_it
   expect_status 0
-  expect_out $'got first\n100000'
+  expect_out $'first\n100000'
 }
 
 case_stdin_from_a_real_pipe() {
@@ -22,7 +22,7 @@ case_stdin_from_a_real_pipe() {
 
 case_empty_stdin() {
   make_bundle
-  args sh -c 'wc -c; echo done'
+  steps 'count -' 'say done'
   run_it
   expect_out $'0\ndone'
 }
