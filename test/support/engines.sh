@@ -3,7 +3,8 @@
 # mount namespaces, sockets, state, cgroup parent. Source it; needs root.
 #
 #   engines_start DIR [RUNHL]   DIR: short, empty directory. Sets DOCKER_HOST and CTR (an array).
-#   engines_image               makes image bb:1 from busybox-static, in docker and containerd
+#   engines_image               makes image bb:1 of busybox-static and a few of test/programs, in
+#                               docker and containerd; the working directory is the tree's top
 #   engines_stop                removes containers, ends every process started here, by pid
 #
 # The daemons' logs stay in DIR for whoever looks after a failure.
@@ -76,14 +77,10 @@ X
 }
 
 engines_image() {
-  local root=$engines_dir/image applet
-  mkdir -p "$root"/{bin,dev,etc,proc,sys,tmp,root}
-  cp /bin/busybox "$root/bin/"
-  for applet in $(/bin/busybox --list); do
-    [ -e "$root/bin/$applet" ] || ln -s busybox "$root/bin/$applet"
-  done
-  printf 'root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/:/bin/sh\n' >"$root/etc/passwd"
-  printf 'root:x:0:\napp:x:1000:\n' >"$root/etc/group"
+  local root=$engines_dir/image program
+  bash test/support/make_rootfs.sh "$root"
+  bash test/support/make_programs.sh "$engines_dir/programs"
+  for program in steps signals show; do cp "$engines_dir/programs/$program" "$root/bin/"; done
   tar -C "$root" -c . | /usr/bin/docker import -c 'CMD ["sh"]' - bb:1 >/dev/null
   /usr/bin/docker save bb:1 | "${CTR[@]}" images import - >/dev/null
 }
