@@ -2,6 +2,7 @@
 #include "lifecycle/kill_monitor.h"
 #include "lifecycle/remove_container.h"
 #include "runhl/base/log.h"
+#include "runhl/shim/control.h"
 #include "runhl/shim/lifecycle.h"
 
 namespace runhl::shim {
@@ -9,9 +10,14 @@ namespace {
 
 constexpr int kDeathTimeoutMs = 10'000;
 
-/// A state that does not read says nothing of processes and groups: what is left is the directory.
+/// A state that does not read names no process and no groups. The control socket still leads to the
+/// monitor, whose death ends the guest.
 Result<void> delete_unreadable(const StateRoot& root, const std::string& id, const Error& error) {
-  log_warn("{}; removing what is known", error.message);
+  log_warn("{}; removing what can be found without it", error.message);
+  if (const auto monitor = control_peer(TRY(root.find(id)))) {
+    TRY(kill_monitor(*monitor));
+    TRY(wait_for_death(*monitor, kDeathTimeoutMs));
+  }
   return root.remove(id);
 }
 

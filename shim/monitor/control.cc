@@ -35,6 +35,24 @@ const sockaddr* generic(const sockaddr_un& address) {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
+Result<UniqueFd> connect_to(const StateDir& dir) {
+  UniqueFd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!socket) {
+    return fail_errno("control socket");
+  }
+  const sockaddr_un address = TRY(address_of(dir));
+  if (::connect(socket.get(), generic(address), sizeof(address)) == 0) {
+    return socket;
+  }
+  if (errno == ECONNREFUSED || errno == ENOENT) {
+    return fail(ErrorCode::NotFound, "container not running");
+  }
+  if (errno == EAGAIN) {  // its queue of callers is full
+    return fail(ErrorCode::Timeout, "the container's monitor does not answer");
+  }
+  return fail_errno("connect to " + dir.path() + "/control.sock");
+}
+
 Result<void> send_whole(int fd, std::span<const std::byte> message) {
   const ssize_t sent = ::send(fd, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent < 0) {
@@ -119,20 +137,7 @@ Result<UniqueFd> control_listen(const StateDir& dir) {
 }
 
 Result<void> control_call(const StateDir& dir, const ControlRequest& request, int timeout_ms) {
-  const UniqueFd socket{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!socket) {
-    return fail_errno("control socket");
-  }
-  const sockaddr_un address = TRY(address_of(dir));
-  if (::connect(socket.get(), generic(address), sizeof(address)) != 0) {
-    if (errno == ECONNREFUSED || errno == ENOENT) {
-      return fail(ErrorCode::NotFound, "container not running");
-    }
-    if (errno == EAGAIN) {  // its queue of callers is full
-      return fail(ErrorCode::Timeout, "the container's monitor does not answer");
-    }
-    return fail_errno("connect to " + dir.path() + "/control.sock");
-  }
+  const UniqueFd socket = TRY(connect_to(dir));
   TRY(send_whole(socket.get(), std::as_bytes(std::span(&request, 1))));
   TRY(wait_readable(socket.get(), timeout_ms));
   std::array<std::byte, sizeof(ControlReply)> message{};
@@ -141,6 +146,22 @@ Result<void> control_call(const StateDir& dir, const ControlRequest& request, in
     return fail_errno("receive from the container's monitor");
   }
   return decode_reply(std::span(message).first(static_cast<std::size_t>(got < 0 ? 0 : got)));
+}
+
+Result<ProcessIdentity> control_peer(const StateDir& dir) {
+  const UniqueFd socket = TRY(connect_to(dir));
+  ucred peer{};  // of the process that called listen(2)
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+    return fail_errno("SO_PEERCRED");
+  }
+  const ProcessIdentity identity = TRY(identify_process(peer.pid));
+  // Only the monitor holds the listener: while our connection is not hung up, the pid is still its.
+  pollfd check{.fd = socket.get(), .events = 0, .revents = 0};
+  if (::poll(&check, 1, 0) != 0) {
+    return fail(ErrorCode::NotFound, "container not running");
+  }
+  return identity;
 }
 
 ControlServer::ControlServer(UniqueFd listener, EventLoop& loop, Handler handler)

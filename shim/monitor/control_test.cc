@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -105,6 +106,18 @@ TEST_F(ControlTest, Nobody_listening_is_a_container_that_does_not_run) {
   }
   EXPECT_EQ(control_call(*dir, {.operation = ControlOperation::Start}, 1).error().code,
             ErrorCode::NotFound);
+}
+
+TEST_F(ControlTest, The_listener_is_known_without_a_state_file) {
+  const auto dir = StateRoot(path_).claim("c1");
+  ASSERT_TRUE(dir.has_value());
+  EXPECT_EQ(control_peer(*dir).error().code, ErrorCode::NotFound);
+  const auto listener = control_listen(*dir);
+  ASSERT_TRUE(listener.has_value());
+  const auto peer = control_peer(*dir);
+  ASSERT_TRUE(peer.has_value()) << peer.error().message;
+  EXPECT_EQ(peer->pid, ::getpid());
+  EXPECT_EQ(peer->start_time, identify_process(::getpid())->start_time);
 }
 
 TEST_F(ControlTest, A_monitor_that_does_not_answer_times_out) {

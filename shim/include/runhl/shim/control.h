@@ -66,6 +66,10 @@ Result<UniqueFd> control_listen(const StateDir& dir);
 /// and what the monitor answered.
 Result<void> control_call(const StateDir& dir, const ControlRequest& request, int timeout_ms);
 
+/// Who listens on the control socket: the monitor, also when no state file says so. Errors:
+/// NotFound (nobody does).
+Result<ProcessIdentity> control_peer(const StateDir& dir);
+
 /// The monitor's side: accepts, reads, calls `handle`, replies; all from the loop, none of it
 /// blocking, a bounded number of callers at once.
 class ControlServer {
