@@ -34,8 +34,9 @@ Result<void> check_deletable(const ContainerView& container, Force force) {
 }  // namespace
 
 Result<void> delete_container(const StateRoot& root, const std::string& id, Force force) {
+  TRY(check_container_id(id));
   auto found = view(root, id);
-  if (!found && force == Force::Yes && found.error().code != ErrorCode::InvalidArgument) {
+  if (!found && force == Force::Yes) {
     return found.error().code == ErrorCode::NotFound ? Result<void>{}
                                                      : delete_unreadable(root, id, found.error());
   }
