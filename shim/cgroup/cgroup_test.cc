@@ -4,13 +4,14 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 
 #include "cgroup/limits.h"
+#include "cgroup/mount_info.h"
 #include "jail/forked_test.h"
 #include "runhl/base/sys_recording.h"
 
@@ -301,6 +302,63 @@ TEST(CgroupForReal, A_process_is_limited_frozen_and_the_groups_go_away) {
     expect_in_fork(max && *max == "2\n", "the limit with what is ours");
     expect_in_fork(removed.has_value(), removed ? "" : removed.error().message);
     expect_in_fork(::access(plan->directories[0].c_str(), F_OK) != 0, "nothing is left");
+  });
+}
+
+/// Where a version 2 tree is mounted, its controllers in use or not; empty: nowhere.
+std::string unified_mount(Sys& sys) {
+  const auto info = sys.read_file(AT_FDCWD, "/proc/self/mountinfo", 1 << 20);
+  for (const CgroupMount& mount : cgroup_mounts(info ? *info : "")) {
+    if (mount.v2) {
+      return mount.mount_point;
+    }
+  }
+  return {};
+}
+
+TEST(CgroupForReal, A_version_2_group_freezes_its_cells_and_not_the_monitor) {
+  if (unified_mount(linux_sys()).empty()) {
+    GTEST_SKIP() << "no version 2 tree is mounted";
+  }
+  in_forked_root([] {
+    Sys& sys = linux_sys();
+    CgroupPlan plan;
+    plan.version = CgroupVersion::V2;
+    plan.groups = {{.mount_point = unified_mount(sys),
+                    .path = "/runhl-test2-" + std::to_string(::getpid()),
+                    .controllers = {}}};
+    const std::string group_path = plan.groups[0].full();
+    plan.cells = group_path + "/cells";
+    plan.freezer_file = plan.cells + "/cgroup.freeze";
+    plan.directories = {group_path, plan.cells};
+    auto group = Cgroup::create(sys, plan, {});
+    expect_in_fork(group.has_value(), group ? "" : group.error().message);
+    const pid_t monitor = ::fork();
+    if (monitor == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    const bool added = group->add(monitor).has_value();
+    const auto handles = group->open_handles();
+    const pid_t cell = ::fork();
+    if (cell == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    const bool placed =
+        sys.write_file(AT_FDCWD, plan.cells + "/cgroup.procs", std::to_string(cell)).has_value();
+    const bool frozen = handles && sys.write(handles->freeze.get(), "1", "freeze").has_value();
+    const auto state = sys.read_file(AT_FDCWD, plan.freezer_file, 64);
+    const auto procs = sys.read_file(AT_FDCWD, group_path + "/cgroup.procs", 64);
+    const auto removed = remove_cgroup(sys, plan.directories, Leftovers::Kill);
+    for (const pid_t pid : {monitor, cell}) {
+      (void)::kill(pid, SIGKILL);
+      (void)::waitpid(pid, nullptr, 0);
+    }
+    expect_in_fork(added && placed, "both are placed");
+    expect_in_fork(procs && *procs == std::to_string(monitor) + "\n", "the monitor is beside them");
+    expect_in_fork(frozen && state && is_frozen(*state), "frozen");
+    expect_in_fork(removed.has_value(), removed ? "" : removed.error().message);
   });
 }
 

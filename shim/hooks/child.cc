@@ -89,7 +89,7 @@ void default_signals_after_fork() {
   }
   sigset_t none;
   sigemptyset(&none);
-  (void)::sigprocmask(SIG_SETMASK, &none, nullptr);
+  (void)::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 [[noreturn]] void run_after_fork(const Exec& exec) {

@@ -137,9 +137,9 @@ TEST(Hooks, Stray_descriptors_and_blocked_signals_do_not_reach_them) {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigset_t before;
-  ASSERT_EQ(::sigprocmask(SIG_BLOCK, &set, &before), 0);
+  ASSERT_EQ(::pthread_sigmask(SIG_BLOCK, &set, &before), 0);
   EXPECT_THAT(run(shell("kill -TERM $$; exit 0")).error().message, HasSubstr("signal 15"));
-  ASSERT_EQ(::sigprocmask(SIG_SETMASK, &before, nullptr), 0);
+  ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, &before, nullptr), 0);
 }
 
 TEST(Hooks, The_first_failure_ends_the_row) {
