@@ -15,6 +15,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 export LC_ALL=C.UTF-8 RUNHL_TOP=$PWD
+# One compiler cache serves every clone of the tree.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 export RUNHL_COUNTS  # file of "passed failed skipped" lines; stages and the scripts they call append
 RUNHL_COUNTS=$(mktemp)
 work=$(mktemp -d)
