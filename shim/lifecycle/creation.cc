@@ -7,10 +7,11 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
-#include <ctime>
 
 #include "lifecycle/container_hooks.h"
 #include "lifecycle/host_resources.h"
@@ -74,16 +75,21 @@ Result<void> check_request(const CreateRequest& request) {
   return {};
 }
 
+// By chrono: the C library's calendar reads /etc/localtime, even for UTC.
 std::string now_rfc3339() {
-  timespec now{};
-  (void)::clock_gettime(CLOCK_REALTIME, &now);  // cannot fail
-  std::tm parts{};
-  (void)::gmtime_r(&now.tv_sec, &parts);  // fails for years beyond int alone
-  std::array<char, 64> text{};
-  const std::size_t length = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  std::string out(text.data(), length);
-  std::string fraction = std::to_string(now.tv_nsec);
-  return out + "." + std::string(9 - fraction.size(), '0') + fraction + "Z";
+  using std::chrono::days;
+  using std::chrono::floor;
+  using std::chrono::nanoseconds;
+  const auto now = floor<nanoseconds>(std::chrono::system_clock::now());
+  const auto day = floor<days>(now);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss time{now - day};
+  std::array<char, 80> text{};
+  (void)std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02ld:%02ld:%02ld.%09ldZ",
+                      static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                      static_cast<unsigned>(date.day()), time.hours().count(),
+                      time.minutes().count(), time.seconds().count(), time.subseconds().count());
+  return text.data();
 }
 
 ContainerState plan_state(const CreateRequest& request, const oci::Config& config,
