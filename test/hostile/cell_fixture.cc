@@ -81,6 +81,7 @@ void CellFixture::TearDown() {
   EXPECT_EQ(count_descriptors(), descriptors_) << "a descriptor is left";
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG | __WALL), -1) << "a process is left";
   EXPECT_EQ(errno, ECHILD);
+  (void)::chmod(tree_.c_str(), 0755);  // an attack may have changed it
   std::filesystem::remove_all(directory_);
 }
 
