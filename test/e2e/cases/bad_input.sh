@@ -68,7 +68,6 @@ bad env_without_equals 'edit ".process.env += [\"NOTHING\"]"' /process/env
 bad env_with_nul 'edit ".process.env = [\"A=b\\u0000c\"]"' /process/env/0
 bad cwd_relative 'edit ".process.cwd = \"tmp\""' /process/cwd
 bad cwd_missing 'edit "del(.process.cwd)"' /process/cwd
-PEERS=accept bad cwd_not_there 'edit ".process.cwd = \"/no/such\""' /no/such
 bad cwd_a_file 'edit ".process.cwd = \"/etc/passwd\""' /etc/passwd
 PEERS=accept bad cwd_forbidden 'edit ".process.cwd = \"/root/in\" | .process.user = {uid: 1000, gid: 1000}"; mkdir "$bundle/rootfs/root/in"; chmod 700 "$bundle/rootfs/root"' /root/in
 bad uid_4294967295 'edit ".process.user.uid = 4294967295"' /process/user/uid
