@@ -89,8 +89,7 @@ Result<void> CellMachine::boot(EventLoop& loop, std::function<void(Result<void>)
     return fail(ErrorCode::WrongState, "the guest has booted already");
   }
   TRY(loop.add(cell_.pidfd.get(), EPOLLIN, [this](std::uint32_t) { on_death(); }));
-  const auto added =
-      loop.add(cell_.doorbell.get(), EPOLLIN, [this](std::uint32_t) { on_doorbell(); });
+  auto added = loop.add(cell_.doorbell.get(), EPOLLIN, [this](std::uint32_t) { on_doorbell(); });
   if (!added) {
     loop.remove(cell_.pidfd.get());
     return added;

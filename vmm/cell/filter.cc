@@ -51,7 +51,7 @@ constexpr auto kNotifyFilter = assemble<[](BpfAssembler& p) {
 }>();
 static_assert(kNotifyFilter.size() == 4);
 
-template <bool kFsgsbase>
+template <bool Fsgsbase>
 constexpr void write_strict(BpfAssembler& p) {
   const auto allow = p.label(), kill = p.label(), trap = p.label();
   const auto futex = p.label(), mmap = p.label(), mmap_file = p.label(), protect = p.label();
@@ -94,7 +94,7 @@ constexpr void write_strict(BpfAssembler& p) {
   // The host itself puts this number in place of a futex wait with a timeout that a stop or the
   // cgroup freezer interrupted. It continues such a wait and can start nothing.
   p.jump_if_equal(__NR_restart_syscall, allow);
-  if constexpr (!kFsgsbase) {
+  if constexpr (!Fsgsbase) {
     p.jump_if_equal(__NR_arch_prctl, arch_prctl);  // segment bases of tasks and carriers
   }
   p.answer(SECCOMP_RET_KILL_PROCESS);
@@ -195,7 +195,7 @@ constexpr void write_strict(BpfAssembler& p) {
   p.jump_if_equal(CLOCK_MONOTONIC, allow);
   p.answer(SECCOMP_RET_KILL_PROCESS);
 
-  if constexpr (!kFsgsbase) {
+  if constexpr (!Fsgsbase) {
     p.bind(arch_prctl);
     p.load(low(0));
     p.jump_if_equal(ARCH_SET_FS, allow);

@@ -52,7 +52,7 @@ constexpr std::uint64_t kAnon = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
 
 // Each rule and its neighbours.
 const std::vector<Case>& cases() {
-  static const std::vector<Case> kCases{
+  static const std::vector<Case> table{
       {"futex_wait", __NR_futex, {kPlace, FUTEX_WAIT, 1}, kAllow},
       {"futex_wait_high", __NR_futex, {kPlace, kHigh | FUTEX_WAIT, 1}, kAllow},
       {"futex_wake", __NR_futex, {kPlace, FUTEX_WAKE, 1}, kAllow},
@@ -218,19 +218,19 @@ const std::vector<Case>& cases() {
       {"seccomp", __NR_seccomp, {1, 0, kPlace}, kKill},
       {"prctl", __NR_prctl, {PR_SET_DUMPABLE, 1}, kKill},
   };
-  return kCases;
+  return table;
 }
 
 // Only without FSGSBASE; address beyond user space, so that an allowed call fails.
 const std::vector<Case>& segment_cases() {
-  static const std::vector<Case> kCases{
+  static const std::vector<Case> table{
       {"set_fs", __NR_arch_prctl, {ARCH_SET_FS, ~0ULL}, kAllow},
       {"set_gs", __NR_arch_prctl, {ARCH_SET_GS, ~0ULL}, kAllow},
       {"get_fs", __NR_arch_prctl, {ARCH_GET_FS, kPlace}, kKill},
       {"set_cpuid", __NR_arch_prctl, {ARCH_SET_CPUID, 0}, kKill},
       {"map_vdso", __NR_arch_prctl, {0x2003, kPlace}, kKill},
   };
-  return kCases;
+  return table;
 }
 
 std::uint32_t word_at(const seccomp_data& data, std::uint32_t offset) {

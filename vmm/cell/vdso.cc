@@ -19,8 +19,9 @@ constexpr std::size_t kMaxMapsText = 1 << 20;
 /// "7fac23450000-7fac23454000 r--p …"; size 0: not such a line.
 VdsoMappings::Range parse_range(std::string_view line) {
   std::uint64_t start = 0, end = 0;
-  const char* const last = line.data() + line.size();
-  const auto first = std::from_chars(line.data(), last, start, 16);
+  const char* const begin = &*line.begin();  // never empty: it ends with the name
+  const char* const last = begin + line.size();
+  const auto first = std::from_chars(begin, last, start, 16);
   if (first.ec != std::errc{} || first.ptr == last || *first.ptr != '-') {
     return {};
   }
