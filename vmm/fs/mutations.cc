@@ -139,10 +139,12 @@ std::int64_t FileService::rename_or_link(const abi::RequestSlot& request,
   if (read_only(from.base.tree)) {
     return -EROFS;
   }
-  const long done = renames ? ::renameat2(from.parent.fd, from.parent.name.c_str(), to.parent.fd,
-                                          to.parent.name.c_str(), request.flags & kRenameFlags)
-                            : ::linkat(from.parent.fd, from.parent.name.c_str(), to.parent.fd,
-                                       to.parent.name.c_str(), 0);
+  // Not glibc's renameat2: without flags it makes another call, which the monitor's filter lacks.
+  const long done =
+      renames ? ::syscall(SYS_renameat2, from.parent.fd, from.parent.name.c_str(), to.parent.fd,
+                          to.parent.name.c_str(), request.flags & kRenameFlags)
+              : ::linkat(from.parent.fd, from.parent.name.c_str(), to.parent.fd,
+                         to.parent.name.c_str(), 0);
   if (done != 0) {
     return -errno;
   }

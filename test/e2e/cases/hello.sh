@@ -50,7 +50,6 @@ case_write_is_in_the_directory() {
 }
 
 case_rename() {
-  not_yet rename
   make_bundle
   steps 'write /a x' 'mkdir /d' 'mv /a /d/b'
   run_it
