@@ -37,6 +37,18 @@ bool is_relayed(int number) {
   }
 }
 
+/// "fast_syscalls 12, trapped_syscalls 3, ..., unimplemented 56 x2".
+std::string describe(const vmm::Stats& stats) {
+  std::string text;
+  for (const auto& [name, value] : stats.counters) {
+    text += (text.empty() ? "" : ", ") + name + " " + std::to_string(value);
+  }
+  for (const auto& [number, calls] : stats.unimplemented_syscalls) {
+    text += ", unimplemented call " + std::to_string(number) + " x" + std::to_string(calls);
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<UniqueFd> block_and_collect_signals() {
@@ -188,6 +200,7 @@ int Session::finish() {
       (void)!::write(parts_.report.get(), line.data(), line.size());  // nobody left to tell
     }
   }
+  log_debug("guest: {}", describe(parts_.machine->stats()));
   // The streams close before the exit is told: who sees the exit has all output.
   parts_.machine.reset();
   parts_.report.reset();
