@@ -25,14 +25,14 @@ void heap_free(void* memory, std::size_t) {
 }
 
 std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size) {
-  if (faults(from)) {
+  if (size == 0 || faults(from)) {  // memcpy takes no null, not even for nothing
     return 0;
   }
   std::memcpy(to, reinterpret_cast<const void*>(from), size);
   return size;
 }
 std::size_t copy_to_user_partial(UserAddress to, const void* from, std::size_t size) {
-  if (faults(to)) {
+  if (size == 0 || faults(to)) {
     return 0;
   }
   std::memcpy(reinterpret_cast<void*>(to), from, size);

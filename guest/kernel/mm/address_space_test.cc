@@ -26,7 +26,6 @@ class FakeFile final : public MapObject {
 class AddressSpaceTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    hosted::reset_task();
     hosted::pages().clear();
     hosted::fail_next_aspace_call(0);
     ASSERT_TRUE(mm_.reset(make_user_layout(false)));
@@ -50,7 +49,12 @@ class AddressSpaceTest : public ::testing::Test {
     return result ? 0 : to_int(result.error());
   }
 
-  AddressSpace mm_{current().process->rlimits};
+  static const Rlimits& limits_of_a_new_process() {
+    hosted::reset_task();
+    return current().process->rlimits;
+  }
+
+  AddressSpace mm_{limits_of_a_new_process()};
 };
 
 template <typename T>
