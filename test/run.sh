@@ -123,8 +123,10 @@ stage_tsan() {
     count 0 1
     return 1
   }
+  # The filter's rules are executed in forked children, which this sanitizer's run time does not
+  # survive: dev and asan run them. Nor is the printer of docs/syscalls.md built here.
   local ctest_wrap="setarch -R"
-  run_ctest build/tsan unit
+  run_ctest build/tsan unit -E 'Is_enforced_by_the_host|^docs\.'
 }
 
 stage_fuzz() {

@@ -13,6 +13,7 @@
 // makes raw calls only. All it needs is in the plan.
 #pragma once
 
+#include <linux/filter.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -21,8 +22,6 @@
 
 #include "cell/vdso.h"
 #include "runhl/abi/layout.h"
-
-struct sock_filter;
 
 namespace runhl::vmm::cell {
 

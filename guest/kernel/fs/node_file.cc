@@ -13,8 +13,6 @@
 namespace runhl::kernel {
 namespace {
 
-constexpr std::uint64_t kMaxOffset = 0x7fff'ffff'ffff'ffff;
-
 // Positions of the entries that are not the file system's own (Linux: any opaque number).
 constexpr std::uint64_t kDotCookie = 0x7fff'ffff'ffff'fff0;
 constexpr std::uint64_t kDotDotCookie = 0x7fff'ffff'ffff'fff1;
