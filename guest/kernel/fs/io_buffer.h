@@ -20,6 +20,7 @@ class IoBuffer {
   explicit IoBuffer(std::span<std::byte> kernel) : kernel_(kernel), remaining_(kernel.size()) {}
   IoBuffer(const IoBuffer&) = delete;
   IoBuffer& operator=(const IoBuffer&) = delete;
+  ~IoBuffer() = default;
 
   [[nodiscard]] std::size_t remaining() const { return remaining_; }
   [[nodiscard]] bool full() const { return remaining_ == 0; }

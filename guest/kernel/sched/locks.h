@@ -44,6 +44,7 @@ class SpinLock {
   explicit constexpr SpinLock(LockRank rank) : rank_(rank) {}
   SpinLock(const SpinLock&) = delete;
   SpinLock& operator=(const SpinLock&) = delete;
+  ~SpinLock() = default;
 
   class [[nodiscard]] Guard {
    public:
@@ -71,6 +72,7 @@ class Mutex {
   explicit constexpr Mutex(LockRank rank) : rank_(rank) {}
   Mutex(const Mutex&) = delete;
   Mutex& operator=(const Mutex&) = delete;
+  ~Mutex() = default;
 
   class [[nodiscard]] Guard {
    public:

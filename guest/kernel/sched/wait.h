@@ -35,6 +35,7 @@ class WaitQueue {
   constexpr WaitQueue() : lock(LockRank::WaitQueue) {}
   WaitQueue(const WaitQueue&) = delete;
   WaitQueue& operator=(const WaitQueue&) = delete;
+  ~WaitQueue() = default;
 
   SpinLock lock;
   Waiter* head = nullptr;
