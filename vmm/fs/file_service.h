@@ -109,7 +109,10 @@ class FileService {
   };
   std::int64_t locate(abi::Handle handle, std::span<std::byte> bounce, std::uint64_t offset,
                       std::uint32_t length, abi::RequestReply& reply, Target& target) const;
-  [[nodiscard]] std::int64_t check_writable(const Target& target, bool creates) const;
+  enum class Change : std::uint8_t { Create, Remove };
+  /// The request's first path as a name to create or remove, in a tree that may be written.
+  std::int64_t locate_for_change(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                 abi::RequestReply& reply, Change change, Target& target) const;
   [[nodiscard]] BaseOrErrno base_of(abi::Handle handle) const;
   Entry* entry_of(abi::Handle handle);
   [[nodiscard]] bool read_only(std::size_t tree) const { return trees_[tree].read_only; }

@@ -72,14 +72,17 @@ std::int64_t FileService::locate(abi::Handle handle, std::span<std::byte> bounce
 }
 
 // A read-only tree: what exists or is missing comes before EROFS, as on Linux.
-std::int64_t FileService::check_writable(const Target& target, bool creates) const {
-  if (!read_only(target.base.tree)) {
-    return 0;
+std::int64_t FileService::locate_for_change(const abi::RequestSlot& request,
+                                            std::span<std::byte> bounce, abi::RequestReply& reply,
+                                            Change change, Target& target) const {
+  const std::int64_t result = locate(request.handle, bounce, 0, request.path_length, reply, target);
+  if (result != 0 || !read_only(target.base.tree)) {
+    return result;
   }
   const bool exists =
       static_cast<bool>(open_beneath({target.parent.fd, true}, target.parent.name, O_PATH, 0).fd);
-  if (creates == exists) {
-    return creates ? -EEXIST : -ENOENT;
+  if ((change == Change::Create) == exists) {
+    return exists ? -EEXIST : -ENOENT;
   }
   return -EROFS;
 }
@@ -87,11 +90,8 @@ std::int64_t FileService::check_writable(const Target& target, bool creates) con
 std::int64_t FileService::make_dir(const abi::RequestSlot& request, std::span<std::byte> bounce,
                                    FileAnswer& answer) {
   Target target;
-  std::int64_t result =
-      locate(request.handle, bounce, 0, request.path_length, answer.reply, target);
-  if (result == 0) {
-    result = check_writable(target, true);
-  }
+  const std::int64_t result =
+      locate_for_change(request, bounce, answer.reply, Change::Create, target);
   if (result != 0) {
     return result;
   }
@@ -105,11 +105,8 @@ std::int64_t FileService::make_dir(const abi::RequestSlot& request, std::span<st
 std::int64_t FileService::unlink(const abi::RequestSlot& request, std::span<std::byte> bounce,
                                  FileAnswer& answer) {
   Target target;
-  std::int64_t result =
-      locate(request.handle, bounce, 0, request.path_length, answer.reply, target);
-  if (result == 0) {
-    result = check_writable(target, false);
-  }
+  const std::int64_t result =
+      locate_for_change(request, bounce, answer.reply, Change::Remove, target);
   if (result != 0) {
     return result;
   }
@@ -167,11 +164,8 @@ std::int64_t FileService::symlink(const abi::RequestSlot& request, std::span<std
     return -EINVAL;
   }
   Target target;
-  std::int64_t result =
-      locate(request.handle, bounce, 0, request.path_length, answer.reply, target);
-  if (result == 0) {
-    result = check_writable(target, true);
-  }
+  const std::int64_t result =
+      locate_for_change(request, bounce, answer.reply, Change::Create, target);
   if (result != 0) {
     return result;
   }
