@@ -13,12 +13,10 @@
 
 #include "fs/file_service.h"
 
-#ifndef SYS_fchmodat2
-#define SYS_fchmodat2 452  // Linux 6.6, x86-64
-#endif
-
 namespace runhl::vmm::fs {
 namespace {
+
+constexpr long kFchmodat2 = 452;  // Linux 6.6, x86-64; younger than Debian 12's headers
 
 // After a change of the name: the object's attributes, for the guest's caches. The change is done
 // whatever this finds.
@@ -32,7 +30,7 @@ void fill_attributes(const Parent& parent, abi::FileAttr& attr) {
 // chmod of what an O_PATH descriptor names. Before 6.6 there is no such call: the file is opened
 // for reading instead, which fails where the caller may not read it.
 int change_mode(int path_fd, const Base& base, const std::string& path, std::uint32_t mode) {
-  if (::syscall(SYS_fchmodat2, path_fd, "", mode & 07777, AT_EMPTY_PATH) == 0) {
+  if (::syscall(kFchmodat2, path_fd, "", mode & 07777, AT_EMPTY_PATH) == 0) {
     return 0;
   }
   if (errno != ENOSYS) {
