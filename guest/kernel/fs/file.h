@@ -38,6 +38,7 @@ class File : public MapObject {
   virtual Result<void> sync(bool data_only);
   virtual Result<std::uint64_t> ioctl(std::uint32_t command, UserAddress argument);
   Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
+  File* as_file() final { return this; }
   /// EACCES, ENODEV, EPERM where mmap is refused; `max_protection` is what mprotect may give.
   virtual Result<std::uint32_t> check_map(std::uint32_t protection, bool shared);
 

@@ -183,21 +183,23 @@ Result<void> AddressSpace::unmap_locked(UserAddress start, UserAddress end) {
   return {};
 }
 
-/// Calls act(vma, from, to) for the mapped parts of the range in order. ENOMEM after all of them
-/// when there was a hole, as Linux's madvise and msync do.
+/// Calls act(vma, from, to) for the mapped parts of the range in order; it may split and merge
+/// mappings. ENOMEM after all of them when there was a hole, as Linux's madvise and msync do.
 template <typename F>
 Result<void> AddressSpace::for_each_part(UserAddress start, UserAddress end, F&& act) {
   bool hole = false;
-  UserAddress expected = start;
-  for (auto at = tree_.first_ending_above(start); at != tree_.end() && at->start < end; ++at) {
-    hole |= at->start > expected;
-    expected = at->end;
-    TRY(act(*at, std::max(at->start, start), std::min(at->end, end)));
+  for (UserAddress expected = start; expected < end;) {
+    const auto at = tree_.first_ending_above(expected);
+    const bool beyond = at == tree_.end() || at->start >= end;
+    hole |= beyond || at->start > expected;
+    if (beyond) {
+      break;
+    }
+    const UserAddress from = std::max(at->start, expected);
+    expected = std::min(at->end, end);
+    TRY(act(*at, from, expected));
   }
-  if (hole || expected < end) {
-    return fail(ENOMEM);
-  }
-  return {};
+  return hole ? fail(ENOMEM) : Result<void>{};
 }
 
 Result<void> AddressSpace::require_mapped(UserAddress start, std::uint64_t length) {
@@ -372,9 +374,33 @@ Result<void> AddressSpace::advise_one(const Vma& vma, UserAddress start, UserAdd
     case MADV_HUGEPAGE:
     case MADV_NOHUGEPAGE:
       return vma.object != nullptr ? Result<void>{} : aspace::advise(start, end - start, advice);
+    case MADV_WIPEONFORK:
+      if (vma.shared || vma.object != nullptr) {
+        return fail(EINVAL);
+      }
+      return advise_fork(start, end, advice);
+    case MADV_DONTFORK:
+    case MADV_DOFORK:
+    case MADV_KEEPONFORK:
+      return advise_fork(start, end, advice);
     default:
       return {};
   }
+}
+
+/// MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK: marks that fork reads.
+Result<void> AddressSpace::advise_fork(UserAddress start, UserAddress end, int advice) {
+  TRY(check_limits(0, false));
+  TRY(tree_.split(start));
+  TRY(tree_.split(end));
+  tree_.change(start, end, [advice](Vma& vma) {
+    if (advice == MADV_DONTFORK || advice == MADV_DOFORK) {
+      vma.dont_fork = advice == MADV_DONTFORK;
+    } else {
+      vma.wipe_on_fork = advice == MADV_WIPEONFORK;
+    }
+  });
+  return {};
 }
 
 Result<void> AddressSpace::advise(UserAddress start, std::uint64_t length, int advice) {
@@ -391,6 +417,10 @@ Result<void> AddressSpace::advise(UserAddress start, std::uint64_t length, int a
     case MADV_DODUMP:
     case MADV_COLD:
     case MADV_PAGEOUT:
+    case MADV_DONTFORK:
+    case MADV_DOFORK:
+    case MADV_WIPEONFORK:
+    case MADV_KEEPONFORK:
       break;
     default:
       return fail(EINVAL);
@@ -432,6 +462,61 @@ Result<MappingInfo> AddressSpace::find(UserAddress address) {
 bool AddressSpace::fault_permitted(UserAddress address, std::uint32_t access) {
   const Result<MappingInfo> mapping = find(address);
   return mapping && (access & ~mapping->protection) == 0;
+}
+
+Result<MappingSnapshot> AddressSpace::next_mapping(UserAddress from) {
+  const Mutex::Guard guard(lock_);
+  const auto at = tree_.first_ending_above(from);
+  if (at == tree_.end()) {
+    return fail(ENOENT);
+  }
+  const Vma& vma = *at;
+  MappingSnapshot out;
+  out.start = vma.start;
+  out.end = vma.end;
+  out.protection = vma.protection;
+  out.shared = vma.shared;
+  out.locked = vma.locked;
+  out.dont_fork = vma.dont_fork;
+  out.wipe_on_fork = vma.wipe_on_fork;
+  out.object = vma.object;
+  out.offset = vma.offset;
+  if (vma.kind == VmaKind::Special) {
+    out.name = MappingName::Annex;
+  } else if (vma.kind == VmaKind::Stack) {
+    out.name = MappingName::Stack;
+  } else if (vma.start < heap_end_ && vma.end > heap_start_) {
+    out.name = MappingName::Heap;
+  }
+  return out;
+}
+
+Result<std::unique_ptr<AddressSpace>> AddressSpace::clone_for_fork(const Rlimits& limits) const {
+  std::unique_ptr<AddressSpace> child(new (std::nothrow) AddressSpace(limits));
+  if (child == nullptr) {
+    return fail(ENOMEM);
+  }
+  TRY(child->tree_.copy_from(tree_));
+  for (Vma& vma : child->tree_) {
+    vma.locked = false;  // Linux: memory locks are not inherited
+  }
+  child->layout_ = layout_;
+  child->heap_start_ = heap_start_;
+  child->heap_end_ = heap_end_;
+  return child;
+}
+
+Result<void> AddressSpace::finish_fork() {
+  const Mutex::Guard guard(lock_);
+  for (auto at = tree_.begin(); at != tree_.end();) {
+    const Vma& vma = *at++;
+    if (vma.dont_fork) {
+      TRY(unmap_locked(vma.start, vma.end));
+    } else if (vma.wipe_on_fork) {
+      TRY(aspace::discard(vma.start, vma.size()));
+    }
+  }
+  return {};
 }
 
 Result<UserAddress> AddressSpace::reserve_annex(UserAddress near) {

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "core/result.h"
 #include "core/user_memory.h"
@@ -63,6 +64,20 @@ class AddressSpace {
   Result<MappingInfo> find(UserAddress address);
   [[nodiscard]] bool fault_permitted(UserAddress address, std::uint32_t access);
   Result<UserAddress> reserve_annex(UserAddress near);
+  /// The mapping that holds `from`, or the first above it; ENOENT: none. Walks all of a map, which
+  /// may change in between: begin with 0, go on with the end of the last one.
+  Result<MappingSnapshot> next_mapping(UserAddress from);
+
+  // For fork, in this order:
+  //   const Mutex::Guard guard(mm.fork_lock());            // one map for both copies
+  //   auto child_mm = TRY(mm.clone_for_fork(child->rlimits));
+  //   runhl_clone_cell(...);                               // the host copies the pages
+  //   child, as its first act on the map: child_mm->finish_fork();
+  Mutex& fork_lock() { return lock_; }
+  /// The same map, layout and break. Pages are the host's to copy.
+  Result<std::unique_ptr<AddressSpace>> clone_for_fork(const Rlimits& limits) const;
+  /// In the child's cell: drops what MADV_DONTFORK and MADV_WIPEONFORK keep from it.
+  Result<void> finish_fork();
 
   // For exec.
   /// Unmaps everything and takes a new layout.
@@ -84,6 +99,7 @@ class AddressSpace {
   Result<UserAddress> grow_locked(Vma& vma, const RemapRequest& request);
   Result<UserAddress> move_locked(const RemapRequest& request, UserAddress to);
   bool extend_in_place(Vma& vma, UserAddress end);
+  Result<void> advise_fork(UserAddress start, UserAddress end, int advice);
   Result<void> advise_one(const Vma& vma, UserAddress start, UserAddress end, int advice);
   template <typename F>
   Result<void> for_each_part(UserAddress start, UserAddress end, F&& act);

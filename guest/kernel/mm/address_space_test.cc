@@ -148,6 +148,54 @@ TEST_F(AddressSpaceTest, An_annex_lies_near_and_is_executable) {
   EXPECT_EQ(hosted::pages().at(annex).protection, std::uint32_t{PROT_READ | PROT_EXEC});
 }
 
+TEST_F(AddressSpaceTest, A_forked_child_has_the_map_and_its_own_changes) {
+  mm_.set_heap_start(kArea + 100 * kPage);
+  ASSERT_EQ(mm_.set_break(kArea + 101 * kPage), kArea + 101 * kPage);
+  ASSERT_TRUE(map_at(kArea, 4, PROT_READ));
+  const auto child = *mm_.clone_for_fork(current().process->rlimits);
+  EXPECT_EQ(child->total_bytes(), mm_.total_bytes());
+  EXPECT_EQ(child->set_break(0), kArea + 101 * kPage);
+  ASSERT_TRUE(child->protect(kArea, kPage, PROT_READ | PROT_WRITE));
+  EXPECT_EQ(mm_.find(kArea)->end, kArea + 4 * kPage) << "the parent's mapping is whole";
+}
+
+TEST_F(AddressSpaceTest, Fork_marks_are_kept_by_page_and_obeyed) {
+  ASSERT_TRUE(map_at(kArea, 6, PROT_READ | PROT_WRITE));
+  ASSERT_TRUE(mm_.advise(kArea, kPage, MADV_DONTFORK));
+  ASSERT_TRUE(mm_.advise(kArea + 2 * kPage, 2 * kPage, MADV_WIPEONFORK));
+  ASSERT_TRUE(mm_.advise(kArea + 3 * kPage, kPage, MADV_KEEPONFORK));
+  const auto before = hosted::pages();
+  const auto child = *mm_.clone_for_fork(current().process->rlimits);
+  ASSERT_TRUE(child->finish_fork());
+  EXPECT_EQ(error_of(child->find(kArea)), ENOMEM);
+  EXPECT_TRUE(mm_.find(kArea));
+  EXPECT_FALSE(hosted::pages().contains(kArea));
+  EXPECT_EQ(hosted::pages().at(kArea + kPage).identity, before.at(kArea + kPage).identity);
+  EXPECT_NE(hosted::pages().at(kArea + 2 * kPage).identity, before.at(kArea + 2 * kPage).identity);
+  EXPECT_EQ(hosted::pages().at(kArea + 3 * kPage).identity, before.at(kArea + 3 * kPage).identity);
+  ASSERT_TRUE(mm_.advise(kArea, 6 * kPage, MADV_DOFORK));
+  EXPECT_EQ(mm_.find(kArea)->end, kArea + 2 * kPage) << "equal again, so one with its neighbour";
+}
+
+TEST_F(AddressSpaceTest, Wipe_on_fork_is_for_private_anonymous_memory) {
+  ASSERT_TRUE(map_at(kArea, 1, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED));
+  EXPECT_EQ(error_of(mm_.advise(kArea, kPage, MADV_WIPEONFORK)), EINVAL);
+  EXPECT_EQ(error_of(mm_.advise(kArea, 2 * kPage, MADV_DONTFORK)), ENOMEM) << "a hole behind it";
+}
+
+TEST_F(AddressSpaceTest, Mappings_are_listed_in_order_with_their_names) {
+  mm_.set_heap_start(kArea);
+  ASSERT_EQ(mm_.set_break(kArea + kPage), kArea + kPage);
+  ASSERT_TRUE(map_at(kArea + 4 * kPage, 1, PROT_READ));
+  const auto heap = *mm_.next_mapping(0);
+  EXPECT_EQ(heap.start, kArea);
+  EXPECT_EQ(heap.name, MappingName::Heap);
+  const auto next = *mm_.next_mapping(heap.end);
+  EXPECT_EQ(next.start, kArea + 4 * kPage);
+  EXPECT_EQ(next.name, MappingName::None);
+  EXPECT_EQ(error_of(mm_.next_mapping(next.end)), ENOENT);
+}
+
 /// Random calls against a model of single pages: protection, and which file page.
 struct ModelPage {
   std::uint32_t protection;

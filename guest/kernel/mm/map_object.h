@@ -15,6 +15,8 @@ namespace runhl::kernel {
 /// SharedWrite: a shared mapping that is or may become writable.
 enum class MapUse : std::uint8_t { Private, SharedRead, SharedWrite };
 
+class File;
+
 class MapObject : public RefCounted<MapObject> {
  public:
   MapObject() = default;
@@ -31,6 +33,8 @@ class MapObject : public RefCounted<MapObject> {
   virtual Result<void> copy_out_to(UserAddress to, std::uint64_t offset, std::uint64_t length);
   /// msync(MS_SYNC).
   virtual Result<void> sync_mapping() { return {}; }
+  /// The open file that it is; null: none.
+  virtual File* as_file() { return nullptr; }
 };
 
 /// Zeroed kernel memory behind MAP_SHARED|MAP_ANONYMOUS.

@@ -6,6 +6,7 @@
 
 #include "core/result.h"
 #include "core/user_memory.h"
+#include "mm/map_object.h"
 
 namespace runhl::kernel {
 
@@ -13,6 +14,21 @@ struct MappingInfo {
   UserAddress start = 0, end = 0;
   std::uint32_t protection = 0;  // PROT_*
   bool shared = false;
+};
+
+/// What /proc/PID/maps calls a mapping that shows no file.
+enum class MappingName : std::uint8_t { None, Heap, Stack, Annex };
+
+/// One mapping as it was when asked for; later changes of the map do not show.
+struct MappingSnapshot {
+  UserAddress start = 0, end = 0;
+  std::uint32_t protection = 0;  // PROT_*
+  bool shared = false, locked = false;
+  bool dont_fork = false, wipe_on_fork = false, grows_down = false;
+  bool huge = false, no_huge = false;  // MADV_HUGEPAGE, MADV_NOHUGEPAGE
+  MappingName name = MappingName::None;
+  Ref<MapObject> object;     // as_file(): the file; null: anonymous
+  std::uint64_t offset = 0;  // of `start` in it
 };
 
 /// The mapping that holds `address`; ENOMEM when there is none. Takes the mm lock.

@@ -18,7 +18,8 @@ bool Vma::is_data() const {
 bool Vma::continues_in(const Vma& next) const {
   if (end != next.start || protection != next.protection || max_protection != next.max_protection ||
       kind != next.kind || shared != next.shared || locked != next.locked ||
-      object != next.object || kind == VmaKind::Special) {
+      dont_fork != next.dont_fork || wipe_on_fork != next.wipe_on_fork || object != next.object ||
+      kind == VmaKind::Special) {
     return false;
   }
   return object == nullptr || offset + size() == next.offset;
@@ -98,6 +99,21 @@ void VmaTree::set_protection(UserAddress start, UserAddress end, std::uint32_t p
     account(*at);
   }
   merge_around(start, end);
+}
+
+Result<void> VmaTree::copy_from(const VmaTree& other) {
+  KERNEL_CHECK(set_.empty());
+  for (const Vma& vma : other.set_) {
+    auto* const copy = new (std::nothrow) Vma(vma);
+    if (copy == nullptr) {
+      clear();
+      return fail(ENOMEM);
+    }
+    set_.push_back(*copy);
+  }
+  total_bytes_ = other.total_bytes_;
+  data_bytes_ = other.data_bytes_;
+  return {};
 }
 
 void VmaTree::relocate(Vma& vma, UserAddress start, UserAddress end) {

@@ -29,6 +29,8 @@ struct Vma : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<tru
   VmaKind kind = VmaKind::Anonymous;
   bool shared = false;
   bool locked = false;
+  bool dont_fork = false;     // MADV_DONTFORK: a forked child does not have it
+  bool wipe_on_fork = false;  // MADV_WIPEONFORK: it reads zeroes there
   Ref<MapObject> object;
   std::uint64_t offset = 0;  // of `start` in object
 
@@ -74,6 +76,17 @@ class VmaTree {
   void erase(UserAddress start, UserAddress end);
   /// Changes what counts for accounting or merging; then merges with neighbours.
   void set_protection(UserAddress start, UserAddress end, std::uint32_t protection);
+  /// Calls change(vma) for all mappings inside [start, end), whose edges have been split; then
+  /// merges with neighbours. For what does not count in the sums.
+  template <typename F>
+  void change(UserAddress start, UserAddress end, F&& change_one) {
+    for (auto at = first_ending_above(start); at != set_.end() && at->start < end; ++at) {
+      change_one(*at);
+    }
+    merge_around(start, end);
+  }
+  /// Becomes a copy of `other`; this one is empty. ENOMEM leaves it empty.
+  Result<void> copy_from(const VmaTree& other);
   /// Moves `vma` (which stays in the tree) to [start, end), which is free.
   void relocate(Vma& vma, UserAddress start, UserAddress end);
   /// Makes `vma` end at `end`, which is free up to there.

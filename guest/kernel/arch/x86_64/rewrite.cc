@@ -115,6 +115,14 @@ Result<Rewriter*> rewriter_create() {
   return TRY(make<Rewriter>()).release();
 }
 
+Result<Rewriter*> rewriter_clone(const Rewriter& parent) {
+  return TRY(make<Rewriter>(parent)).release();
+}
+
+void rewriter_destroy(Rewriter* rewriter) {
+  delete rewriter;
+}
+
 void rewriter_reset(Rewriter& rewriter) {
   rewriter.counters.fill({});
   rewriter.annexes.fill({});

@@ -21,6 +21,9 @@ struct Rewriter;
 
 /// The rewriting state of one address space.
 Result<Rewriter*> rewriter_create();
+/// That of a forked child: the host copies the patched text and the annexes with the rest.
+Result<Rewriter*> rewriter_clone(const Rewriter& parent);
+void rewriter_destroy(Rewriter* rewriter);
 /// A new program in the same process: all sites and annexes are gone.
 void rewriter_reset(Rewriter& rewriter);
 
