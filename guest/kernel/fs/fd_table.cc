@@ -152,6 +152,19 @@ Result<void> FdTable::set_close_on_exec(int fd, CloseOnExec value) {
   return {};
 }
 
+Result<Ref<FdTable>> FdTable::copy() {
+  Ref<FdTable> table = TRY(make_ref<FdTable>());
+  const Mutex::Guard guard(lock_);
+  std::size_t used = size_;
+  while (used != 0 && slots_[used - 1].file == nullptr) {
+    --used;
+  }
+  TRY(table->grow(used));
+  std::copy_n(slots_, used, table->slots_);
+  table->first_free_ = first_free_;
+  return table;
+}
+
 void FdTable::close_marked() {
   for (std::size_t at = 0;; ++at) {
     Ref<File> old;

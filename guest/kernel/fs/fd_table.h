@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process's descriptors.
+// Descriptors of a task, shared with others by CLONE_FILES.
 //
 //   const int fd = TRY(files.install(file, CloseOnExec::Yes, limit));
 //   const Ref<File> file = TRY(files.get(fd));     // EBADF
@@ -9,13 +9,14 @@
 
 #include "core/result.h"
 #include "fs/file.h"
+#include "mm/ref.h"
 #include "sched/locks.h"
 
 namespace runhl::kernel {
 
 enum class CloseOnExec : bool { No, Yes };
 
-class FdTable {
+class FdTable : public RefCounted<FdTable> {
  public:
   FdTable() = default;
   FdTable(const FdTable&) = delete;
@@ -36,6 +37,8 @@ class FdTable {
   void mark_range(unsigned first, unsigned last);  // CLOSE_RANGE_CLOEXEC
   Result<CloseOnExec> close_on_exec(int fd);
   Result<void> set_close_on_exec(int fd, CloseOnExec value);
+  /// The same open files in a table of its own: fork, unshare.
+  Result<Ref<FdTable>> copy();
   /// For exec.
   void close_marked();
 

@@ -1,19 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a process stands in the file system: root, working directory, umask.
+// Where a task stands in the file system: root, working directory, umask. Shared with others by
+// CLONE_FS.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 
+#include "core/result.h"
 #include "fs/mount.h"
+#include "mm/ref.h"
 #include "sched/locks.h"
 
 namespace runhl::kernel {
 
-class FsContext {
+class FsContext : public RefCounted<FsContext> {
  public:
   explicit FsContext(Ref<Directory> root) : root_(std::move(root)), cwd_(root_) {}
 
+  /// The same place, to move from alone: fork, unshare.
+  Result<Ref<FsContext>> copy() {
+    const Mutex::Guard guard(lock_);
+    Ref<FsContext> copy = TRY(make_ref<FsContext>(root_));
+    copy->cwd_ = cwd_;
+    copy->set_umask(umask());
+    return copy;
+  }
   [[nodiscard]] Ref<Directory> root() const { return root_; }
   [[nodiscard]] Ref<Directory> cwd() {
     const Mutex::Guard guard(lock_);

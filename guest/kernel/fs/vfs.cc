@@ -16,14 +16,14 @@ namespace runhl::kernel {
 namespace {
 
 std::uint32_t with_umask(std::uint32_t mode) {
-  return mode & 07777 & ~current().process->fs->umask();
+  return mode & 07777 & ~current().fs->umask();
 }
 
 Result<Ref<Directory>> start_directory(int dirfd) {
   if (dirfd == AT_FDCWD) {
-    return current().process->fs->cwd();
+    return current().fs->cwd();
   }
-  const Ref<File> file = TRY(current().process->files->get_any(dirfd));
+  const Ref<File> file = TRY(current().files->get_any(dirfd));
   Ref<Directory> directory = file->directory();
   if (directory == nullptr) {
     return fail(ENOTDIR);
@@ -120,7 +120,7 @@ Result<Owned<PathWalk>> walk_from(int dirfd, UserAddress path, EmptyPath empty) 
   // An absolute path does not look at dirfd, so a bad one is no error then.
   Result<Ref<Directory>> start = start_directory(dirfd);
   const bool bad_start = !start;
-  const Ref<Directory> from = bad_start ? current().process->fs->root() : *start;
+  const Ref<Directory> from = bad_start ? current().fs->root() : *start;
   Owned<PathWalk> walk = TRY(PathWalk::create(from));
   TRY(walk->copy_path(path, empty));
   if (bad_start && !walk->given().starts_with('/')) {
@@ -130,7 +130,7 @@ Result<Owned<PathWalk>> walk_from(int dirfd, UserAddress path, EmptyPath empty) 
 }
 
 Result<Owned<PathWalk>> walk_from_cwd(std::string_view path) {
-  Owned<PathWalk> walk = TRY(PathWalk::create(current().process->fs->cwd()));
+  Owned<PathWalk> walk = TRY(PathWalk::create(current().fs->cwd()));
   TRY(walk->set_path(path));
   return walk;
 }
@@ -210,7 +210,7 @@ Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode) {
     TRY(require_name(walk, EEXIST, EEXIST));
     at.follow = false;  // a slash at the end is no reason to look through a symlink
     TRY(refuse_read_only(walk, base, at, true));
-    return base.make_directory(at, mode & 01777 & ~current().process->fs->umask());
+    return base.make_directory(at, mode & 01777 & ~current().fs->umask());
   });
 }
 

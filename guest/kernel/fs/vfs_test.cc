@@ -119,8 +119,8 @@ class VfsTest : public ::testing::Test {
     ASSERT_TRUE(root) << failure.message.data();
     fs_ = std::make_unique<FsContext>(std::move(*root));
     files_ = std::make_unique<FdTable>();
-    current().process->fs = fs_.get();
-    current().process->files = files_.get();
+    current().fs = fs_.get();
+    current().files = files_.get();
     fs_->set_umask(022);
   }
 

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <ctime>
+#include <optional>
 
 #include "host/clock.h"
 #include "proc/signals.h"
@@ -14,9 +15,12 @@
 namespace runhl::kernel {
 
 namespace {
-Process g_process;
+std::optional<Process> g_process;
 Task g_task;
 }  // namespace
+
+Process::~Process() = default;
+Task::~Task() = default;
 
 Task& current() {
   return g_task;
@@ -35,12 +39,12 @@ Result<void> signal_send_task(Task& /*task*/, const SignalInfo& /*info*/) {
 namespace hosted {
 
 void reset_task() {
-  g_process = Process{};
-  for (std::uint32_t i = 0; i < g_process.rlimits.size(); ++i) {
-    g_process.rlimits[i] = {i, 0, ~0ULL, ~0ULL};
+  g_process.emplace();
+  for (std::uint32_t i = 0; i < g_process->rlimits.size(); ++i) {
+    g_process->rlimits[i] = {i, 0, ~0ULL, ~0ULL};
   }
-  g_process.rlimits[RLIMIT_NOFILE].soft = 1024;
-  g_task.process = &g_process;
+  g_process->rlimits[RLIMIT_NOFILE].soft = 1024;
+  g_task.process = &*g_process;
   g_task.credentials = Credentials{};
   g_task.credentials.effective = g_task.credentials.permitted = ~0ULL;
 }

@@ -16,6 +16,7 @@
 #include "host/ring.h"
 #include "proc/exec.h"
 #include "proc/process.h"
+#include "proc/process_table.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
 
@@ -60,11 +61,10 @@ void set_rlimits(Process& process, const abi::BootConfig& config) {
   }
 }
 
-Result<Owned<Process>> make_init_process(const abi::BootConfig& config) {
-  auto process = TRY(make<Process>());
+Result<Ref<Process>> make_init_process(const abi::BootConfig& config) {
+  Ref<Process> process = TRY(make_ref<Process>());
   auto signals = TRY(signals_create());
   signals->unkillable = true;
-  process->pid = 1;
   process->signals = signals.release();
   process->no_new_privileges = config.no_new_privileges != 0;
   if ((monitor_page().flags & abi::kNoRewriting) == 0) {
@@ -85,15 +85,24 @@ void init_main() {
   wait_for_start();
 }
 
+/// Process 1 leads group 1 in session 1.
+Result<void> enter_as_init(Process& process, Task& task) {
+  const ProcessTable::Guard family;
+  const Ref<Pid> id = TRY(family->allocate_number());
+  Ref<Session> session = TRY(family->make_session(id));
+  Ref<ProcessGroup> group = TRY(family->make_group(id, std::move(session)));
+  family->add_process(process, task, id, nullptr, std::move(group));
+  return {};
+}
+
 Result<void> make_init(const abi::BootConfig& config) {
-  Owned<Process> process = TRY(make_init_process(config));
-  Owned<Task> task = TRY(task_create(&init_main));
-  task->tid = 1;
-  task->process = process.get();
+  const Ref<Process> process = TRY(make_init_process(config));
+  const Ref<Task> task = TRY(task_create(&init_main));
   task->credentials = boot_credentials(config);
   process->signals->main = task.get();
-  g_init = process.release();
-  wake(*task.release());  // init and its task live as long as the kernel
+  TRY(enter_as_init(*process, *task));
+  g_init = process.get();  // lives as long as the kernel
+  wake(*task);
   return {};
 }
 
@@ -116,12 +125,14 @@ void boot_start_init() {
   }
 }
 
-void start_new_program(std::uint64_t entry, std::uint64_t stack_pointer, std::string_view name) {
+Result<void> start_new_program(std::uint64_t entry, std::uint64_t stack_pointer,
+                               std::string_view name) {
   Task& task = current();
-  signals_reset_for_exec(task);
+  TRY(signals_reset_for_exec(task));
   if (task.process->rewriter != nullptr) {
     rewriter_reset(*task.process->rewriter);
   }
+  task.process->executed = true;
   task.clear_child_tid = 0;
   task.name.fill('\0');
   std::memcpy(task.name.data(), name.data(), std::min(name.size(), task.name.size() - 1));
@@ -133,6 +144,7 @@ void start_new_program(std::uint64_t entry, std::uint64_t stack_pointer, std::st
   task.frame->rip = entry;
   task.frame->rsp = stack_pointer;
   task.frame->rflags = 0x202;
+  return {};
 }
 
 }  // namespace runhl::kernel

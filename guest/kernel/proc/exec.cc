@@ -37,21 +37,22 @@ Result<void> add_streams(FdTable& files, const abi::BootConfig& config) {
   return {};
 }
 
-/// mm, files and fs of the current process. They live as long as it does.
+/// mm, files and fs of the current process and its task.
 Result<void> build_process(const abi::BootConfig& config, BootFailure& failure) {
   Process& process = *current().process;
   process.mm = TRY(make<AddressSpace>(process.rlimits)).release();
-  process.files = TRY(make<FdTable>()).release();
+  Task& task = current();
+  task.files = TRY(make_ref<FdTable>()).detach();
   Ref<Directory> root = TRY(mount_all(config, failure));
-  process.fs = TRY(make<FsContext>(std::move(root))).release();
-  process.fs->set_umask(config.umask);
-  return add_streams(*process.files, config);
+  task.fs = TRY(make_ref<FsContext>(std::move(root))).detach();
+  task.fs->set_umask(config.umask);
+  return add_streams(*task.files, config);
 }
 
 Result<void> enter_cwd(std::string_view cwd, BootFailure& failure) {
   const auto enter = [cwd]() -> Result<void> {
     const Owned<PathWalk> walk = TRY(walk_from_cwd(cwd));
-    current().process->fs->set_cwd(TRY(vfs_open_directory(*walk)));
+    current().fs->set_cwd(TRY(vfs_open_directory(*walk)));
     return {};
   };
   const Result<void> entered = enter();

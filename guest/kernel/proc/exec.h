@@ -26,7 +26,9 @@ Result<void> exec_init(const abi::BootConfig& config, BootFailure& failure);
 
 /// What the rest of the kernel must reset when a program replaces another one in this process:
 /// signal handlers, alternate stack, FPU and segment bases, rewritten sites, clear_child_tid, name.
-/// Called by exec after the point of no return; fills `frame` for the new program's entry.
-void start_new_program(std::uint64_t entry, std::uint64_t stack_pointer, std::string_view name);
+/// Called by exec after the point of no return, where ENOMEM is the end of the process; fills
+/// `frame` for the new program's entry.
+Result<void> start_new_program(std::uint64_t entry, std::uint64_t stack_pointer,
+                               std::string_view name);
 
 }  // namespace runhl::kernel

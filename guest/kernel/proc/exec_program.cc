@@ -250,7 +250,7 @@ Result<void> replace_image(const ExecRequest& request, const Image& program,
   AddressSpace& mm = *process.mm;
   const bool randomise = (monitor_page().flags & abi::kNoRandomLayout) == 0;
   TRY(mm.reset(make_user_layout(randomise)));
-  process.files->close_marked();
+  current().files->close_marked();
 
   const bool may_gain =
       !process.no_new_privileges && (program.file->mount()->flags & abi::kMountNoSuid) == 0;
@@ -271,8 +271,7 @@ Result<void> replace_image(const ExecRequest& request, const Image& program,
     loaded.entry = linker.entry;
   }
   const UserAddress stack_pointer = TRY(fill_stack(mm, request, loaded));
-  start_new_program(loaded.entry, stack_pointer, base_name(request.file_name.view()));
-  return {};
+  return start_new_program(loaded.entry, stack_pointer, base_name(request.file_name.view()));
 }
 
 }  // namespace

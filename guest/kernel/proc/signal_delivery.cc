@@ -44,8 +44,9 @@ void finish_interrupted_call(UserFrame& frame, const SignalAction& action) {
 
 /// The action for `number`, with SA_RESETHAND done.
 SignalAction take_action(SignalState& state, int number) {
-  const SpinLock::Guard guard(state.lock);
-  SignalAction& action = state.actions[static_cast<std::size_t>(number - 1)];
+  SignalHands& hands = *state.hands;
+  const SpinLock::Guard guard(hands.lock);
+  SignalAction& action = hands.actions[static_cast<std::size_t>(number - 1)];
   const SignalAction taken = action;
   if ((taken.flags & SA_RESETHAND) != 0 && taken.handler != kDefault && taken.handler != kIgnore) {
     action.handler = kDefault;

@@ -30,7 +30,7 @@ bool is_ignored(const SignalState& state, const Task& task, int number, Origin o
   if ((task.signals.blocked & signal_bit(number)) != 0) {
     return false;  // a handler may come before it is unblocked
   }
-  const std::uint64_t handler = state.actions[static_cast<std::size_t>(number - 1)].handler;
+  const std::uint64_t handler = state.action(number).handler;
   if (handler == kIgnore) {
     return true;
   }
@@ -137,8 +137,23 @@ DefaultAction default_action(int number) {
   }
 }
 
-Result<Owned<SignalState>> signals_create() {
-  return make<SignalState>();
+SignalAction SignalState::action(int number) const {
+  const SpinLock::Guard guard(hands->lock);
+  return hands->actions[static_cast<std::size_t>(number - 1)];
+}
+
+Result<Owned<SignalState>> signals_create(Ref<SignalHands> hands) {
+  if (hands == nullptr) {
+    hands = TRY(make_ref<SignalHands>());
+  }
+  return make<SignalState>(std::move(hands));
+}
+
+Result<Ref<SignalHands>> copy_hands(const SignalState& from) {
+  Ref<SignalHands> copy = TRY(make_ref<SignalHands>());
+  const SpinLock::Guard guard(from.hands->lock);
+  copy->actions = from.hands->actions;
+  return copy;
 }
 
 bool signal_pending(const Task& task) {
@@ -183,7 +198,8 @@ void force_fault(Task& task, const SignalInfo& info) {
   const SignalSet bit = signal_bit(info.number);
   {
     const SpinLock::Guard guard(state.lock);
-    SignalAction& action = state.actions[static_cast<std::size_t>(info.number - 1)];
+    const SpinLock::Guard hands_guard(state.hands->lock);
+    SignalAction& action = state.hands->actions[static_cast<std::size_t>(info.number - 1)];
     if (action.handler == kIgnore || (task.signals.blocked & bit) != 0) {
       action.handler = kDefault;
       task.signals.blocked &= ~bit;
@@ -204,15 +220,20 @@ void set_blocked(Task& task, SignalSet blocked) {
   }
 }
 
-void signals_reset_for_exec(Task& task) {
+Result<void> signals_reset_for_exec(Task& task) {
   SignalState& state = *task.process->signals;
-  const SpinLock::Guard guard(state.lock);
-  for (SignalAction& action : state.actions) {
+  Ref<SignalHands> own = TRY(copy_hands(state));  // the old ones may be others' too
+  for (SignalAction& action : own->actions) {
     const bool ignored = action.handler == kIgnore;
     action = {};
     action.handler = ignored ? kIgnore : kDefault;
   }
+  {
+    const SpinLock::Guard guard(state.lock);
+    state.hands.swap(own);
+  }
   task.signals.stack = {};
+  return {};
 }
 
 bool signal_dequeue(Task& task, QueuedSignal& out) {

@@ -15,6 +15,7 @@
 
 #include "core/result.h"
 #include "mm/heap.h"
+#include "mm/ref.h"
 #include "proc/task.h"
 #include "proc/task_signals.h"
 
@@ -28,11 +29,21 @@ struct SignalAction {
   SignalSet mask = 0;
 };
 
-struct SignalState {
-  SpinLock lock{LockRank::TaskList};
+/// What to do on each signal; shared by processes that were cloned with CLONE_SIGHAND.
+struct SignalHands : RefCounted<SignalHands> {
+  SpinLock lock{LockRank::SignalHands};
   std::array<SignalAction, kSignalCount> actions{};  // guarded by lock
-  SignalQueue shared;                                // guarded by lock
-  bool unkillable = false;                           // the container's init
+};
+
+/// Signals of one process.
+struct SignalState {
+  explicit SignalState(Ref<SignalHands> of) : hands(std::move(of)) {}
+  [[nodiscard]] SignalAction action(int number) const;
+
+  SpinLock lock{LockRank::Signals};
+  Ref<SignalHands> hands;   // changed by the process's own exec only
+  SignalQueue shared;       // guarded by lock
+  bool unkillable = false;  // the container's init
   std::atomic<bool> stopped{false};
   WaitQueue continued;
   Task* main = nullptr;  // who takes process-wide signals (one thread for now)
@@ -44,7 +55,10 @@ inline constexpr int kRestartSys = 512;        // again if the handler has SA_RE
 inline constexpr int kRestartNoIntr = 513;     // always again
 inline constexpr int kRestartNoHandler = 514;  // EINTR with a handler, again without
 
-Result<Owned<SignalState>> signals_create();
+/// With `hands`, or with all actions default.
+Result<Owned<SignalState>> signals_create(Ref<SignalHands> hands = nullptr);
+/// A copy, for a fork.
+Result<Ref<SignalHands>> copy_hands(const SignalState& from);
 
 /// A deliverable signal is pending: interruptible sleeps end.
 bool signal_pending(const Task& task);
@@ -61,8 +75,8 @@ SignalInfo fault_info(int number, int code, std::uint64_t address);
 /// Changes the task's mask (KILL and STOP stay deliverable) and looks at what is pending.
 void set_blocked(Task& task, SignalSet blocked);
 
-/// exec: handlers become default, the alternate stack goes.
-void signals_reset_for_exec(Task& task);
+/// exec: handlers become default and the process's own, the alternate stack goes. ENOMEM.
+Result<void> signals_reset_for_exec(Task& task);
 
 /// Takes the next signal to act on, the lowest number first, faults before all. False: none.
 bool signal_dequeue(Task& task, QueuedSignal& out);

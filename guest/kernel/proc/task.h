@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest thread and what it shares with its process.
+// A guest thread, its process, and what they share with others (clone(2)).
 //
-//   Task ──► Process ──► AddressSpace (mm/), FdTable (fs/), FsContext (fs/), SignalHands
-//     │         └── one cell (host process)
-//     └── kernel stack, user frame on top of it, saved FPU image and segment bases
+//   Task ──► Process ──► AddressSpace (mm/), Rewriter                       CLONE_VM
+//     │         ├──► SignalState ──► SignalHands                            CLONE_SIGHAND
+//     │         └──► parent, children, tasks, ProcessGroup ──► Session
+//     ├──► FdTable (fs/)                                                    CLONE_FILES
+//     ├──► FsContext (fs/)                                                  CLONE_FS
+//     └──► kernel stack, user frame on top of it, saved FPU image and segment bases
 //
-// Run time has one process of one thread for now; the types are for many.
+// Tasks and processes are counted: whoever keeps one across a sleep holds a Ref. The family
+// (parent, children, tasks, group, the numbers) is guarded by the lock of the process table
+// (proc/process_table.h).
 #pragma once
 
 #include <array>
 #include <atomic>
-#include <boost/intrusive/list_hook.hpp>
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <memory>
 
+#include "mm/ref.h"
 #include "proc/credentials.h"
+#include "proc/pid.h"
 #include "proc/task_signals.h"
 #include "runhl/abi/boot.h"
 #include "sched/lock_trace.h"
@@ -26,10 +32,11 @@ namespace runhl::kernel {
 class AddressSpace;    // mm/address_space.h
 class FdTable;         // fs/fd_table.h
 class FsContext;       // fs/fs_context.h: root, cwd, umask
-struct SignalState;    // proc/signals.h
 struct IntervalTimer;  // proc/interval_timer.h
-struct Rewriter;       // arch/x86_64/rewrite.h
-struct Vcpu;           // sched/scheduler.h
+struct Process;
+struct Rewriter;     // arch/x86_64/rewrite.h
+struct SignalState;  // proc/signals.h
+struct Vcpu;         // sched/scheduler.h
 
 /// The program's registers, at a fixed place at the top of the task's kernel stack. entry.S knows
 /// the order.
@@ -39,32 +46,35 @@ struct UserFrame {
   std::uint64_t rip, rflags, rsp;
 };
 
-struct Process {
-  std::int32_t pid = 0;
-  AddressSpace* mm = nullptr;
-  FdTable* files = nullptr;
-  FsContext* fs = nullptr;
-  SignalState* signals = nullptr;
-  Process* parent = nullptr;
-  std::array<abi::BootRlimit, 16> rlimits{};  // by RLIMIT_* number
-  bool no_new_privileges = false;
-  bool dumpable = true;
-  Rewriter* rewriter = nullptr;  // of the address space
-  IntervalTimer* real_timer = nullptr;
-};
-
 enum class TaskState : std::uint32_t { Running, Runnable, Sleeping, Dead };
 
-struct Task {
+struct SleepTimer {  // wakes its task
+  Timer timer;
+  Task* task = nullptr;
+};
+
+struct ThreadListTag;
+using ThreadHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ThreadListTag>>;
+
+struct Task : RefCounted<Task>, ThreadHook {
+  Task() = default;
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  ~Task();  // frees stack and FPU area; everything else was given up at its exit
+
   std::int32_t tid = 0;
-  Process* process = nullptr;
+  Ref<Pid> id;
+  Process* process = nullptr;  // null: a task of the kernel's own; else outlives the task
   Credentials credentials;
+  FdTable* files = nullptr;  // holds a count, as fs does; null from its exit on
+  FsContext* fs = nullptr;
   UserFrame* frame = nullptr;      // of the current entry
   std::uint64_t kernel_stack = 0;  // lowest address
   std::uint64_t fs_base = 0, gs_base = 0;
   std::uint64_t clear_child_tid = 0;
   std::array<char, 16> name{};
   bool in_syscall = false;
+  std::int32_t parent_death_signal = 0;  // PR_SET_PDEATHSIG
 
   // What follows belongs to sched/ and proc/signals.
   TaskSignals signals;
@@ -77,8 +87,63 @@ struct Task {
   bool idle = false;
   bool holds_kernel_lock = false;
   LockTrace locks;
-  Timer sleep_timer;
+  SleepTimer sleep_timer;
   boost::intrusive::list_member_hook<> run_hook;
+};
+
+enum class ProcessState : std::uint8_t {
+  Live,
+  Zombie,  // ended, its parent has not waited for it
+  Reaped,  // off the tree; only somebody's Ref keeps it
+};
+
+struct SiblingTag;
+struct GroupTag;
+using SiblingHook = boost::intrusive::list_base_hook<boost::intrusive::tag<SiblingTag>>;
+using GroupHook = boost::intrusive::list_base_hook<boost::intrusive::tag<GroupTag>>;
+
+struct Session : RefCounted<Session> {
+  Ref<Pid> id;
+  std::uint32_t groups = 0;  // guarded by the process table's lock
+};
+
+struct ProcessGroup : RefCounted<ProcessGroup> {
+  using Members = boost::intrusive::list<Process, boost::intrusive::base_hook<GroupHook>>;
+  Ref<Pid> id;
+  Ref<Session> session;
+  Members members;  // guarded by the process table's lock, zombies included
+};
+
+struct Process : RefCounted<Process>, SiblingHook, GroupHook {
+  using Children = boost::intrusive::list<Process, boost::intrusive::base_hook<SiblingHook>>;
+  using Tasks = boost::intrusive::list<Task, boost::intrusive::base_hook<ThreadHook>>;
+
+  Process() = default;
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  ~Process();
+
+  std::int32_t pid = 0;
+  Ref<Pid> id;
+  AddressSpace* mm = nullptr;
+  Rewriter* rewriter = nullptr;               // of the address space
+  SignalState* signals = nullptr;             // owned
+  std::array<abi::BootRlimit, 16> rlimits{};  // by RLIMIT_* number
+  bool no_new_privileges = false;
+  bool dumpable = true;
+  bool executed = false;                // a program since the fork: setpgid by the parent is over
+  bool child_subreaper = false;         // PR_SET_CHILD_SUBREAPER
+  IntervalTimer* real_timer = nullptr;  // owned
+
+  // The family; guarded by the process table's lock.
+  Process* parent = nullptr;  // null: the container's init
+  Children children;          // zombies included
+  Tasks tasks;
+  Ref<ProcessGroup> group;
+  ProcessState state = ProcessState::Live;
+  std::int32_t exit_signal = 0;  // what its end sends to the parent; 0: nothing
+  int wait_status = 0;           // of a zombie, as of waitpid(2)
+  WaitQueue child_changed;       // a child ended, stopped or went on
 };
 
 /// The task that runs on this vCPU. Not null except early in boot.

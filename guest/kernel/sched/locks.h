@@ -3,12 +3,14 @@
 // rank (checked in debug builds); two of one rank by address.
 //
 //   rank  lock                                        kind
-//   10    KernelLock (the big one)                    spin, then futex; only the dispatcher takes
-//   it 20    mm of a cell: VMA tree and its host calls   sleeping; never together with KernelLock
+//   10    KernelLock (the big one)                    spin, then futex; the dispatcher's alone
+//   20    mm of a cell: VMA tree and its host calls   sleeping; never together with KernelLock
 //   30    descriptor table                            sleeping
 //   40    inode                                       sleeping
 //   45    pipe, eventfd, epoll, stream                spin
-//   55    task list, signal hands                     spin
+//   55    process table: numbers, family, groups      spin
+//   56    signals of a process                        spin
+//   57    signal actions                              spin
 //   65    futex bucket                                spin
 //   70    wait queue                                  spin
 //   80    timers                                      spin
@@ -29,6 +31,8 @@ enum class LockRank : std::uint8_t {
   Inode = 40,
   Pipe = 45,
   TaskList = 55,
+  Signals = 56,
+  SignalHands = 57,
   FutexBucket = 65,
   WaitQueue = 70,
   Timers = 80,

@@ -89,6 +89,15 @@ void switch_to(Vcpu& cpu, Task& previous, Task& next) {
 
 }  // namespace
 
+Task::~Task() {
+  if (fpu != nullptr) {
+    fpu_area_free(fpu);
+  }
+  if (kernel_stack != 0) {
+    heap_free(reinterpret_cast<void*>(kernel_stack), kKernelStackSize);
+  }
+}
+
 Vcpu& vcpu(std::uint32_t id) {
   return g_vcpus[id];
 }
@@ -108,11 +117,11 @@ Result<void> scheduler_init(Carrier& carrier, std::uint32_t count) {
     return fail(ENOMEM);
   }
   for (std::uint32_t id = 0; id < count; ++id) {
-    Owned<Task> idle = TRY(make<Task>());
+    Ref<Task> idle = TRY(make_ref<Task>());
     idle->idle = true;
     idle->name = {'i', 'd', 'l', 'e'};
     g_vcpus[id].id = id;
-    g_vcpus[id].idle = idle.release();
+    g_vcpus[id].idle = idle.detach();
     g_vcpus[id].current = g_vcpus[id].idle;
   }
   g_vcpu_count = count;
@@ -122,18 +131,17 @@ Result<void> scheduler_init(Carrier& carrier, std::uint32_t count) {
   return {};
 }
 
-Result<Owned<Task>> task_create(void (*function)()) {
-  Owned<Task> task = TRY(make<Task>());
+Result<Ref<Task>> task_create(void (*function)()) {
+  Ref<Task> task = TRY(make_ref<Task>());
   void* const stack = heap_allocate(kKernelStackSize);
   if (stack == nullptr) {
     return fail(ENOMEM);
   }
+  task->kernel_stack = reinterpret_cast<std::uint64_t>(stack);
   task->fpu = fpu_area_create();
   if (task->fpu == nullptr) {
-    heap_free(stack, kKernelStackSize);
     return fail(ENOMEM);
   }
-  task->kernel_stack = reinterpret_cast<std::uint64_t>(stack);
   // SAFETY: the stack is ours and page-aligned; its lowest word is never reached by good code.
   *reinterpret_cast<std::uint64_t*>(stack) = kStackCanary;
   // The frame below the top is 16-byte aligned, so that C++ can be called right below it.

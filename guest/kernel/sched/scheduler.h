@@ -10,6 +10,7 @@
 
 #include "arch/x86_64/carrier.h"
 #include "mm/heap.h"
+#include "mm/ref.h"
 #include "proc/task.h"
 #include "sched/locks.h"
 
@@ -57,7 +58,7 @@ inline bool smp() {
 }
 
 /// A task with a kernel stack, which begins in `function` and then leaves to user code.
-Result<Owned<Task>> task_create(void (*function)());
+Result<Ref<Task>> task_create(void (*function)());
 
 /// Makes a sleeping or new task runnable; nothing if it is neither.
 void wake(Task& task);

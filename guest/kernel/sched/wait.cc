@@ -33,10 +33,9 @@ Task* take_first(WaitQueue& queue) {
 }
 
 void on_sleep_timer(Timer& timer) {
-  // SAFETY: only sleep() sets this function, on the timer inside a Task.
-  Task& task = *reinterpret_cast<Task*>(reinterpret_cast<std::byte*>(&timer) -
-                                        __builtin_offsetof(Task, sleep_timer));
-  wake(task);
+  // SAFETY: only sleep() sets this function, on the first member of a SleepTimer.
+  static_assert(offsetof(SleepTimer, timer) == 0);
+  wake(*reinterpret_cast<SleepTimer&>(timer).task);
 }
 
 }  // namespace
@@ -88,8 +87,10 @@ Result<void> sleep(Nanoseconds deadline, Interruptible interruptible) {
     if (deadline <= monotonic_now()) {
       return fail(ETIMEDOUT);
     }
-    task.sleep_timer.fire = &on_sleep_timer;
-    timer_set(task.sleep_timer, deadline);
+    SleepTimer& sleeper = task.sleep_timer;
+    sleeper.task = &task;
+    sleeper.timer.fire = &on_sleep_timer;
+    timer_set(sleeper.timer, deadline);
   }
   const bool held = kernel_lock_drop();
   schedule();
@@ -97,7 +98,7 @@ Result<void> sleep(Nanoseconds deadline, Interruptible interruptible) {
     kernel_lock_take();
   }
   if (deadline != kNoDeadline) {
-    (void)timer_cancel(task.sleep_timer);  // false: it fired
+    (void)timer_cancel(task.sleep_timer.timer);  // false: it fired
   }
   if (interruptible == Interruptible::Yes && signal_pending(task)) {
     return fail(EINTR);

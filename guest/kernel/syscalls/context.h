@@ -14,10 +14,10 @@
 namespace runhl::kernel {
 
 inline FdTable& current_files() {
-  return *current().process->files;
+  return *current().files;
 }
 inline FsContext& current_fs() {
-  return *current().process->fs;
+  return *current().fs;
 }
 inline AddressSpace& current_mm() {
   return *current().process->mm;

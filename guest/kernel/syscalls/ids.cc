@@ -6,6 +6,7 @@
 
 #include "core/user_memory.h"
 #include "proc/credentials_change.h"
+#include "proc/process_table.h"
 #include "syscalls/handlers.h"
 
 namespace runhl::kernel {
@@ -35,14 +36,33 @@ SyscallResult copy_out_three(const SyscallArgs& args, std::uint32_t a, std::uint
   return 0;
 }
 
-/// The process that a pid argument names; there is one.
-Result<Process*> find_process(std::uint64_t argument) {
-  Process* const process = current().process;
-  const auto pid = static_cast<std::int32_t>(argument);
-  if (pid != 0 && pid != process->pid) {
+std::int32_t signed_id(std::uint64_t argument) {
+  return static_cast<std::int32_t>(argument);
+}
+
+/// The task that an argument names, 0: the caller. The caller holds the table's lock.
+Result<Task*> task_named(ProcessTable& family, std::uint64_t argument) {
+  Task* const task = signed_id(argument) == 0 ? &current() : family.find_task(signed_id(argument));
+  if (task == nullptr) {
     return fail(ESRCH);
   }
-  return process;
+  return task;
+}
+
+/// The same for a process, which may be a zombie.
+Result<Process*> process_named(ProcessTable& family, std::uint64_t argument) {
+  const std::int32_t number = signed_id(argument);
+  if (number == 0) {
+    return current().process;
+  }
+  if (Process* const process = family.find_process(number)) {
+    return process;
+  }
+  return TRY(task_named(family, argument))->process;
+}
+
+std::uint64_t number_of(const Ref<Pid>& id) {
+  return static_cast<std::uint64_t>(id->number);
 }
 
 }  // namespace
@@ -54,26 +74,84 @@ SyscallResult sys_gettid(const SyscallArgs&) {
   return static_cast<std::uint64_t>(current().tid);
 }
 SyscallResult sys_getppid(const SyscallArgs&) {
+  const ProcessTable::Guard family;
   const Process* const parent = current().process->parent;
   return parent == nullptr ? 0 : static_cast<std::uint64_t>(parent->pid);
 }
-// The container's init leads the one session and group that there are.
 SyscallResult sys_getpgrp(const SyscallArgs&) {
-  return static_cast<std::uint64_t>(current().process->pid);
+  const ProcessTable::Guard family;
+  return number_of(current().process->group->id);
 }
 SyscallResult sys_getpgid(const SyscallArgs& args) {
-  return static_cast<std::uint64_t>(TRY(find_process(args.a0))->pid);
+  const ProcessTable::Guard family;
+  return number_of(TRY(process_named(*family, args.a0))->group->id);
 }
 SyscallResult sys_getsid(const SyscallArgs& args) {
-  return static_cast<std::uint64_t>(TRY(find_process(args.a0))->pid);
+  const ProcessTable::Guard family;
+  return number_of(TRY(process_named(*family, args.a0))->group->session->id);
 }
+
 SyscallResult sys_setsid(const SyscallArgs&) {
-  return fail(EPERM);  // a group leader
+  const ProcessTable::Guard family;
+  Process& self = *current().process;
+  // A group of this number may live on without its leader having led it ever since.
+  if (self.id->group != nullptr || self.id->session != nullptr) {
+    return fail(EPERM);
+  }
+  Ref<Session> session = TRY(family->make_session(self.id));
+  Result<Ref<ProcessGroup>> group = family->make_group(self.id, session);
+  if (!group) {
+    self.id->session = nullptr;
+    return tl::unexpected(group.error());
+  }
+  family->move_to_group(self, std::move(*group));
+  return number_of(self.id);
 }
+
+namespace {
+
+/// Whether the caller may move `process` to another group at all (setpgid(2)).
+Result<void> check_group_change(const Process& process) {
+  const Process& self = *current().process;
+  if (process.parent == &self) {
+    if (process.group->session != self.group->session) {
+      return fail(EPERM);
+    }
+    if (process.executed) {
+      return fail(EACCES);
+    }
+  } else if (&process != &self) {
+    return fail(ESRCH);
+  }
+  return process.group->session->id == process.id ? fail(EPERM) : Result<void>{};
+}
+
+}  // namespace
+
 SyscallResult sys_setpgid(const SyscallArgs& args) {
-  TRY(find_process(args.a0));
-  return fail(EPERM);  // a session leader
+  if (signed_id(args.a1) < 0) {
+    return fail(EINVAL);
+  }
+  const ProcessTable::Guard family;
+  Process& process = *TRY(process_named(*family, args.a0));
+  const std::int32_t number = signed_id(args.a0) == 0 ? current().process->pid : signed_id(args.a0);
+  if (number != process.pid) {
+    return fail(EINVAL);  // a thread that does not lead
+  }
+  TRY(check_group_change(process));
+  const std::int32_t wanted = signed_id(args.a1) == 0 ? process.pid : signed_id(args.a1);
+  Ref<ProcessGroup> group(family->find_group(wanted));
+  const Ref<Session>& session = current().process->group->session;
+  if (wanted != process.pid && (group == nullptr || group->session != session)) {
+    return fail(EPERM);
+  }
+  if (group == nullptr) {
+    group = TRY(family->make_group(process.id, session));
+  }
+  family->move_to_group(process, std::move(group));
+  return 0;
 }
+
 SyscallResult sys_set_tid_address(const SyscallArgs& args) {
   current().clear_child_tid = args.a0;
   return static_cast<std::uint64_t>(current().tid);
@@ -185,8 +263,11 @@ SyscallResult sys_capget(const SyscallArgs& args) {
     const bool probe = args.a1 == 0 && to_int(words.error()) == EINVAL;
     return probe ? SyscallResult(0) : SyscallResult(tl::unexpected(words.error()));
   }
-  TRY(find_process(static_cast<std::uint32_t>(header.pid)));
-  const Credentials& c = own();
+  Credentials c;
+  {
+    const ProcessTable::Guard family;
+    c = TRY(task_named(*family, static_cast<std::uint32_t>(header.pid)))->credentials;
+  }
   for (unsigned word = 0; word < *words; ++word) {
     const auto part = [word](std::uint64_t set) {
       return static_cast<std::uint32_t>(set >> (32 * word));

@@ -85,7 +85,8 @@ SyscallResult sys_rt_sigaction(const SyscallArgs& args) {
   SignalAction old;
   {
     const SpinLock::Guard guard(state.lock);
-    SignalAction& action = state.actions[static_cast<std::size_t>(number - 1)];
+    const SpinLock::Guard hands_guard(state.hands->lock);
+    SignalAction& action = state.hands->actions[static_cast<std::size_t>(number - 1)];
     old = action;
     if (changes) {
       action = fresh;

@@ -82,10 +82,10 @@
   X(106, setgid, sys_setgid, Full, Big, "") \
   X(107, geteuid, sys_geteuid, Full, Free, "") \
   X(108, getegid, sys_getegid, Full, Free, "") \
-  X(109, setpgid, sys_setpgid, Partial, Big, "one process") \
+  X(109, setpgid, sys_setpgid, Full, Big, "") \
   X(110, getppid, sys_getppid, Full, Free, "") \
-  X(111, getpgrp, sys_getpgrp, Partial, Free, "one process") \
-  X(112, setsid, sys_setsid, Partial, Big, "one process") \
+  X(111, getpgrp, sys_getpgrp, Full, Free, "") \
+  X(112, setsid, sys_setsid, Full, Big, "") \
   X(113, setreuid, sys_setreuid, Full, Big, "") \
   X(114, setregid, sys_setregid, Full, Big, "") \
   X(115, getgroups, sys_getgroups, Full, Free, "") \
@@ -94,10 +94,10 @@
   X(118, getresuid, sys_getresuid, Full, Free, "") \
   X(119, setresgid, sys_setresgid, Full, Big, "") \
   X(120, getresgid, sys_getresgid, Full, Free, "") \
-  X(121, getpgid, sys_getpgid, Partial, Free, "one process") \
+  X(121, getpgid, sys_getpgid, Full, Free, "") \
   X(122, setfsuid, sys_setfsuid, Full, Big, "") \
   X(123, setfsgid, sys_setfsgid, Full, Big, "") \
-  X(124, getsid, sys_getsid, Partial, Free, "one process") \
+  X(124, getsid, sys_getsid, Full, Free, "") \
   X(125, capget, sys_capget, Full, Free, "") \
   X(126, capset, sys_capset, Full, Big, "") \
   X(127, rt_sigpending, sys_rt_sigpending, Full, Free, "") \

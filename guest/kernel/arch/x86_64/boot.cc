@@ -13,6 +13,7 @@
 #include "host/events.h"
 #include "mm/heap_init.h"
 #include "proc/boot.h"
+#include "proc/process_table.h"
 #include "sched/futex.h"
 #include "sched/scheduler.h"
 #include "sched/timers.h"
@@ -40,7 +41,8 @@ void init_memory_and_clocks() {
 void init_cpus(Carrier& carrier) {
   // Run time has one vCPU, whatever the cpuset allows; the structures are for all of them.
   constexpr std::uint32_t kRunTimeVcpus = 1;
-  if (!scheduler_init(carrier, kRunTimeVcpus) || !timers_init() || !futex_init()) {
+  if (!scheduler_init(carrier, kRunTimeVcpus) || !timers_init() || !futex_init() ||
+      !processes_init()) {
     boot_failed(ENOMEM, "out of kernel memory at boot");
   }
 }

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proc/process.h"
+
+#include "proc/interval_timer.h"
+#include "proc/signals.h"
+
+namespace runhl::kernel {
+
+Process::~Process() {
+  delete real_timer;
+  delete signals;
+}
+
+}  // namespace runhl::kernel
