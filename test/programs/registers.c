@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// registers: what a system call must leave alone: all general registers but rax, rcx and r11, the
-// vector registers, the flags' direction bit, and the red zone below the stack pointer. Many times,
-// for a call site may be served differently the first and the thousandth time.
+// registers [ROUNDS]: what a system call must leave alone: all general registers but rax, rcx and
+// r11, the vector registers, the flags' direction bit, and the red zone below the stack pointer.
+// Many times, for a call site may be served differently the first and the thousandth time.
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 
@@ -59,9 +60,10 @@ static uint64_t red_zone(uint64_t seed) {
   return wrong;
 }
 
-int main(void) {
+int main(int argc, char** argv) {
+  const uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 3000;
   int bad = 0;
-  for (uint64_t i = 1; i <= 3000; ++i) {
+  for (uint64_t i = 1; i <= rounds; ++i) {
     const uint64_t seed = i * 0x9e3779b97f4a7c15ULL;
     if (general(seed))
       bad |= 1;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <span>
 
 #include "cell/cell0.h"
 #include "cell/raw_call.h"
@@ -27,18 +28,27 @@ constexpr std::uint64_t kSaRestorer = 0x0400'0000;  // asm/signal.h, not in the 
 constexpr int kSignalCount = 64;
 constexpr std::size_t kSignalSetSize = 8;
 
-constexpr std::array<int, 8> kHandled{SIGSYS, SIGSEGV, SIGBUS,  SIGFPE,
-                                      SIGILL, SIGTRAP, SIGALRM, SIGCHLD};
+/// What the program's own instructions raise: handlers leave the signal stack without a sigreturn,
+/// so nothing may be blocked while they run.
+constexpr std::array<int, 6> kSynchronous{SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+/// What comes from elsewhere, at any rate: blocked until the handler's sigreturn, or a storm of
+/// them would pile up frames on the signal stack until it overflows.
+constexpr std::array<int, 2> kAsynchronous{SIGALRM, SIGCHLD};
+constexpr std::uint64_t kAsynchronousSet = 1ULL << (SIGALRM - 1) | 1ULL << (SIGCHLD - 1);
 
 StepError set_action(int signal, const KernelSigaction& action) {
   return raw_error(SYS_rt_sigaction, signal, &action, nullptr, kSignalSetSize);
+}
+
+bool is_in(std::span<const int> signals, int signal) {
+  return std::find(signals.begin(), signals.end(), signal) != signals.end();
 }
 
 StepError ignore_other_signals() {
   constexpr KernelSigaction kIgnore{1 /* SIG_IGN */, 0, 0, 0};
   for (int signal = 1; signal <= kSignalCount; ++signal) {
     const bool fixed = signal == SIGKILL || signal == SIGSTOP;
-    if (fixed || std::find(kHandled.begin(), kHandled.end(), signal) != kHandled.end()) {
+    if (fixed || is_in(kSynchronous, signal) || is_in(kAsynchronous, signal)) {
       continue;
     }
     const StepError error = set_action(signal, kIgnore);
@@ -100,11 +110,16 @@ StepError unregister_rseq_after_fork() {
 
 StepError take_signals_after_fork(const Cell0Plan& plan) {
   StepError error = ignore_other_signals();
-  const KernelSigaction action{plan.signal_entry,
-                               SA_SIGINFO | SA_ONSTACK | SA_NODEFER | kSaRestorer,
-                               plan.signal_restorer, 0};
-  for (std::size_t i = 0; error == 0 && i < kHandled.size(); ++i) {
-    error = set_action(kHandled[i], action);
+  constexpr std::uint64_t kFlags = SA_SIGINFO | SA_ONSTACK | kSaRestorer;
+  const KernelSigaction synchronous{plan.signal_entry, kFlags | SA_NODEFER, plan.signal_restorer,
+                                    0};
+  for (std::size_t i = 0; error == 0 && i < kSynchronous.size(); ++i) {
+    error = set_action(kSynchronous[i], synchronous);
+  }
+  const KernelSigaction asynchronous{plan.signal_entry, kFlags, plan.signal_restorer,
+                                     kAsynchronousSet};
+  for (std::size_t i = 0; error == 0 && i < kAsynchronous.size(); ++i) {
+    error = set_action(kAsynchronous[i], asynchronous);
   }
   if (error != 0) {
     return error;

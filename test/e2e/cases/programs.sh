@@ -35,3 +35,25 @@ case_addresses_are_randomised() {
   [ "$(sort -u "$dir/seen" | grep -c '^stack')" -gt 1 ] || fail "stack"
   [ "$(sort -u "$dir/seen" | grep -c '^mmap')" -gt 1 ] || fail "mmap"
 }
+
+# The ways into and out of the kernel, interrupted at every instruction. The program's own system
+# calls, traps and vectors are checked meanwhile; the signals come faster than they can be handled.
+case_a_storm_of_ticks_damages_nothing() {
+  only runhl "cells alone are interrupted by SIGALRM"
+  local cell0 cell
+  make_bundle
+  program registers
+  args /bin/registers 100000000
+  create_it
+  cell0=$(pgrep -P "$(cat "$dir/pid")")
+  start_it
+  wait_until pgrep -P "$cell0"
+  cell=$(pgrep -P "$cell0")
+  "$e2e_dir/programs/alarm_storm" "$cell" 1500 >"$dir/out" 2>&1 || fail "the cell died"
+  "$e2e_dir/programs/alarm_storm" "$cell0" 200 >"$dir/out" 2>&1 || fail "cell 0 died"
+  [ ! -s "$dir/c.out" ] || fail "damage under fire"
+  is_state running || fail "it ended"
+  rt kill "$id" KILL
+  wait_until is_state stopped
+  rt delete "$id"
+}

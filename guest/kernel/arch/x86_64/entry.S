@@ -110,8 +110,12 @@ end runhl_exit_to_user
 
 /* Handler of every host signal.
  * in: rdi = signal, rsi = siginfo, rdx = ucontext, rsp = on the carrier's signal stack
- * runhl_signal_dispatch returns null: it dealt with a signal that interrupted the kernel, resume
- * by rt_sigreturn. Else the UserFrame it has filled: the signal stack is left for good.
+ * runhl_signal_dispatch returns null: resume by rt_sigreturn what the context says. Else the
+ * UserFrame it has filled, of a synchronous signal: the signal stack is left for good.
+ *
+ * Frames on the signal stack are bounded: synchronous signals do not come from here, and the
+ * asynchronous ones (SIGALRM, SIGCHLD) stay blocked until their sigreturn. So there is one frame
+ * of each kind at most, at any rate of signals.
  */
 function runhl_signal_entry
         movq    %rsp, %rbx
@@ -125,13 +129,19 @@ function runhl_signal_entry
         testq   %rax, %rax
         jz      1f
         movq    %rax, %rsp
-        movq    %rax, %rdi
-        xorl    %ebp, %ebp
-        call    runhl_user_signal
-        jmp     runhl_exit_to_user
+        jmp     runhl_signal_on_kernel_stack
 1:      movq    %rbx, %rsp
         ret                             /* to runhl_signal_restorer, the frame's return address */
 end runhl_signal_entry
+
+/* A signal of a program, off the signal stack. in: rsp = the filled UserFrame. Asynchronous signals
+ * come here by rt_sigreturn, which unblocks them. */
+function runhl_signal_on_kernel_stack
+        movq    %rsp, %rdi
+        xorl    %ebp, %ebp
+        call    runhl_user_signal
+        jmp     runhl_exit_to_user
+end runhl_signal_on_kernel_stack
 
 function runhl_signal_restorer
         movl    $__NR_rt_sigreturn, %eax

@@ -27,6 +27,7 @@ extern const char runhl_exit_window_start[];
 extern const char runhl_exit_window_end[];
 void runhl_exit_to_user();
 void runhl_fast_entry();
+void runhl_signal_on_kernel_stack();
 }
 
 namespace runhl::kernel {
@@ -87,7 +88,11 @@ void save_user_registers(UserFrame& f, const MachineContext& m) {
   f.rip = m.rip, f.rflags = m.rflags, f.rsp = m.rsp;
 }
 
-UserFrame* enter_from_user(int signal, const SignalInfo& info, const MachineContext& m,
+bool is_asynchronous(int signal) {
+  return signal == SIGALRM || signal == SIGCHLD;  // as the launcher installs them
+}
+
+UserFrame* enter_from_user(int signal, const SignalInfo& info, MachineContext& m,
                            Carrier& carrier) {
   UserFrame& frame = frame_of(carrier);
   save_user_registers(frame, m);
@@ -97,6 +102,14 @@ UserFrame* enter_from_user(int signal, const SignalInfo& info, const MachineCont
     __builtin_memcpy(&trap, info.bytes.data(), sizeof(trap));
     carrier.entry.error = trap.architecture;
     frame.orig_rax = static_cast<std::uint32_t>(trap.number);
+  }
+  if (is_asynchronous(signal)) {
+    // The host blocks it until sigreturn: so off the signal stack by one, which also puts the FPU
+    // state back.
+    m.rip = reinterpret_cast<std::uint64_t>(&runhl_signal_on_kernel_stack);
+    m.rsp = reinterpret_cast<std::uint64_t>(&frame);
+    m.rflags = kCleanFlags;
+    return nullptr;
   }
   // From here on the program's FPU state is in the registers again, where it stays.
   fpu_restore_signal_frame(reinterpret_cast<const void*>(m.fpstate));
