@@ -191,15 +191,24 @@ case_state_of_another_version() {
   expect_status 0
 }
 
+start_tick() { sed 's/.*) //' "/proc/$1/stat" | cut -d' ' -f20; }
+
+# A process that begins now begins in a later clock tick than $1.
+later_than_tick() { [ "$(bash -c "sed 's/.*) //' /proc/\$\$/stat" | cut -d' ' -f20)" -gt "$1" ]; }
+
 # The pid of a dead monitor now belongs to somebody else: never signalled, and the state is stopped.
 case_recycled_pid() {
   only runhl "other runtimes' files have other names"
   make_bundle
   args sleep 1000
   create_it && start_it
+  # A pid comes back after all others were used, in a later clock tick than its first owner's.
+  local began other
+  began=$(start_tick "$(cat "$dir/pid")")
   kill -KILL "$(cat "$dir/pid")"
+  wait_until later_than_tick "$began"
   sleep 1000 &
-  local other=$!
+  other=$!
   wait_until is_state stopped
   sed -i "s/\"pid\": *$(cat "$dir/pid")\b/\"pid\": $other/" "$root/$id/state.json"
   grep -q "$other" "$root/$id/state.json" || fail "the state has no such pid"
