@@ -22,7 +22,7 @@ RUNHL_COUNTS=$(mktemp)
 work=$(mktemp -d)
 trap 'rm -rf "$RUNHL_COUNTS" "$work"' EXIT
 
-all_stages=(packages format lint unit tidy asan tsan fuzz release e2e kill hostile engines bench)
+all_stages=(packages format lint unit tidy asan tsan fuzz release e2e syscalls kill hostile engines bench)
 jobs=${JOBS:-$(nproc)}
 
 count() { echo "$1 $2 ${3:-0}" >>"$RUNHL_COUNTS"; }
@@ -160,6 +160,15 @@ stage_e2e() {
     fi
     RUNTIME=$peer bash test/e2e/run.sh || return 1
   done
+}
+
+# Programs that pass on Linux first, then in the guest.
+stage_syscalls() {
+  if [ "$(id -u)" -ne 0 ] || ! command -v runc >/dev/null; then
+    skip "syscalls: not root, or no runc to show what Linux does"
+    return 0
+  fi
+  build dev syscall_tests && installed && bash test/syscalls/run.sh
 }
 
 stage_kill() {

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// read, write and their kin on regular files.
+#include <sys/uio.h>
+
+#include <array>
+
+#include "syscall_test.h"
+
+namespace {
+
+class Io : public FileTest {};
+INSTANTIATE_ON_FILE_SYSTEMS(Io);
+
+TEST_P(Io, Reads_what_was_written_at_the_position) {
+  const Fd file = make_file("a", "hello");
+  std::array<char, 8> buffer{};
+  EXPECT_THAT(::read(file.get(), buffer.data(), 3), SucceedsWith(3));
+  EXPECT_THAT(::read(file.get(), buffer.data() + 3, 5), SucceedsWith(2));
+  EXPECT_STREQ(buffer.data(), "hello");
+  EXPECT_THAT(::read(file.get(), buffer.data(), 1), SucceedsWith(0));
+}
+
+TEST_P(Io, A_hole_reads_as_zeros) {
+  const Fd file = make_file("a");
+  EXPECT_THAT(::pwrite(file.get(), "x", 1, 10'000), SucceedsWith(1));
+  std::array<char, 16> buffer;
+  buffer.fill('?');
+  EXPECT_THAT(::pread(file.get(), buffer.data(), buffer.size(), 5000), SucceedsWith(16));
+  for (const char c : buffer) {
+    EXPECT_EQ(c, 0);
+  }
+}
+
+TEST_P(Io, Append_writes_at_the_end_wherever_the_position_is) {
+  const Fd file = make_file("a", "one");
+  const Fd appender{::open(path("a").c_str(), O_WRONLY | O_APPEND)};
+  EXPECT_THAT(::lseek(appender.get(), 0, SEEK_SET), SucceedsWith(0));
+  EXPECT_THAT(::write(appender.get(), "two", 3), SucceedsWith(3));
+  EXPECT_THAT(::lseek(appender.get(), 0, SEEK_CUR), SucceedsWith(6));
+  EXPECT_EQ(content_of(path("a")), "onetwo");
+}
+
+TEST_P(Io, Vectors_are_filled_in_turn) {
+  const Fd file = make_file("a", "abcdef");
+  std::array<char, 2> first{};
+  std::array<char, 3> second{};
+  std::array<iovec, 2> vectors{{{first.data(), first.size()}, {second.data(), second.size()}}};
+  EXPECT_THAT(::readv(file.get(), vectors.data(), 2), SucceedsWith(5));
+  EXPECT_EQ(std::string(first.data(), 2) + std::string(second.data(), 3), "abcde");
+}
+
+TEST_P(Io, A_bad_buffer_is_EFAULT_and_moves_nothing) {
+  const Fd file = make_file("a", "hello");
+  EXPECT_THAT(::read(file.get(), bad_address(), 5), FailsWith(EFAULT));
+  EXPECT_THAT(::lseek(file.get(), 0, SEEK_CUR), SucceedsWith(0));
+  EXPECT_THAT(::write(file.get(), bad_address(), 5), FailsWith(EFAULT));
+  EXPECT_EQ(content_of(path("a")), "hello");
+}
+
+TEST_P(Io, The_access_mode_is_kept) {
+  make_file("a", "hello");
+  char c = 0;
+  const Fd reader{::open(path("a").c_str(), O_RDONLY)};
+  EXPECT_THAT(::write(reader.get(), "x", 1), FailsWith(EBADF));
+  const Fd writer{::open(path("a").c_str(), O_WRONLY)};
+  EXPECT_THAT(::read(writer.get(), &c, 1), FailsWith(EBADF));
+}
+
+TEST_P(Io, A_directory_cannot_be_read) {
+  char c = 0;
+  const Fd directory{::open(path().c_str(), O_RDONLY)};
+  EXPECT_THAT(::read(directory.get(), &c, 1), FailsWith(EISDIR));
+  EXPECT_THAT(::open(path().c_str(), O_WRONLY), FailsWith(EISDIR));
+}
+
+TEST_P(Io, Seeks_as_asked_and_refuses_negative_places) {
+  const Fd file = make_file("a", "hello");
+  EXPECT_THAT(::lseek(file.get(), -2, SEEK_END), SucceedsWith(3));
+  EXPECT_THAT(::lseek(file.get(), 4, SEEK_CUR), SucceedsWith(7));
+  EXPECT_THAT(::lseek(file.get(), -8, SEEK_CUR), FailsWith(EINVAL));
+  EXPECT_THAT(::lseek(file.get(), 0, 99), FailsWith(EINVAL));
+}
+
+}  // namespace
