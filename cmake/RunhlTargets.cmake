@@ -6,7 +6,6 @@
 #
 # makes the library, with <folder>/include public, and the unit test program <NAME>_test.
 
-find_package(GTest REQUIRED)
 include(GoogleTest)
 
 function(runhl_library)
@@ -15,6 +14,7 @@ function(runhl_library)
   target_include_directories(${ARG_NAME} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include
                              PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(${ARG_NAME} PUBLIC ${ARG_DEPS} PRIVATE ${ARG_PRIVATE_DEPS} runhl_flags)
+  runhl_precompile(${ARG_NAME} host)
   if(ARG_TESTS)
     runhl_test(NAME ${ARG_NAME}_test SRCS ${ARG_TESTS} DEPS ${ARG_NAME} ${ARG_PRIVATE_DEPS}
                ${ARG_TEST_DEPS})
@@ -34,6 +34,7 @@ function(runhl_test)
   add_executable(${ARG_NAME} ${ARG_SRCS})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest GTest::gtest_main
                         runhl_flags)
+  runhl_precompile(${ARG_NAME} test)
   gtest_discover_tests(${ARG_NAME} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT}
                        DISCOVERY_TIMEOUT 60)
 endfunction()
@@ -43,6 +44,7 @@ function(runhl_executable)
   cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SRCS})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} runhl_flags)
+  runhl_precompile(${ARG_NAME} host)
   if(RUNHL_STATIC)
     target_link_options(${ARG_NAME} PRIVATE -static)
   endif()
