@@ -97,3 +97,55 @@ case_user_where_namespaces_are_forbidden() {
   expect_status 1
   expect_one_line_error namespace
 }
+
+# Inside a container of another runtime, as docker makes them but for its seccomp profile, which
+# forbids user namespaces: an ordinary user of that container runs a container.
+outer_bundle() {
+  command -v runc >/dev/null || skip_case "no runc to be the outer runtime"
+  rootless_bundle
+  outer=$dir/outer
+  mkdir -p "$outer/rootfs/xdg"
+  cp -a "$e2e_dir/rootfs/." "$outer/rootfs/"
+  install -m 755 "$runtime_real" "$outer/rootfs/bin/runhl"
+  mv "$bundle" "$outer/rootfs/bundle"
+  chown $someone:$someone "$outer/rootfs/xdg"
+  jq --argjson user $someone '.process.user = {uid: $user, gid: $user} | .process.noNewPrivileges = true
+    | .process.env += ["XDG_RUNTIME_DIR=/xdg"] | del(.process.capabilities)
+    | .process.args = ["/bin/runhl", "run", "--bundle", "/bundle", "inner"]' \
+    "$RUNHL_TOP/test/support/config.json" >"$outer/config.json"
+}
+run_outer() {
+  status=0
+  runc --root "$dir/outer-root" run --bundle "$outer" "$id-outer" </dev/null >"$dir/out" 2>"$dir/err" || status=$?
+}
+
+case_user_inside_an_outer_container() {
+  outer_bundle
+  bundle=$outer/rootfs/bundle steps uname 'exit 7'
+  run_outer
+  expect_in out runhl
+  expect_status 7
+  expect_eq "$(ls "$outer/rootfs/xdg/runhl" 2>/dev/null)" "" "state left"
+}
+
+# Its profile forbids what a cell needs: one line names the call.
+case_user_inside_an_outer_container_that_forbids() {
+  outer_bundle
+  jq '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64"],
+    syscalls: [{names: ["unshare", "clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 1}]}' "$outer/config.json" >"$outer/config.new"
+  mv "$outer/config.new" "$outer/config.json"
+  run_outer
+  expect_status 1
+  expect_one_line_error unshare
+}
+
+# As docker's profile does it: clone3 is answered as if the kernel had none.
+case_user_inside_an_outer_container_without_clone3() {
+  outer_bundle
+  jq '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64"],
+    syscalls: [{names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: 38}]}' "$outer/config.json" >"$outer/config.new"
+  mv "$outer/config.new" "$outer/config.json"
+  bundle=$outer/rootfs/bundle steps 'exit 7'
+  run_outer
+  expect_status 7
+}
