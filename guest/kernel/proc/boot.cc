@@ -11,9 +11,11 @@
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/host_syscall.h"
 #include "arch/x86_64/rewrite.h"
+#include "core/linux_signal.h"
 #include "host/events.h"
 #include "host/host_call.h"
 #include "host/ring.h"
+#include "proc/cell.h"
 #include "proc/exec.h"
 #include "proc/process.h"
 #include "proc/process_table.h"
@@ -67,9 +69,6 @@ Result<Ref<Process>> make_init_process(const abi::BootConfig& config) {
   signals->unkillable = true;
   process->signals = signals.release();
   process->no_new_privileges = config.no_new_privileges != 0;
-  if ((monitor_page().flags & abi::kNoRewriting) == 0) {
-    process->rewriter = TRY(rewriter_create());
-  }
   set_rlimits(*process, config);
   return process;
 }
@@ -99,8 +98,12 @@ Result<void> make_init(const abi::BootConfig& config) {
   const Ref<Process> process = TRY(make_init_process(config));
   const Ref<Task> task = TRY(task_create(&init_main));
   task->credentials = boot_credentials(config);
-  process->signals->main = task.get();
+  const Ref<Cell> cell = TRY(cell_create(*process));
   TRY(enter_as_init(*process, *task));
+  cell_enter(*cell, *process, *task);
+  Carrier& carrier = this_carrier();
+  cell->carrier = &carrier;
+  carrier.home = Ref<Cell>(cell).detach();
   g_init = process.get();  // lives as long as the kernel
   wake(*task);
   return {};
@@ -133,11 +136,12 @@ Result<void> start_new_program(std::uint64_t entry, std::uint64_t stack_pointer,
     rewriter_reset(*task.process->rewriter);
   }
   task.process->executed = true;
+  task.process->exit_signal = SIGCHLD;  // whatever clone asked for
   task.clear_child_tid = 0;
   task.name.fill('\0');
   std::memcpy(task.name.data(), name.data(), std::min(name.size(), task.name.size() - 1));
   fpu_reset();
-  this_cpu().fpu_owner = &task;
+  this_carrier().fpu_owner = &task;
   set_user_fs_base(0);
   *task.frame = UserFrame{};
   task.frame->orig_rax = ~0ULL;

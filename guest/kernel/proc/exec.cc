@@ -37,10 +37,8 @@ Result<void> add_streams(FdTable& files, const abi::BootConfig& config) {
   return {};
 }
 
-/// mm, files and fs of the current process and its task.
+/// Files and place in the file system of the current task.
 Result<void> build_process(const abi::BootConfig& config, BootFailure& failure) {
-  Process& process = *current().process;
-  process.mm = TRY(make<AddressSpace>(process.rlimits)).release();
   Task& task = current();
   task.files = TRY(make_ref<FdTable>()).detach();
   Ref<Directory> root = TRY(mount_all(config, failure));

@@ -17,9 +17,12 @@
 #include "fs/vfs.h"
 #include "host/events.h"
 #include "mm/address_space.h"
+#include "proc/cell.h"
 #include "proc/elf_loader.h"
 #include "proc/exec.h"
 #include "proc/exec_credentials.h"
+#include "proc/process.h"
+#include "proc/process_table.h"
 #include "proc/stack_builder.h"
 #include "proc/task.h"
 
@@ -243,13 +246,23 @@ std::string_view base_name(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
+/// A table that others share is not theirs to lose descriptors from.
+Result<void> own_files(Task& task) {
+  if (task.files->use_count() > 1) {
+    const Ref<FdTable> shared(std::exchange(task.files, TRY(task.files->copy()).detach()), false);
+  }
+  return {};
+}
+
 /// Everything that destroys the old image. Errors are fatal for the process.
 Result<void> replace_image(const ExecRequest& request, const Image& program,
                            const Image* interpreter) {
   Process& process = *current().process;
+  release_memory(current());
   AddressSpace& mm = *process.mm;
   const bool randomise = (monitor_page().flags & abi::kNoRandomLayout) == 0;
   TRY(mm.reset(make_user_layout(randomise)));
+  TRY(own_files(current()));
   current().files->close_marked();
 
   const bool may_gain =
@@ -274,6 +287,11 @@ Result<void> replace_image(const ExecRequest& request, const Image& program,
   return start_new_program(loaded.entry, stack_pointer, base_name(request.file_name.view()));
 }
 
+bool shares_memory(const Process& process) {
+  const ProcessTable::Guard family;
+  return process.cell->processes > 1;
+}
+
 }  // namespace
 
 Result<void> exec_program(ExecRequest request, OldImage& old_image) {
@@ -283,6 +301,9 @@ Result<void> exec_program(ExecRequest request, OldImage& old_image) {
   Owned<Image> interpreter;
   if (program->plan.interpreter_size != 0) {
     interpreter = TRY(open_interpreter(*program));
+  }
+  if (shares_memory(*current().process)) {
+    TRY(cell_move_out());
   }
   old_image = OldImage::Gone;
   return replace_image(request, *program, interpreter.get());

@@ -29,6 +29,13 @@ void on_expiry(Timer& timer) {
 
 }  // namespace
 
+void interval_timer_stop(Process& process) {
+  if (process.real_timer != nullptr) {
+    process.real_timer->interval = 0;
+    (void)timer_cancel(process.real_timer->timer);  // false: it was not armed
+  }
+}
+
 IntervalSetting interval_timer_get(const Process& process) {
   const IntervalTimer* const self = process.real_timer;
   if (self == nullptr || !self->timer.hook.is_linked()) {

@@ -21,6 +21,8 @@ struct IntervalSetting {
 
 /// Arms or disarms the process's timer; the setting before. Errors: ENOMEM.
 Result<IntervalSetting> interval_timer_set(Process& process, const IntervalSetting& fresh);
+/// For the end of the process.
+void interval_timer_stop(Process& process);
 IntervalSetting interval_timer_get(const Process& process);
 
 }  // namespace runhl::kernel

@@ -15,4 +15,11 @@ Process* container_init();
 /// container's init is the end of the container.
 [[noreturn]] void process_exit(int wait_status);
 
+/// The current task is about to leave its memory: clears its number there, lets vfork's parent go.
+void release_memory(Task& task);
+
+/// No parent in the same session could continue a stopped member (POSIX): stop signals of the
+/// terminal do nothing.
+bool group_is_orphaned(Process& process);
+
 }  // namespace runhl::kernel

@@ -85,6 +85,7 @@ void ProcessTable::add_task(Process& process, Task& task, Ref<Pid> id) {
   task.tid = id->number;
   task.id = std::move(id);
   task.process = &process;
+  intrusive_ptr_add_ref(&process);  // the task's
   process.tasks.push_back(task);
   intrusive_ptr_add_ref(&task);  // the list's
   ++task_count_;

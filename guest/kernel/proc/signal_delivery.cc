@@ -54,12 +54,6 @@ SignalAction take_action(SignalState& state, int number) {
   return taken;
 }
 
-void stop_process(SignalState& state) {
-  state.stopped.store(true);
-  (void)wait(
-      state.continued, [&state] { return !state.stopped.load(); }, kNoDeadline, Interruptible::No);
-}
-
 void act_by_default(SignalState& state, const QueuedSignal& signal) {
   const int number = signal.info.number;
   const bool from_outside = signal.from_host && (number == SIGKILL || number == SIGSTOP);
@@ -71,7 +65,9 @@ void act_by_default(SignalState& state, const QueuedSignal& signal) {
     case DefaultAction::Continue:
       return;
     case DefaultAction::Stop:
-      stop_process(state);
+      if (number == SIGSTOP || !group_is_orphaned(*current().process)) {
+        stop_process(number);
+      }
       return;
     case DefaultAction::Terminate:
       process_exit(number);  // no core file is ever written

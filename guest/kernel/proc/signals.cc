@@ -3,7 +3,9 @@
 
 #include "core/linux_signal.h"
 #include "core/panic.h"
+#include "proc/parent_notice.h"
 #include "proc/process.h"
+#include "proc/process_table.h"
 #include "sched/scheduler.h"
 
 namespace runhl::kernel {
@@ -43,13 +45,20 @@ bool is_ignored(const SignalState& state, const Task& task, int number, Origin o
   return default_action(number) == DefaultAction::Ignore;
 }
 
-/// Stop and continue cancel each other, whatever becomes of the signal itself.
-void cancel_opposite(SignalState& state, Task& task, int number) {
+/// Stop and continue cancel each other, whatever becomes of the signal itself. The caller holds the
+/// process table's and the state's lock.
+void cancel_opposite(Process& process, int number) {
   const SignalSet opposite = number == SIGCONT                    ? kStops
                              : (signal_bit(number) & kStops) != 0 ? signal_bit(SIGCONT)
                                                                   : 0;
-  if (opposite != 0) {
-    drop_from(state.shared, opposite);
+  if (number == SIGCONT || number == SIGKILL) {
+    process.signals->stop_taken = false;
+  }
+  if (opposite == 0) {
+    return;
+  }
+  drop_from(process.signals->shared, opposite);
+  for (Task& task : process.tasks) {
     drop_from(task.signals.queue, opposite);
   }
 }
@@ -70,19 +79,35 @@ Result<void> enqueue(SignalQueue& queue, const SignalInfo& info, Origin origin) 
   return {};
 }
 
-Result<void> send(SignalState& state, Task& task, SignalQueue& queue, const SignalInfo& info,
-                  Origin origin) {
-  bool continues = false;
+/// A stopped process goes on; by SIGCONT its parent hears of it.
+void resume_stopped(Process& process, int number) {
+  SignalState& state = *process.signals;
+  if (!state.stopped.exchange(false)) {
+    return;
+  }
+  wake_all(state.continued);
+  if (number == SIGCONT) {
+    process.stop_report = 0;
+    process.continue_report = true;
+    if (process.parent != nullptr) {
+      (void)notify_parent(process, CLD_CONTINUED, SIGCONT);
+    }
+  }
+}
+
+/// The caller holds the process table's lock; `queue` is the task's or its process's.
+Result<void> send(Task& task, SignalQueue& queue, const SignalInfo& info, Origin origin) {
+  Process& process = *task.process;
+  SignalState& state = *process.signals;
   {
     const SpinLock::Guard guard(state.lock);
-    cancel_opposite(state, task, info.number);
-    continues = info.number == SIGCONT || info.number == SIGKILL;
+    cancel_opposite(process, info.number);
     if (!is_ignored(state, task, info.number, origin)) {
       TRY(enqueue(queue, info, origin));
     }
   }
-  if (continues && state.stopped.exchange(false)) {
-    wake_all(state.continued);
+  if (info.number == SIGCONT || info.number == SIGKILL) {
+    resume_stopped(process, info.number);
   }
   if (signal_pending(task)) {
     task.vcpu->raise(kPendSignal);
@@ -92,6 +117,16 @@ Result<void> send(SignalState& state, Task& task, SignalQueue& queue, const Sign
     }
   }
   return {};
+}
+
+/// Who takes a signal for the whole process: a thread that does not block it, the first one first.
+Task* taker(Process& process, int number) {
+  for (Task& task : process.tasks) {
+    if ((task.signals.blocked & signal_bit(number)) == 0) {
+      return &task;
+    }
+  }
+  return process.tasks.empty() ? nullptr : &process.tasks.front();
 }
 
 /// The entry of `number` that came first, taken off the queue.
@@ -156,6 +191,11 @@ Result<Ref<SignalHands>> copy_hands(const SignalState& from) {
   return copy;
 }
 
+void reset_actions(SignalHands& hands) {
+  const SpinLock::Guard guard(hands.lock);
+  hands.actions.fill({});
+}
+
 bool signal_pending(const Task& task) {
   if (task.process == nullptr) {
     return false;
@@ -165,13 +205,42 @@ bool signal_pending(const Task& task) {
   return (pending & ~task.signals.blocked) != 0;
 }
 
+bool fatal_signal_pending(const Task& task) {
+  if (task.process == nullptr) {
+    return false;
+  }
+  const SignalState& state = *task.process->signals;
+  SignalSet ready =
+      (task.signals.queue.pending.load() | state.shared.pending.load()) & ~task.signals.blocked;
+  for (; ready != 0; ready &= ready - 1) {
+    const int number = __builtin_ctzll(ready) + 1;
+    const bool ends = state.action(number).handler == kDefault &&
+                      default_action(number) == DefaultAction::Terminate;
+    if (number == SIGKILL || (ends && !state.unkillable)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<void> signal_send_locked(Process& process, const SignalInfo& info, Origin origin) {
+  Task* const task = taker(process, info.number);
+  // One that has ended takes none; it can still be named until it is waited for.
+  return task == nullptr ? Result<void>{} : send(*task, process.signals->shared, info, origin);
+}
+
 Result<void> signal_send(Process& process, const SignalInfo& info, Origin origin) {
-  SignalState& state = *process.signals;
-  return send(state, *state.main, state.shared, info, origin);
+  const ProcessTable::Guard family;
+  return signal_send_locked(process, info, origin);
+}
+
+Result<void> signal_send_task_locked(Task& task, const SignalInfo& info) {
+  return send(task, task.signals.queue, info, Origin::Guest);
 }
 
 Result<void> signal_send_task(Task& task, const SignalInfo& info) {
-  return send(*task.process->signals, task, task.signals.queue, info, Origin::Guest);
+  const ProcessTable::Guard family;
+  return signal_send_task_locked(task, info);
 }
 
 void signal_from_host(int number) {
@@ -223,7 +292,7 @@ void set_blocked(Task& task, SignalSet blocked) {
 Result<void> signals_reset_for_exec(Task& task) {
   SignalState& state = *task.process->signals;
   Ref<SignalHands> own = TRY(copy_hands(state));  // the old ones may be others' too
-  for (SignalAction& action : own->actions) {
+  for (SignalAction& action : own->actions) {     // not yet anybody else's
     const bool ignored = action.handler == kIgnore;
     action = {};
     action.handler = ignored ? kIgnore : kDefault;
@@ -236,6 +305,29 @@ Result<void> signals_reset_for_exec(Task& task) {
   return {};
 }
 
+void stop_process(int number) {
+  Process& process = *current().process;
+  SignalState& state = *process.signals;
+  {
+    const ProcessTable::Guard family;
+    const SpinLock::Guard guard(state.lock);
+    if (!state.stop_taken) {
+      return;
+    }
+    state.stopped.store(true);
+    process.stop_report = static_cast<std::uint8_t>(number);
+    process.continue_report = false;
+  }
+  {
+    const ProcessTable::Guard family;
+    if (process.parent != nullptr && state.stopped.load()) {
+      (void)notify_parent(process, CLD_STOPPED, number);
+    }
+  }
+  (void)wait(
+      state.continued, [&state] { return !state.stopped.load(); }, kNoDeadline, Interruptible::No);
+}
+
 bool signal_dequeue(Task& task, QueuedSignal& out) {
   SignalState& state = *task.process->signals;
   const SpinLock::Guard guard(state.lock);
@@ -246,6 +338,7 @@ bool signal_dequeue(Task& task, QueuedSignal& out) {
     }
     const SignalSet first = (ready & kFaults) != 0 ? ready & kFaults : ready;
     take(*queue, __builtin_ctzll(first) + 1, out);
+    state.stop_taken = (signal_bit(out.info.number) & kStops) != 0;
     return true;
   }
   return false;

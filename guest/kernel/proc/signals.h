@@ -44,9 +44,9 @@ struct SignalState {
   Ref<SignalHands> hands;   // changed by the process's own exec only
   SignalQueue shared;       // guarded by lock
   bool unkillable = false;  // the container's init
+  bool stop_taken = false;  // guarded by lock: a stop signal is being acted on
   std::atomic<bool> stopped{false};
   WaitQueue continued;
-  Task* main = nullptr;  // who takes process-wide signals (one thread for now)
 };
 
 // What a system call returns inside the kernel when a signal interrupted it; never seen by a
@@ -60,12 +60,20 @@ Result<Owned<SignalState>> signals_create(Ref<SignalHands> hands = nullptr);
 /// A copy, for a fork.
 Result<Ref<SignalHands>> copy_hands(const SignalState& from);
 
+/// All actions default.
+void reset_actions(SignalHands& hands);
+
 /// A deliverable signal is pending: interruptible sleeps end.
 bool signal_pending(const Task& task);
+/// One that ends the process: killable sleeps end.
+bool fatal_signal_pending(const Task& task);
 
 enum class Origin : bool { Guest, Host };
 Result<void> signal_send(Process& process, const SignalInfo& info, Origin origin);
+/// The caller holds the process table's lock.
+Result<void> signal_send_locked(Process& process, const SignalInfo& info, Origin origin);
 Result<void> signal_send_task(Task& task, const SignalInfo& info);
+Result<void> signal_send_task_locked(Task& task, const SignalInfo& info);
 /// The monitor passes on a signal for the container's init.
 void signal_from_host(int number);
 /// A fault of the running program: unblocked and unignored by force.
@@ -77,6 +85,9 @@ void set_blocked(Task& task, SignalSet blocked);
 
 /// exec: handlers become default and the process's own, the alternate stack goes. ENOMEM.
 Result<void> signals_reset_for_exec(Task& task);
+
+/// Stops the current process until SIGCONT or SIGKILL, unless one came since `number` was taken.
+void stop_process(int number);
 
 /// Takes the next signal to act on, the lowest number first, faults before all. False: none.
 bool signal_dequeue(Task& task, QueuedSignal& out);

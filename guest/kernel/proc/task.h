@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A guest thread, its process, and what they share with others (clone(2)).
 //
-//   Task ──► Process ──► AddressSpace (mm/), Rewriter                       CLONE_VM
+//   Task ──► Process ──► Cell ──► AddressSpace (mm/), Rewriter, Carrier     CLONE_VM
 //     │         ├──► SignalState ──► SignalHands                            CLONE_SIGHAND
 //     │         └──► parent, children, tasks, ProcessGroup ──► Session
 //     ├──► FdTable (fs/)                                                    CLONE_FILES
@@ -32,6 +32,7 @@ namespace runhl::kernel {
 class AddressSpace;    // mm/address_space.h
 class FdTable;         // fs/fd_table.h
 class FsContext;       // fs/fs_context.h: root, cwd, umask
+struct Cell;           // proc/cell.h
 struct IntervalTimer;  // proc/interval_timer.h
 struct Process;
 struct Rewriter;     // arch/x86_64/rewrite.h
@@ -64,7 +65,8 @@ struct Task : RefCounted<Task>, ThreadHook {
 
   std::int32_t tid = 0;
   Ref<Pid> id;
-  Process* process = nullptr;  // null: a task of the kernel's own; else outlives the task
+  Process* process = nullptr;  // holds a count; null: a task of the kernel's own
+  Cell* cell = nullptr;        // holds a count: where it can run; null: anywhere
   Credentials credentials;
   FdTable* files = nullptr;  // holds a count, as fs does; null from its exit on
   FsContext* fs = nullptr;
@@ -72,8 +74,12 @@ struct Task : RefCounted<Task>, ThreadHook {
   std::uint64_t kernel_stack = 0;  // lowest address
   std::uint64_t fs_base = 0, gs_base = 0;
   std::uint64_t clear_child_tid = 0;
+  std::uint64_t set_child_tid = 0;  // where a new task writes its number
+  std::int64_t cpu_time = 0;        // nanoseconds, up to `resumed`
+  std::int64_t resumed = 0;         // when it got its vCPU last
   std::array<char, 16> name{};
   bool in_syscall = false;
+  bool in_kernel = true;  // but for system calls: begins, or acts on a signal, or is on its way out
   std::int32_t parent_death_signal = 0;  // PR_SET_PDEATHSIG
 
   // What follows belongs to sched/ and proc/signals.
@@ -125,15 +131,19 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
 
   std::int32_t pid = 0;
   Ref<Pid> id;
-  AddressSpace* mm = nullptr;
-  Rewriter* rewriter = nullptr;               // of the address space
+  Cell* cell = nullptr;                       // holds a count, null from its exit on
+  AddressSpace* mm = nullptr;                 // the cell's
+  Rewriter* rewriter = nullptr;               // the cell's
   SignalState* signals = nullptr;             // owned
   std::array<abi::BootRlimit, 16> rlimits{};  // by RLIMIT_* number
   bool no_new_privileges = false;
   bool dumpable = true;
-  bool executed = false;                // a program since the fork: setpgid by the parent is over
-  bool child_subreaper = false;         // PR_SET_CHILD_SUBREAPER
-  IntervalTimer* real_timer = nullptr;  // owned
+  bool executed = false;                 // a program since the fork: setpgid by the parent is over
+  bool child_subreaper = false;          // PR_SET_CHILD_SUBREAPER
+  bool mm_copied = false;                // by a fork that the first task has to finish
+  IntervalTimer* real_timer = nullptr;   // owned
+  std::atomic<bool> mm_released{false};  // by exec or exit: vfork's parent goes on
+  WaitQueue mm_released_queue;
 
   // The family; guarded by the process table's lock.
   Process* parent = nullptr;  // null: the container's init
@@ -141,9 +151,14 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
   Tasks tasks;
   Ref<ProcessGroup> group;
   ProcessState state = ProcessState::Live;
-  std::int32_t exit_signal = 0;  // what its end sends to the parent; 0: nothing
-  int wait_status = 0;           // of a zombie, as of waitpid(2)
-  WaitQueue child_changed;       // a child ended, stopped or went on
+  std::uint8_t stop_report = 0;        // the signal that stopped it, which nobody has waited for
+  bool continue_report = false;        // it went on, which nobody has waited for
+  std::uint32_t uid = 0;               // real, of a zombie
+  std::int32_t exit_signal = 0;        // what its end sends to the parent; 0: nothing
+  int wait_status = 0;                 // of a zombie, as of waitpid(2)
+  std::int64_t cpu_time = 0;           // nanoseconds, of tasks that have ended
+  std::int64_t children_cpu_time = 0;  // of children that were waited for, and theirs
+  WaitQueue child_changed;             // a child ended, stopped or went on
 };
 
 /// The task that runs on this vCPU. Not null except early in boot.

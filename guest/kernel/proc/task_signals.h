@@ -28,6 +28,8 @@ struct SignalChild {  // SIGCHLD
   std::int32_t pid;
   std::uint32_t uid;
   std::int32_t status;
+  std::int64_t user_time;  // in clock ticks, like all of the kind
+  std::int64_t system_time;
 };
 
 /// siginfo_t as programs see it: signo, errno, code, then what the code says. 128 bytes.

@@ -9,6 +9,9 @@
 #include "host/clock.h"
 #include "host/events.h"
 #include "mm/heap.h"
+#include "proc/cell.h"
+#include "proc/cell_death.h"
+#include "proc/process.h"
 #include "sched/tick.h"
 #include "sched/timers.h"
 
@@ -29,20 +32,42 @@ constexpr std::uint64_t kStackCanary = 0x6b63'6174'736c'6e6b;  // lowest word of
 constinit Vcpu* g_vcpus = nullptr;
 constinit std::uint32_t g_vcpu_count = 0;
 
+std::uint32_t* word_of(Carrier& carrier) {
+  static_assert(sizeof(carrier.word) == sizeof(std::uint32_t));
+  // SAFETY: a lock-free atomic is its value.
+  return reinterpret_cast<std::uint32_t*>(&carrier.word);
+}
+
 void enqueue_locked(Vcpu& cpu, Task& task) {
   cpu.runnable.push_back(task);
   cpu.runnable_count.fetch_add(1, std::memory_order_relaxed);
 }
 
-Task& pick_next(Vcpu& cpu) {
-  const SpinLock::Guard guard(cpu.lock);
-  if (cpu.runnable.empty()) {
-    return *cpu.idle;
-  }
-  Task& next = cpu.runnable.front();
-  cpu.runnable.pop_front();
+void dequeue_locked(Vcpu& cpu, Task& task) {
+  cpu.runnable.erase(cpu.runnable.iterator_to(task));
   cpu.runnable_count.fetch_sub(1, std::memory_order_relaxed);
-  return next;
+}
+
+/// What a carrier does next: a task of its own cell, off the queue, or a cell whose carrier takes
+/// over, or neither.
+struct Choice {
+  Task* here = nullptr;
+  Carrier* elsewhere = nullptr;
+};
+
+Choice choose(Vcpu& cpu, const Carrier& own) {
+  const SpinLock::Guard guard(cpu.lock);
+  for (Task& task : cpu.runnable) {
+    const Cell* const cell = task.cell;
+    if (cell == nullptr || cell == own.home) {
+      dequeue_locked(cpu, task);
+      return {.here = &task, .elsewhere = nullptr};
+    }
+    if (cell->carrier->vcpu.load() == nullptr) {
+      return {.here = nullptr, .elsewhere = cell->carrier};
+    }
+  }
+  return {};
 }
 
 void check_stack(const Task& task) {
@@ -55,36 +80,108 @@ void check_stack(const Task& task) {
   }
 }
 
-/// FPU registers and segment bases follow the task that runs user code; idle leaves them alone
-/// while nobody else could run its owner.
-void switch_user_state(Vcpu& cpu, Task& next) {
-  if (cpu.fpu_owner == &next || (next.fpu == nullptr && !smp())) {
+/// FPU registers and segment bases follow the tasks that run user code on a carrier. While others
+/// of its cell do not, they stay where they are, whatever the vCPU does meanwhile.
+void switch_user_state(Carrier& carrier, Task& next) {
+  if (carrier.fpu_owner == &next || next.fpu == nullptr) {
     return;
   }
-  if (cpu.fpu_owner != nullptr) {
-    user_state_save(*cpu.fpu_owner);
+  if (carrier.fpu_owner != nullptr) {
+    user_state_save(*carrier.fpu_owner);
   }
-  cpu.fpu_owner = next.fpu == nullptr ? nullptr : &next;
-  if (cpu.fpu_owner != nullptr) {
-    user_state_load(next);
+  carrier.fpu_owner = &next;
+  user_state_load(next);
+}
+
+/// Whoever ran before has left its stack. On the side of the one who comes.
+void settle_left(Vcpu& cpu) {
+  Task* const left = cpu.left;
+  cpu.left = nullptr;
+  if (left == nullptr) {
+    return;
   }
+  left->on_cpu.store(false, std::memory_order_release);
+  if (left->state.load(std::memory_order_relaxed) == TaskState::Dead) {
+    intrusive_ptr_release(left);  // the scheduler's count, which task_create gave
+  }
+}
+
+/// Makes `next` current; the caller then switches to its stack.
+void enter(Vcpu& cpu, Task& next) {
+  while (next.on_cpu.load(std::memory_order_acquire)) {
+    cpu::pause();  // another vCPU is still leaving it
+  }
+  Carrier& carrier = this_carrier();
+  next.state.store(TaskState::Running, std::memory_order_relaxed);
+  next.on_cpu.store(true, std::memory_order_relaxed);
+  next.vcpu = &cpu;
+  cpu.left = cpu.current;
+  if (!cpu.current->idle) {
+    task_account(*cpu.current);
+    next.resumed = cpu.current->resumed;
+  } else {
+    next.resumed = monotonic_now();
+  }
+  cpu.current = &next;
+  carrier.kernel_stack_top = next.kernel_stack_top;
+  switch_user_state(carrier, next);
+  ++host_header().stats.context_switches;
 }
 
 void switch_to(Vcpu& cpu, Task& previous, Task& next) {
   check_stack(previous);
-  while (next.on_cpu.load(std::memory_order_acquire)) {
-    cpu::pause();  // another vCPU is still leaving it
-  }
-  next.state.store(TaskState::Running, std::memory_order_relaxed);
-  next.on_cpu.store(true, std::memory_order_relaxed);
-  next.vcpu = &cpu;
-  cpu.current = &next;
-  cpu.left = &previous;
-  cpu.carrier.load(std::memory_order_relaxed)->kernel_stack_top = next.kernel_stack_top;
-  switch_user_state(cpu, next);
-  ++host_header().stats.context_switches;
+  enter(cpu, next);
   runhl_switch_context(&previous.saved_rsp, next.saved_rsp);
   runhl_task_started();
+}
+
+/// From a task to the carrier's own context; returns when some carrier of its cell runs it again.
+void switch_to_loop(Vcpu& cpu, Task& previous) {
+  check_stack(previous);
+  task_account(previous);
+  cpu.left = &previous;
+  cpu.current = cpu.idle;
+  runhl_switch_context(&previous.saved_rsp, this_carrier().idle_rsp);
+  runhl_task_started();
+}
+
+/// Nothing to run: sleeps with the token until the host has news or a timer is due.
+void sleep_in_host(Vcpu& cpu, std::uint32_t seen) {
+  const Nanoseconds nearest = timers().nearest();
+  __kernel_timespec timeout{};
+  if (nearest != kNoDeadline) {
+    const Nanoseconds now = monotonic_now();
+    if (nearest <= now) {
+      return;
+    }
+    timeout = to_timespec(nearest - now);
+  }
+  cpu.asleep.store(true);
+  (void)host::futex_wait(&host_header().event_word, seen,
+                         nearest == kNoDeadline ? nullptr : &timeout);  // spurious is fine
+  cpu.asleep.store(false);
+}
+
+void run_vcpu(Vcpu& cpu, Carrier& own) {
+  settle_left(cpu);
+  if (own.end_ordered.load() && own.home != nullptr) {
+    intrusive_ptr_release(std::exchange(own.home, nullptr));  // no task is left in it
+  }
+  const std::uint32_t seen = __atomic_load_n(&host_header().event_word, __ATOMIC_ACQUIRE);
+  host_poll();
+  timers().expire(monotonic_now());
+  bury_dead_cells();
+  const Choice choice = choose(cpu, own);
+  if (choice.here != nullptr) {
+    enter(cpu, *choice.here);
+    runhl_switch_context(&own.idle_rsp, choice.here->saved_rsp);
+  } else if (choice.elsewhere != nullptr) {
+    hand_over(own, *choice.elsewhere);
+  } else if (own.end_ordered.load()) {
+    hand_over(own, *container_init()->cell->carrier);  // somebody has to wait for the host
+  } else {
+    sleep_in_host(cpu, seen);
+  }
 }
 
 }  // namespace
@@ -96,6 +193,12 @@ Task::~Task() {
   if (kernel_stack != 0) {
     heap_free(reinterpret_cast<void*>(kernel_stack), kKernelStackSize);
   }
+  if (cell != nullptr) {
+    intrusive_ptr_release(cell);
+  }
+  if (process != nullptr) {
+    intrusive_ptr_release(process);
+  }
 }
 
 Vcpu& vcpu(std::uint32_t id) {
@@ -105,7 +208,7 @@ std::uint32_t vcpu_count() {
   return g_vcpu_count;
 }
 Vcpu& this_cpu() {
-  return *this_carrier().vcpu;
+  return *this_carrier().vcpu.load();
 }
 Task& current() {
   return *this_cpu().current;
@@ -125,11 +228,28 @@ Result<void> scheduler_init(Carrier& carrier, std::uint32_t count) {
     g_vcpus[id].current = g_vcpus[id].idle;
   }
   g_vcpu_count = count;
-  carrier.vcpu = &g_vcpus[0];
+  carrier.vcpu.store(&g_vcpus[0]);
   g_vcpus[0].carrier.store(&carrier);
   g_vcpus[0].idle->on_cpu.store(true);
   return {};
 }
+
+namespace {
+
+/// A context that begins in `function` and then leaves to user code.
+void prepare_stack(Task& task, void (*function)()) {
+  // The frame below the top is 16-byte aligned, so that C++ can be called right below it.
+  static_assert(sizeof(UserFrame) % 16 == 8);
+  task.kernel_stack_top = task.kernel_stack + kKernelStackSize - 8;
+  task.frame = new (reinterpret_cast<void*>(task.kernel_stack_top - sizeof(UserFrame))) UserFrame{};
+  auto* saved = reinterpret_cast<std::uint64_t*>(task.frame) - 7;  // as runhl_switch_context pops
+  saved[0] = saved[1] = saved[2] = saved[3] = saved[5] = 0;        // r15 r14 r13 r12, rbp
+  saved[4] = reinterpret_cast<std::uint64_t>(function);            // rbx
+  saved[6] = reinterpret_cast<std::uint64_t>(&runhl_task_entry);
+  task.saved_rsp = reinterpret_cast<std::uint64_t>(saved);
+}
+
+}  // namespace
 
 Result<Ref<Task>> task_create(void (*function)()) {
   Ref<Task> task = TRY(make_ref<Task>());
@@ -144,19 +264,29 @@ Result<Ref<Task>> task_create(void (*function)()) {
   }
   // SAFETY: the stack is ours and page-aligned; its lowest word is never reached by good code.
   *reinterpret_cast<std::uint64_t*>(stack) = kStackCanary;
-  // The frame below the top is 16-byte aligned, so that C++ can be called right below it.
-  static_assert(sizeof(UserFrame) % 16 == 8);
-  task->kernel_stack_top = task->kernel_stack + kKernelStackSize - 8;
-  task->frame =
-      new (reinterpret_cast<void*>(task->kernel_stack_top - sizeof(UserFrame))) UserFrame{};
-  auto* saved = reinterpret_cast<std::uint64_t*>(task->frame) - 7;  // as runhl_switch_context pops
-  saved[0] = saved[1] = saved[2] = saved[3] = saved[5] = 0;         // r15 r14 r13 r12, rbp
-  saved[4] = reinterpret_cast<std::uint64_t>(function);             // rbx
-  saved[6] = reinterpret_cast<std::uint64_t>(&runhl_task_entry);
-  task->saved_rsp = reinterpret_cast<std::uint64_t>(saved);
+  prepare_stack(*task, function);
   task->state.store(TaskState::Sleeping);
   task->vcpu = &this_cpu();
+  intrusive_ptr_add_ref(task.get());  // the scheduler's, until it is dead
   return task;
+}
+
+void task_restart(Task& task, void (*function)()) {
+  prepare_stack(task, function);
+  task.in_kernel = true;
+  task.on_cpu.store(false);
+  task.state.store(TaskState::Sleeping);
+  wake(task);
+}
+
+void task_discard(Task& task) {
+  intrusive_ptr_release(&task);
+}
+
+void task_account(Task& task) {
+  const Nanoseconds now = monotonic_now();
+  task.cpu_time += now - task.resumed;
+  task.resumed = now;
 }
 
 void wake(Task& task) {
@@ -180,8 +310,7 @@ void stay_running(Task& task) {
   Vcpu& cpu = *task.vcpu;
   const SpinLock::Guard guard(cpu.lock);
   if (task.run_hook.is_linked()) {
-    cpu.runnable.erase(cpu.runnable.iterator_to(task));
-    cpu.runnable_count.fetch_sub(1, std::memory_order_relaxed);
+    dequeue_locked(cpu, task);
   }
   task.state.store(TaskState::Running);
 }
@@ -193,20 +322,22 @@ void schedule() {
     panic("sleep with a spinlock held");
   }
   host_poll();
-  Task& next = pick_next(cpu);
-  if (&next == &previous) {
+  const Choice choice = choose(cpu, this_carrier());
+  if (choice.here == &previous) {
     previous.state.store(TaskState::Running, std::memory_order_relaxed);
-    return;
+  } else if (choice.here != nullptr) {
+    switch_to(cpu, previous, *choice.here);
+  } else {
+    switch_to_loop(cpu, previous);
   }
-  switch_to(cpu, previous, next);
 }
 
 void yield() {
-  Task& task = current();
   if (this_cpu().runnable_count.load(std::memory_order_relaxed) == 0) {
     return;
   }
   {
+    Task& task = current();
     Vcpu& cpu = this_cpu();
     const SpinLock::Guard guard(cpu.lock);
     task.state.store(TaskState::Runnable);
@@ -215,30 +346,66 @@ void yield() {
   schedule();
 }
 
-void idle_loop() {
-  for (;;) {
+void migrate() {
+  {
+    Task& task = current();
     Vcpu& cpu = this_cpu();
-    abi::HostCallHeader& header = host_header();
-    const std::uint32_t seen = __atomic_load_n(&header.event_word, __ATOMIC_ACQUIRE);
-    host_poll();
-    timers().expire(monotonic_now());
-    if (cpu.runnable_count.load(std::memory_order_relaxed) != 0) {
-      schedule();
+    const SpinLock::Guard guard(cpu.lock);
+    task.state.store(TaskState::Runnable);
+    cpu.runnable.push_front(task);
+    cpu.runnable_count.fetch_add(1, std::memory_order_relaxed);
+  }
+  schedule();
+}
+
+void leave_for_ever() {
+  Task& task = current();
+  Carrier& carrier = this_carrier();
+  if (carrier.fpu_owner == &task) {
+    carrier.fpu_owner = nullptr;
+  }
+  task.state.store(TaskState::Dead);
+  schedule();
+  panic("a dead task runs");
+}
+
+void await_vcpu(Carrier& own) {
+  while (own.vcpu.load() == nullptr) {
+    const std::uint32_t seen = own.word.load();
+    if (own.vcpu.load() == nullptr) {
+      (void)host::futex_wait(word_of(own), seen, nullptr);  // EINTR, EAGAIN: look again
+    }
+  }
+  own.awake.store(true);
+}
+
+void hand_over(Carrier& own, Carrier& other) {
+  Vcpu& cpu = *own.vcpu.load();
+  own.awake.store(false);
+  own.vcpu.store(nullptr);
+  cpu.carrier.store(&other);
+  other.vcpu.store(&cpu);  // from here on the vCPU is the other's
+  other.word.fetch_add(1);
+  (void)host::futex_wake(word_of(other), 1);
+}
+
+void carrier_loop() {
+  Carrier& own = this_carrier();
+  for (;;) {
+    if (Vcpu* const cpu = own.vcpu.load()) {
+      run_vcpu(*cpu, own);
       continue;
     }
-    const Nanoseconds nearest = timers().nearest();
-    __kernel_timespec timeout{};
-    if (nearest != kNoDeadline) {
-      const Nanoseconds now = monotonic_now();
-      if (nearest <= now) {
-        continue;
-      }
-      timeout = to_timespec(nearest - now);
+    if (own.end_ordered.load()) {
+      host::exit_group(0);
     }
-    cpu.asleep.store(true);
-    (void)host::futex_wait(&header.event_word, seen,
-                           nearest == kNoDeadline ? nullptr : &timeout);  // spurious is fine
-    cpu.asleep.store(false);
+    await_vcpu(own);
+  }
+}
+
+void kick_all() {
+  for (std::uint32_t id = 0; id < vcpu_count(); ++id) {
+    kick(vcpu(id));
   }
 }
 
@@ -251,7 +418,8 @@ void kick(Vcpu& cpu) {
     return;
   }
   const Carrier* const carrier = cpu.carrier.load();
-  if (carrier != nullptr && carrier->tid.load() != 0) {
+  // One that has not adopted its slot yet finds `pend` when it runs.
+  if (carrier != nullptr && carrier->adopted.load() && carrier->tid.load() != 0) {
     (void)host::tgkill(carrier->cell.load(), carrier->tid.load(), SIGALRM);  // ESRCH: it died
   }
 }
@@ -262,7 +430,6 @@ void kick(Vcpu& cpu) {
 extern "C" void runhl_task_started() {
   using namespace runhl::kernel;
   Vcpu& cpu = this_cpu();
-  // Whoever ran before has left its stack. With one vCPU nobody looks; with more, switch_to spins.
-  cpu.left->on_cpu.store(false, std::memory_order_release);
+  settle_left(cpu);
   cpu.raise(kPendSignal | kPendTick);
 }

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tasks on vCPUs. A task leaves its vCPU only in wait() or, with kPendResched set, at the exit to
 // user code; there is no kernel preemption.
+//
+//   task ──schedule()──► another task of the same cell: a switch of stacks
+//     │                  none, or one of another cell: the carrier's own context
+//     ▼
+//   carrier_loop ──hand_over()──► the other cell's carrier runs it; this one waits on its word
+//     └─ nothing to run: sleeps in the host with the token, on the event word
 #pragma once
 
 #include <array>
@@ -34,7 +40,6 @@ struct Vcpu {
   Task* left = nullptr;  // the task that the last switch left
   std::atomic<Carrier*> carrier{nullptr};
   std::atomic<bool> asleep{false};  // in the host, waiting for the event word
-  Task* fpu_owner = nullptr;        // whose FPU state is in the registers
 
   SpinLock lock{LockRank::RunQueue};
   using Hook =
@@ -60,6 +65,13 @@ inline bool smp() {
 /// A task with a kernel stack, which begins in `function` and then leaves to user code.
 Result<Ref<Task>> task_create(void (*function)());
 
+/// `task`, whose kernel context is lost, goes on with `function` on its empty stack; runnable.
+void task_restart(Task& task, void (*function)());
+/// Gives up a task that never ran.
+void task_discard(Task& task);
+/// Adds the time since it got its vCPU to the current task's.
+void task_account(Task& task);
+
 /// Makes a sleeping or new task runnable; nothing if it is neither.
 void wake(Task& task);
 /// The current task does not sleep after all: takes back its own state and a wake that came
@@ -70,9 +82,20 @@ void stay_running(Task& task);
 void schedule();
 /// Lets other runnable tasks run first.
 void yield();
-/// The rest of a vCPU's life: runs what is runnable, else waits for the host. On the idle stack.
-[[noreturn]] void idle_loop();
+/// The current task has ended: everything else of it was given up.
+[[noreturn]] void leave_for_ever();
+/// The current task goes on in the cell that it now belongs to.
+void migrate();
 
+/// The life of a carrier, on its idle stack: runs tasks of its cell while it has a vCPU.
+[[noreturn]] void carrier_loop();
+/// Waits until the carrier, which is the caller, is given a vCPU.
+void await_vcpu(Carrier& own);
+/// `own`, the caller's carrier, gives its vCPU away.
+void hand_over(Carrier& own, Carrier& other);
+
+/// The host has news for whatever runs.
+void kick_all();
 /// Interrupts whatever runs on `cpu`, or wakes it: from another carrier or cell 0.
 void kick(Vcpu& cpu);
 

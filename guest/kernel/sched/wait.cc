@@ -38,6 +38,18 @@ void on_sleep_timer(Timer& timer) {
   wake(*reinterpret_cast<SleepTimer&>(timer).task);
 }
 
+bool interrupted(const Task& task, Interruptible by) {
+  switch (by) {
+    case Interruptible::No:
+      return false;
+    case Interruptible::Yes:
+      return signal_pending(task);
+    case Interruptible::Killable:
+      return fatal_signal_pending(task);
+  }
+  return false;
+}
+
 }  // namespace
 
 void wake_one(WaitQueue& queue) {
@@ -80,7 +92,7 @@ Result<void> sleep(Nanoseconds deadline, Interruptible interruptible) {
   if (task.locks.holds_spinlock()) {
     panic("sleep with a spinlock held");
   }
-  if (interruptible == Interruptible::Yes && signal_pending(task)) {
+  if (interrupted(task, interruptible)) {
     return fail(EINTR);
   }
   if (deadline != kNoDeadline) {
@@ -100,7 +112,7 @@ Result<void> sleep(Nanoseconds deadline, Interruptible interruptible) {
   if (deadline != kNoDeadline) {
     (void)timer_cancel(task.sleep_timer.timer);  // false: it fired
   }
-  if (interruptible == Interruptible::Yes && signal_pending(task)) {
+  if (interrupted(task, interruptible)) {
     return fail(EINTR);
   }
   if (deadline != kNoDeadline && deadline <= monotonic_now()) {

@@ -22,7 +22,11 @@ using Nanoseconds = std::int64_t;
 inline constexpr Nanoseconds kNoDeadline = -1;
 Nanoseconds monotonic_now();
 
-enum class Interruptible : bool { No, Yes };
+enum class Interruptible : std::uint8_t {
+  No,
+  Yes,       // by any signal that would be acted on
+  Killable,  // by one that ends the process
+};
 
 struct Waiter {  // on the sleeping task's stack
   Task* task = nullptr;

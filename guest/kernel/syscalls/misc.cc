@@ -226,7 +226,20 @@ SyscallResult sys_prctl(const SyscallArgs& args) {
     case PR_GET_DUMPABLE:
       return process.dumpable ? 1 : 0;
     case PR_SET_PDEATHSIG:
-      return 0;  // init's parent is outside; it never dies before us
+      if (args.a1 > kSignalCount) {
+        return fail(EINVAL);
+      }
+      task.parent_death_signal = static_cast<std::int32_t>(args.a1);
+      return 0;
+    case PR_GET_PDEATHSIG:
+      TRY(UserOut<std::int32_t>(args.a1).copy_out(task.parent_death_signal));
+      return 0;
+    case PR_SET_CHILD_SUBREAPER:
+      process.child_subreaper = args.a1 != 0;
+      return 0;
+    case PR_GET_CHILD_SUBREAPER:
+      TRY(UserOut<std::int32_t>(args.a1).copy_out(process.child_subreaper ? 1 : 0));
+      return 0;
     case PR_CAPBSET_READ:
     case PR_CAPBSET_DROP:
     case PR_SET_KEEPCAPS:
@@ -391,17 +404,6 @@ SyscallResult sys_set_robust_list(const SyscallArgs& args) {
     return fail(EINVAL);
   }
   return 0;  // walked at a thread's end, when there are threads
-}
-
-// ---- exit
-// ------------------------------------------------------------------------------------------
-
-SyscallResult sys_exit_group(const SyscallArgs& args) {
-  process_exit(static_cast<int>((args.a0 & 0xff) << 8));
-}
-
-SyscallResult sys_exit(const SyscallArgs& args) {
-  return sys_exit_group(args);  // of the only thread
 }
 
 }  // namespace runhl::kernel

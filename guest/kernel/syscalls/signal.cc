@@ -17,32 +17,6 @@ bool is_signal(std::int64_t number) {
   return number >= 1 && number <= kSignalCount;
 }
 
-SignalInfo sent_by_caller(int number, int code) {
-  const Task& task = current();
-  SignalInfo info;
-  info.number = number;
-  info.code = code;
-  info.sender = {task.process->pid, task.credentials.uid, 0};
-  return info;
-}
-
-SyscallResult send_to_self(std::int64_t number, int code, bool to_task) {
-  if (number < 0 || number > kSignalCount) {
-    return fail(EINVAL);
-  }
-  if (number == 0) {
-    return 0;
-  }
-  Task& task = current();
-  const SignalInfo info = sent_by_caller(static_cast<int>(number), code);
-  if (to_task) {
-    TRY(signal_send_task(task, info));
-  } else {
-    TRY(signal_send(*task.process, info, Origin::Guest));
-  }
-  return 0;
-}
-
 std::int64_t signed_int(std::uint64_t argument) {
   return static_cast<std::int32_t>(argument);
 }
@@ -228,35 +202,6 @@ SyscallResult sys_sigaltstack(const SyscallArgs& args) {
     TRY(UserOut<StackWords>(args.a1).copy_out(old));
   }
   return 0;
-}
-
-SyscallResult sys_kill(const SyscallArgs& args) {
-  const std::int64_t pid = signed_int(args.a0);
-  const std::int32_t own = current().process->pid;
-  if (pid != own && pid != 0 && pid != -own) {
-    return fail(ESRCH);  // -1 means everybody but init and the caller: nobody
-  }
-  return send_to_self(signed_int(args.a1), SI_USER, false);
-}
-
-SyscallResult sys_tkill(const SyscallArgs& args) {
-  if (signed_int(args.a0) <= 0) {
-    return fail(EINVAL);
-  }
-  if (signed_int(args.a0) != current().tid) {
-    return fail(ESRCH);
-  }
-  return send_to_self(signed_int(args.a1), SI_TKILL, true);
-}
-
-SyscallResult sys_tgkill(const SyscallArgs& args) {
-  if (signed_int(args.a0) <= 0 || signed_int(args.a1) <= 0) {
-    return fail(EINVAL);
-  }
-  if (signed_int(args.a0) != current().process->pid || signed_int(args.a1) != current().tid) {
-    return fail(ESRCH);
-  }
-  return send_to_self(signed_int(args.a2), SI_TKILL, true);
 }
 
 }  // namespace runhl::kernel

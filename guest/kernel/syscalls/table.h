@@ -43,9 +43,13 @@
   X(38, setitimer, sys_setitimer, Partial, Fine, "ITIMER_REAL only") \
   X(39, getpid, sys_getpid, Full, Free, "") \
   X(40, sendfile, sys_sendfile, Full, Fine, "") \
-  X(59, execve, sys_execve, Partial, Fine, "one process; the program must be readable") \
-  X(60, exit, sys_exit, Full, Big, "") \
-  X(62, kill, sys_kill, Partial, Big, "one process") \
+  X(56, clone, sys_clone, Partial, Fine, "threads, namespaces, pidfds") \
+  X(57, fork, sys_fork, Full, Fine, "") \
+  X(58, vfork, sys_vfork, Full, Fine, "") \
+  X(59, execve, sys_execve, Partial, Fine, "the program must be readable") \
+  X(60, exit, sys_exit, Full, Fine, "") \
+  X(61, wait4, sys_wait4, Partial, Fine, "usage: CPU time only") \
+  X(62, kill, sys_kill, Full, Fine, "") \
   X(63, uname, sys_uname, Full, Free, "") \
   X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners, pipe sizes, seals; locks of one process only") \
   X(73, flock, sys_flock, Partial, Fine, "locks of one process only") \
@@ -102,6 +106,7 @@
   X(126, capset, sys_capset, Full, Big, "") \
   X(127, rt_sigpending, sys_rt_sigpending, Full, Free, "") \
   X(128, rt_sigtimedwait, sys_rt_sigtimedwait, Full, Fine, "") \
+  X(129, rt_sigqueueinfo, sys_rt_sigqueueinfo, Full, Fine, "") \
   X(130, rt_sigsuspend, sys_rt_sigsuspend, Full, Fine, "") \
   X(131, sigaltstack, sys_sigaltstack, Partial, Free, "SS_AUTODISARM is ignored") \
   X(132, utime, sys_utime, Full, Fine, "") \
@@ -132,7 +137,7 @@
   X(197, removexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
   X(198, lremovexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
   X(199, fremovexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(200, tkill, sys_tkill, Partial, Fine, "one thread") \
+  X(200, tkill, sys_tkill, Full, Fine, "") \
   X(201, time, sys_time, Full, Free, "") \
   X(202, futex, sys_futex, Partial, Fine, "no PI, no robust lists, no waking across processes") \
   X(203, sched_setaffinity, sys_sched_setaffinity, Partial, Free, "one CPU; checked, nothing to move") \
@@ -142,9 +147,10 @@
   X(228, clock_gettime, sys_clock_gettime, Partial, Free, "CPU clocks are wall time; no clocks of other processes") \
   X(229, clock_getres, sys_clock_getres, Partial, Free, "no clocks of other processes") \
   X(230, clock_nanosleep, sys_clock_nanosleep, Partial, Fine, "no CPU clocks; a change of the wall clock is not followed") \
-  X(231, exit_group, sys_exit_group, Full, Big, "") \
-  X(234, tgkill, sys_tgkill, Partial, Fine, "one thread") \
+  X(231, exit_group, sys_exit_group, Full, Fine, "") \
+  X(234, tgkill, sys_tgkill, Full, Fine, "") \
   X(235, utimes, sys_utimes, Full, Fine, "") \
+  X(247, waitid, sys_waitid, Partial, Fine, "P_PIDFD; usage: CPU time only") \
   X(257, openat, sys_openat, Partial, Fine, "O_TMPFILE; FIFOs and sockets on disk") \
   X(258, mkdirat, sys_mkdirat, Full, Fine, "") \
   X(260, fchownat, sys_fchownat, Full, Fine, "") \
@@ -165,6 +171,7 @@
   X(293, pipe2, sys_pipe2, Partial, Fine, "O_DIRECT packets") \
   X(295, preadv, sys_preadv, Full, Fine, "") \
   X(296, pwritev, sys_pwritev, Full, Fine, "") \
+  X(297, rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, Full, Fine, "") \
   X(302, prlimit64, sys_prlimit64, Partial, Free, "of the caller") \
   X(309, getcpu, sys_getcpu, Full, Free, "") \
   X(316, renameat2, sys_renameat2, Full, Fine, "") \
@@ -172,6 +179,7 @@
   X(322, execveat, sys_execveat, Partial, Fine, "AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW") \
   X(325, mlock2, sys_mlock2, Partial, Fine, "limits only") \
   X(332, statx, sys_statx, Partial, Fine, "mount id, attributes") \
+  X(435, clone3, sys_clone3, Partial, Fine, "threads, namespaces, pidfds, cgroups, chosen ids") \
   X(436, close_range, sys_close_range, Partial, Fine, "CLOSE_RANGE_UNSHARE") \
   X(439, faccessat2, sys_faccessat2, Full, Fine, "")
 // clang-format on

@@ -30,7 +30,6 @@ case_writing_rodata() { death rodata 139; }
 case_abort_of_pid_1() { death abort 139; }
 
 case_abort_of_a_child() {
-  not_yet fork
   make_bundle
   program fault
   args sh -c '/bin/fault abort; echo $?'
@@ -93,7 +92,6 @@ case_shell_says_126_and_127() {
 
 # A program that a shell runs and that dies.
 case_child_dies_of_a_signal() {
-  not_yet fork
   make_bundle
   program fault
   args sh -c '/bin/fault segv; echo $?'

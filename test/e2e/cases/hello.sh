@@ -57,7 +57,6 @@ case_rename() {
 }
 
 case_shell_pipeline() {
-  not_yet fork
   make_bundle
   args sh -c 'seq 1 1000 | grep 7 | wc -l'
   run_it

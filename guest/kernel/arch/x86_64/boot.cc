@@ -47,26 +47,24 @@ void init_cpus(Carrier& carrier) {
   }
 }
 
-/// Cell 1, on its own idle stack, as the idle task of vCPU 0.
+/// Cell 1, on its own idle stack.
 [[noreturn]] void cell1_main() {
-  Carrier& carrier = carrier_in_slot(kCell1Slot);
+  Carrier& carrier = carrier_of_stack();
   carrier_adopt(carrier);  // before anything else: both still name slot 0's
+  await_vcpu(carrier);
   boot_start_init();
-  idle_loop();
+  carrier_loop();
 }
 
 [[noreturn]] void start_cell1(Carrier& own) {
-  Vcpu& cpu = vcpu(0);
-  Carrier& carrier = carrier_init(kCell1Slot, &cpu);
-  cpu.carrier.store(&carrier);
-  own.vcpu = nullptr;
+  Carrier& carrier = carrier_init(kCell1Slot, nullptr, nullptr);
   const std::int64_t pid =
       runhl_clone_cell(SIGCHLD | CLONE_FILES, idle_stack_top(kCell1Slot), &cell1_main);
   if (pid < 0) {
     boot_failed(static_cast<int>(-pid), "the host refused to clone a cell");
   }
-  carrier.cell.store(static_cast<std::int32_t>(pid));
-  carrier.tid.store(static_cast<std::int32_t>(pid));
+  (void)carrier_publish(carrier, static_cast<std::int32_t>(pid));  // nobody reaps yet
+  hand_over(own, carrier);
   cell0_loop();
 }
 
@@ -79,7 +77,7 @@ extern "C" [[noreturn]] void runhl_boot_cell0() {
   using namespace runhl::kernel;
   const bool fsgsbase = (monitor_page().flags & runhl::abi::kHasFsgsbase) != 0;
   fpu_init(fsgsbase);
-  Carrier& carrier = carrier_init(kCell0Slot, nullptr);
+  Carrier& carrier = carrier_init(kCell0Slot, nullptr, nullptr);
   carrier_adopt(carrier);
   carrier.cell.store(1);
   carrier.tid.store(1);

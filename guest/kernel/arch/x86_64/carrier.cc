@@ -5,6 +5,7 @@
 #include <new>
 
 #include "arch/x86_64/asm_offsets.h"
+#include "arch/x86_64/carrier_slots.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/host_syscall.h"
@@ -24,12 +25,13 @@ static_assert(sizeof(UserFrame) == FRAME_SIZE);
 static_assert(offsetof(UserFrame, rdi) == 14 * 8 && offsetof(UserFrame, rsp) == 18 * 8);
 static_assert(abi::kKernelData == KERNEL_DATA_START);
 
-Carrier& carrier_init(std::uint32_t index, Vcpu* vcpu) {
+Carrier& carrier_init(std::uint32_t index, Vcpu* vcpu, Cell* home) {
   // SAFETY: an unused slot's first word, and room for a Carrier at its offset.
   *reinterpret_cast<std::uint64_t*>(slot_address(index)) = kSlotCanaryValue;
   auto* const carrier = new (&carrier_in_slot(index)) Carrier{};
   carrier->self = carrier;
-  carrier->vcpu = vcpu;
+  carrier->vcpu.store(vcpu);
+  carrier->home = home;
   carrier->index = index;
   return *carrier;
 }
@@ -46,6 +48,13 @@ void carrier_adopt(Carrier& carrier) {
   if (host::sigaltstack(stack) < 0) {
     host::exit_group(125);
   }
+  carrier.adopted.store(true);
+}
+
+bool carrier_publish(Carrier& carrier, std::int32_t pid) {
+  carrier.cell.store(pid);
+  carrier.tid.store(pid);
+  return slot_publish(carrier.index, pid);
 }
 
 void carrier_check(const Carrier& carrier) {

@@ -150,6 +150,11 @@ void user_state_load(const Task& task) {
   set_user_fs_base(task.fs_base);
 }
 
+void user_state_copy(Task& to) {
+  user_state_save(to);
+  to.fs_base = user_fs_base();
+}
+
 void fpu_reset() {
   Task& task = current();
   init_area(task.fpu);

@@ -20,6 +20,8 @@ void fpu_area_free(std::byte* area);
 /// Registers and segment bases of the program <-> the task. For the running carrier.
 void user_state_save(Task& task);
 void user_state_load(const Task& task);
+/// The running program's state, for a new task.
+void user_state_copy(Task& to);
 
 /// The initial state into the registers, for a new program.
 void fpu_reset();

@@ -17,6 +17,7 @@
 #include "core/user_memory.h"
 #include "host/events.h"
 #include "mm/user_map.h"
+#include "proc/cell_death.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
 #include "sched/tick.h"
@@ -155,8 +156,9 @@ UserFrame* interrupted_kernel(int signal, const SignalInfo& info, MachineContext
                               Carrier& carrier) {
   switch (signal) {
     case SIGALRM:
-      if (carrier.vcpu != nullptr) {
-        carrier.vcpu->raise(kPendHost | kPendResched | kPendTick);
+      // Without the token there is nothing to interrupt: it went on before the signal came.
+      if (Vcpu* const cpu = carrier.vcpu.load()) {
+        cpu->raise(kPendHost | kPendResched | kPendTick);
         if (in_exit_window(m)) {
           rewind_exit(m, carrier);
         }
@@ -258,40 +260,53 @@ extern "C" UserFrame* runhl_signal_dispatch(int signal, const SignalInfo* info,
   return enter_from_user(signal, *info, m, *carrier);
 }
 
-extern "C" void runhl_user_signal(UserFrame* frame) {
-  const SignalEntry entry = this_carrier().entry;
-  Task& task = current();
-  task.frame = frame;
+namespace {
+
+void act_on_signal(UserFrame& frame, const SignalEntry& entry) {
   switch (entry.signal) {
     case SIGSYS:
-      syscall_trapped(*frame, entry.error);
+      syscall_trapped(frame, entry.error);
       return;
     case SIGALRM:
       ++host_header().stats.ticks;
-      frame->rip = rewrite_hide_annex(frame->rip);
+      frame.rip = rewrite_hide_annex(frame.rip);
       this_cpu().raise(kPendHost | kPendResched | kPendTick);
       return;
     case SIGCHLD:
       return;  // cells have no children but through cell 0
     default:
-      user_fault(*frame, entry);
+      user_fault(frame, entry);
       return;
   }
+}
+
+}  // namespace
+
+extern "C" void runhl_user_signal(UserFrame* frame) {
+  const SignalEntry entry = this_carrier().entry;
+  Task& task = current();
+  task.frame = frame;
+  task.in_kernel = true;
+  act_on_signal(*frame, entry);
+  task.in_kernel = false;
 }
 
 /// The slow exit: until nothing is pending. Entered with some bit set.
 extern "C" void runhl_exit_work(UserFrame* frame) {
   constexpr std::uint32_t kHostWork = kPendHost | kPendTick;
   Vcpu& cpu = this_cpu();
+  current().in_kernel = true;
   carrier_check(this_carrier());
   const std::uint32_t bits = cpu.pend.exchange(0);
   if ((bits & kHostWork) != 0) {
     host_poll();
     timers().expire(monotonic_now());
+    bury_dead_cells();
   }
   if ((bits & kPendResched) != 0) {
     yield();
   }
   deliver_signals(*frame);
   tick_update(this_cpu());  // perhaps another vCPU now
+  current().in_kernel = false;
 }

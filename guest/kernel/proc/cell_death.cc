@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proc/cell_death.h"
+
+#include <utility>
+
+#include "arch/x86_64/carrier_slots.h"
+#include "core/linux_signal.h"
+#include "core/panic.h"
+#include "proc/cell.h"
+#include "proc/process.h"
+#include "proc/process_table.h"
+#include "proc/signals.h"
+#include "sched/scheduler.h"
+
+namespace runhl::kernel {
+
+namespace {
+
+constinit std::atomic<std::uint32_t> g_dead{0};
+
+/// What the task that was running its program goes on with.
+void killed_main() {
+  process_exit(SIGKILL);
+}
+
+void kill_processes_of(const Cell& cell) {
+  SignalInfo info;
+  info.number = SIGKILL;
+  info.code = SI_USER;
+  const ProcessTable::Guard family;
+  for (Pid& id : family->numbers()) {
+    if (id.process != nullptr && id.process->cell == &cell) {
+      // Out of memory: it dies of its first fault instead.
+      (void)signal_send_locked(*id.process, info, Origin::Host);
+    }
+  }
+}
+
+void bury(Carrier& carrier) {
+  const Ref<Cell> cell(std::exchange(carrier.home, nullptr), false);
+  Task* const running = std::exchange(carrier.running, nullptr);
+  carrier.died.store(false);
+  slot_give(carrier.index);
+  if (!cell_replace_carrier(*cell)) {
+    panic("no host process for what a killed cell left");
+  }
+  kill_processes_of(*cell);
+  if (running != nullptr) {
+    task_restart(*running, &killed_main);
+  }
+}
+
+}  // namespace
+
+void note_dead_carrier(Carrier& carrier) {
+  carrier.died.store(true);
+  g_dead.fetch_add(1);
+}
+
+void bury_dead_cells() {
+  if (g_dead.load(std::memory_order_relaxed) == 0) {
+    return;
+  }
+  const std::uint32_t count = g_dead.exchange(0);
+  std::uint32_t found = 0;
+  for (std::uint32_t index = 0; index < slots_high_water() && found < count; ++index) {
+    Carrier& carrier = carrier_in_slot(index);
+    if (carrier.died.load()) {
+      ++found;
+      bury(carrier);
+    }
+  }
+}
+
+}  // namespace runhl::kernel

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cells that the host killed (out of memory) or somebody outside did. Their processes end by
+// SIGKILL, in the kernel's usual way: each gets an empty cell to end in, since its tasks may be
+// anywhere in the kernel and hold its locks. What they touch of their lost memory faults.
+#pragma once
+
+#include "arch/x86_64/carrier.h"
+
+namespace runhl::kernel {
+
+/// In cell 0: the kernel is to bury the cell of `carrier`, which has no vCPU (any more).
+void note_dead_carrier(Carrier& carrier);
+
+/// Buries what was noted; cheap when there is nothing. No lock held.
+void bury_dead_cells();
+
+}  // namespace runhl::kernel

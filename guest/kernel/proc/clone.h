@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// clone(2): a new task, in a process of its own or as a thread of the caller's.
+#pragma once
+
+#include <cstdint>
+
+#include "core/result.h"
+#include "core/user_memory.h"
+
+namespace runhl::kernel {
+
+struct CloneRequest {
+  std::uint64_t flags = 0;  // CLONE_*, without the exit signal
+  std::int32_t exit_signal = 0;
+  UserAddress stack = 0;  // its top; 0: the caller's
+  UserAddress parent_tid = 0;
+  UserAddress child_tid = 0;
+  std::uint64_t tls = 0;
+};
+
+/// The child's number. Errors: EINVAL, EAGAIN, ENOMEM, EPERM, EFAULT.
+Result<std::int32_t> clone_task(const CloneRequest& request);
+
+}  // namespace runhl::kernel

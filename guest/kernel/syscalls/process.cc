@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Making processes, waiting for them, ending.
+#include "proc/process.h"
+
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <sys/resource.h>
+
+#include "core/linux_signal.h"
+#include "core/user_memory.h"
+#include "host/clock.h"
+#include "proc/clone.h"
+#include "proc/process_table.h"
+#include "proc/task_signals.h"
+#include "proc/wait_child.h"
+#include "syscalls/handlers.h"
+
+namespace runhl::kernel {
+
+namespace {
+
+constexpr std::uint64_t kExitSignalMask = 0xff;  // CSIGNAL
+constexpr std::int32_t kSigchld = SIGCHLD;
+
+SyscallResult cloned(const CloneRequest& request) {
+  return static_cast<std::uint64_t>(TRY(clone_task(request)));
+}
+
+}  // namespace
+
+SyscallResult sys_fork(const SyscallArgs&) {
+  CloneRequest request;
+  request.exit_signal = kSigchld;
+  return cloned(request);
+}
+
+SyscallResult sys_vfork(const SyscallArgs&) {
+  CloneRequest request;
+  request.flags = CLONE_VM | CLONE_VFORK;
+  request.exit_signal = kSigchld;
+  return cloned(request);
+}
+
+SyscallResult sys_clone(const SyscallArgs& args) {
+  CloneRequest request;
+  request.flags = static_cast<std::uint32_t>(args.a0) & ~kExitSignalMask;
+  request.exit_signal = static_cast<std::int32_t>(args.a0 & kExitSignalMask);
+  request.stack = args.a1;
+  request.parent_tid = args.a2;
+  request.child_tid = args.a3;
+  request.tls = args.a4;
+  // The old call has one argument for both, and the flag's number for something else long ago.
+  const std::uint64_t taken = CLONE_PIDFD | CLONE_PARENT_SETTID;
+  if ((request.flags & taken) == taken ||
+      ((request.flags & CLONE_PIDFD) != 0 && (request.flags & CLONE_DETACHED) != 0)) {
+    return fail(EINVAL);
+  }
+  return cloned(request);
+}
+
+namespace {
+
+/// struct clone_args, whatever its size: what this kernel does not know must be zero.
+Result<clone_args> copy_clone_args(UserAddress from, std::uint64_t size) {
+  if (size > kPageSize) {
+    return fail(E2BIG);
+  }
+  if (size < CLONE_ARGS_SIZE_VER0) {
+    return fail(EINVAL);
+  }
+  clone_args args{};
+  TRY(copy_from_user(&args, from, std::min(size, sizeof(args))));
+  for (std::uint64_t at = sizeof(args); at < size; ++at) {
+    if (TRY(UserIn<std::uint8_t>(from + at).copy_in()) != 0) {
+      return fail(E2BIG);
+    }
+  }
+  return args;
+}
+
+Result<void> check_clone_args(const clone_args& args) {
+  constexpr std::uint64_t kKnown = 0xffff'ffffULL | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
+  const bool bad_stack =
+      (args.stack == 0) != (args.stack_size == 0) || args.stack + args.stack_size < args.stack;
+  const bool signal_of_thread =
+      (args.flags & (CLONE_THREAD | CLONE_PARENT)) != 0 && args.exit_signal != 0;
+  if ((args.flags & ~kKnown) != 0 || (args.flags & (CLONE_DETACHED | kExitSignalMask)) != 0 ||
+      args.exit_signal > kSignalCount || bad_stack || signal_of_thread || args.set_tid_size != 0) {
+    return fail(EINVAL);
+  }
+  return {};
+}
+
+}  // namespace
+
+SyscallResult sys_clone3(const SyscallArgs& args) {
+  const clone_args from = TRY(copy_clone_args(args.a0, args.a1));
+  TRY(check_clone_args(from));
+  CloneRequest request;
+  request.flags = from.flags;
+  request.exit_signal = static_cast<std::int32_t>(from.exit_signal);
+  request.stack = from.stack + from.stack_size;
+  request.parent_tid = from.parent_tid;
+  request.child_tid = from.child_tid;
+  request.tls = from.tls;
+  return cloned(request);
+}
+
+// ---- waiting
+// ---------------------------------------------------------------------------------------
+
+namespace {
+
+Result<void> tell_usage(UserAddress to, std::int64_t cpu_time) {
+  if (to == 0) {
+    return {};
+  }
+  rusage usage{};
+  usage.ru_utime = {cpu_time / kNanosPerSecond, cpu_time % kNanosPerSecond / 1000};
+  return UserOut<rusage>(to).copy_out(usage);
+}
+
+std::int32_t own_group() {
+  const ProcessTable::Guard family;
+  return current().process->group->id->number;
+}
+
+ChildSelection select_by_pid(std::int32_t pid) {
+  using Which = ChildSelection::Which;
+  ChildSelection selection;
+  if (pid > 0) {
+    selection.which = Which::Process;
+    selection.number = pid;
+  } else if (pid != -1) {
+    selection.which = Which::Group;
+    selection.number = pid == 0 ? own_group() : -pid;
+  }
+  return selection;
+}
+
+}  // namespace
+
+SyscallResult sys_wait4(const SyscallArgs& args) {
+  constexpr std::uint32_t kKnown =
+      WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WCLONE | __WALL;
+  const auto options = static_cast<std::uint32_t>(args.a2);
+  const auto pid = static_cast<std::int32_t>(args.a0);
+  if ((options & ~kKnown) != 0) {
+    return fail(EINVAL);
+  }
+  if (pid == INT32_MIN) {
+    return fail(ESRCH);
+  }
+  ChildSelection selection = select_by_pid(pid);
+  selection.options = options | WEXITED;  // WUNTRACED is WSTOPPED
+  const ChildEvent event = TRY(wait_for_child(selection));
+  if (event.pid != 0 && args.a1 != 0) {
+    TRY(UserOut<std::int32_t>(args.a1).copy_out(event.wait_status));
+  }
+  if (event.pid != 0) {
+    TRY(tell_usage(args.a3, event.cpu_time));
+  }
+  return static_cast<std::uint64_t>(event.pid);
+}
+
+namespace {
+
+Result<ChildSelection> select_by_id(std::uint32_t kind, std::int32_t id) {
+  using Which = ChildSelection::Which;
+  ChildSelection selection;
+  switch (kind) {
+    case P_ALL:
+      return selection;
+    case P_PID:
+      if (id <= 0) {
+        return fail(EINVAL);
+      }
+      selection.which = Which::Process;
+      break;
+    case P_PGID:
+      if (id < 0) {
+        return fail(EINVAL);
+      }
+      selection.which = Which::Group;
+      break;
+    default:
+      return fail(EINVAL);
+  }
+  selection.number = kind == P_PGID && id == 0 ? own_group() : id;
+  return selection;
+}
+
+SignalInfo info_of(const ChildEvent& event) {
+  SignalInfo info;
+  if (event.pid != 0) {
+    info.number = kSigchld;
+    info.code = event.code;
+    info.child = {event.pid, event.uid, event.status, 0, 0};
+  }
+  return info;
+}
+
+}  // namespace
+
+SyscallResult sys_waitid(const SyscallArgs& args) {
+  constexpr std::uint32_t kEvents = WEXITED | WSTOPPED | WCONTINUED;
+  constexpr std::uint32_t kKnown = kEvents | WNOHANG | WNOWAIT | __WNOTHREAD | __WCLONE | __WALL;
+  const auto options = static_cast<std::uint32_t>(args.a3);
+  if ((options & ~kKnown) != 0 || (options & kEvents) == 0) {
+    return fail(EINVAL);
+  }
+  ChildSelection selection =
+      TRY(select_by_id(static_cast<std::uint32_t>(args.a0), static_cast<std::int32_t>(args.a1)));
+  selection.options = options;
+  const ChildEvent event = TRY(wait_for_child(selection));
+  if (event.pid != 0) {
+    TRY(tell_usage(args.a4, event.cpu_time));
+  }
+  if (args.a2 != 0) {
+    // The fields that Linux writes; the rest of the buffer stays the program's.
+    constexpr std::size_t kWritten = 28;
+    const SignalInfo info = info_of(event);
+    TRY(copy_to_user(args.a2, &info, kWritten));
+  }
+  return 0;
+}
+
+// ---- ending
+// ----------------------------------------------------------------------------------------
+
+SyscallResult sys_exit_group(const SyscallArgs& args) {
+  process_exit(static_cast<int>((args.a0 & 0xff) << 8));
+}
+
+SyscallResult sys_exit(const SyscallArgs& args) {
+  return sys_exit_group(args);  // of the only thread
+}
+
+}  // namespace runhl::kernel
