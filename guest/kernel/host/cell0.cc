@@ -44,12 +44,6 @@ std::uint32_t* word_of(std::atomic<std::uint32_t>& value) {
   return reinterpret_cast<std::uint32_t*>(&value);
 }
 
-void wake_cell0() {
-  std::uint32_t& word = host_header().cell0_word;
-  __atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
-  (void)host::futex_wake(&word, 1);
-}
-
 // ---- in cell 0 ---------------------------------------------------------------------------------
 
 void serve_spawn() {
@@ -113,11 +107,14 @@ bool rescue_vcpu(Vcpu& cpu, Carrier& dead) {
 
 void carrier_died(Carrier& carrier, int status) {
   const int signal = termination_signal(status);
+  // First, and then who has the vCPU: hand_over() does it the other way round.
+  carrier.died.store(true);
   Vcpu* const cpu = vcpu_carried_by(carrier);
   if (carrier.end_ordered.load() && is_inits(carrier)) {
     host::exit_group(0);  // the container is over
   }
   if (carrier.end_ordered.load() && cpu == nullptr) {
+    carrier.died.store(false);
     slot_give(carrier.index);
     if (signal != 0) {
       nudge_all();
@@ -132,9 +129,19 @@ void carrier_died(Carrier& carrier, int status) {
   if (cpu != nullptr && !rescue_vcpu(*cpu, carrier)) {
     panic_for_cell("a cell died inside the guest kernel", signal);
   }
-  note_dead_carrier(carrier);
+  note_dead_carrier();
   nudge_all();
   kick_all();
+}
+
+/// A vCPU that was handed to a carrier after its death.
+void rescue_stranded() {
+  for (std::uint32_t id = 0; id < vcpu_count(); ++id) {
+    Carrier* const carrier = vcpu(id).carrier.load();
+    if (carrier != nullptr && carrier->died.load() && rescue_vcpu(vcpu(id), *carrier)) {
+      nudge_all();
+    }
+  }
 }
 
 void reap() {
@@ -153,13 +160,19 @@ void reap() {
 
 }  // namespace
 
+void cell0_wake() {
+  std::uint32_t& word = host_header().cell0_word;
+  __atomic_fetch_add(&word, 1, __ATOMIC_SEQ_CST);
+  (void)host::futex_wake(&word, 1);
+}
+
 std::int64_t cell0_spawn(std::uint32_t slot, void (*entry)()) {
   const SpinLock::Guard guard(g_spawn.lock);
   g_spawn.slot = slot;
   g_spawn.entry = entry;
   const std::uint32_t answered = g_spawn.answered.load();
   g_spawn.asked.store(answered + 1);
-  wake_cell0();
+  cell0_wake();
   while (g_spawn.answered.load() == answered) {
     (void)host::futex_wait(word_of(g_spawn.answered), answered, nullptr);
   }
@@ -168,7 +181,7 @@ std::int64_t cell0_spawn(std::uint32_t slot, void (*entry)()) {
 
 void cell0_reap_now() {
   constexpr __kernel_timespec kPause{0, 200'000};
-  wake_cell0();
+  cell0_wake();
   const std::uint32_t never = 0;
   (void)host::futex_wait(&never, 0, &kPause);
 }
@@ -179,6 +192,7 @@ void cell0_loop() {
     const std::uint32_t seen = __atomic_load_n(&header.cell0_word, __ATOMIC_ACQUIRE);
     serve_spawn();
     reap();
+    rescue_stranded();
     if (__atomic_load_n(&header.events, __ATOMIC_ACQUIRE) != 0) {
       kick_all();
     }

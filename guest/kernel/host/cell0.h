@@ -10,6 +10,8 @@ namespace runhl::kernel {
 /// its pid, or -errno. Takes as long as the host's clone.
 std::int64_t cell0_spawn(std::uint32_t slot, void (*entry)());
 
+/// Makes cell 0 look at everything that it serves.
+void cell0_wake();
 /// Gives cell 0 the time to reap what has ended.
 void cell0_reap_now();
 

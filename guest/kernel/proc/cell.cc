@@ -125,8 +125,10 @@ Result<void> cell_move_out() {
   if (carrier.fpu_owner == &task) {
     carrier.fpu_owner = nullptr;
   }
+  const Ref<Cell> old(task.cell);
   cell_leave(process);
   cell_enter(*cell, process, task);
+  cell_end_if_empty(*old);  // the parent has ended meanwhile
   migrate();
   return {};
 }
@@ -146,6 +148,12 @@ void cell_leave(Process& process) {
   }
   if (last) {
     cell.mm.reset();  // the host frees the pages with the process
+  }
+}
+
+void cell_end_if_empty(Cell& cell) {
+  const ProcessTable::Guard family;
+  if (cell.processes == 0) {
     this_carrier().end_ordered.store(true);
   }
 }

@@ -51,8 +51,10 @@ Result<void> cell_move_out();
 /// After the death of the host process: an empty one for the tasks to end in. Errors: EAGAIN.
 Result<void> cell_replace_carrier(Cell& cell);
 
-/// The current process ends or has moved on. The last one ends the cell's memory, and its carrier
-/// once no task is left on it.
+/// The current process ends or has moved on. The last one ends the cell's memory.
 void cell_leave(Process& process);
+/// The current task is the last of its process to run here: with the last process the carrier ends
+/// as soon as the task has left its stack.
+void cell_end_if_empty(Cell& cell);
 
 }  // namespace runhl::kernel

@@ -52,8 +52,7 @@ void bury(Carrier& carrier) {
 
 }  // namespace
 
-void note_dead_carrier(Carrier& carrier) {
-  carrier.died.store(true);
+void note_dead_carrier() {
   g_dead.fetch_add(1);
 }
 
@@ -65,7 +64,7 @@ void bury_dead_cells() {
   std::uint32_t found = 0;
   for (std::uint32_t index = 0; index < slots_high_water() && found < count; ++index) {
     Carrier& carrier = carrier_in_slot(index);
-    if (carrier.died.load()) {
+    if (carrier.died.load() && !carrier.end_ordered.load()) {
       ++found;
       bury(carrier);
     }

@@ -8,8 +8,9 @@
 
 namespace runhl::kernel {
 
-/// In cell 0: the kernel is to bury the cell of `carrier`, which has no vCPU (any more).
-void note_dead_carrier(Carrier& carrier);
+/// In cell 0: the kernel is to bury the cell of a carrier whose `died` is set, which has no vCPU
+/// (any more).
+void note_dead_carrier();
 
 /// Buries what was noted; cheap when there is nothing. No lock held.
 void bury_dead_cells();

@@ -222,6 +222,9 @@ Result<std::int32_t> clone_process(const CloneRequest& request) {
 
 Result<std::int32_t> clone_task(const CloneRequest& request) {
   TRY(check_flags(request));
+  if (signal_pending(current())) {
+    return fail(kRestartNoIntr);  // the signal may be for the whole group, without a child yet
+  }
   if (has(request, CLONE_THREAD)) {
     return fail(EAGAIN);  // no threads yet
   }

@@ -6,6 +6,7 @@
 #include "arch/x86_64/host_syscall.h"
 #include "core/linux_signal.h"
 #include "core/panic.h"
+#include "host/cell0.h"
 #include "host/clock.h"
 #include "host/events.h"
 #include "mm/heap.h"
@@ -364,6 +365,9 @@ void leave_for_ever() {
   if (carrier.fpu_owner == &task) {
     carrier.fpu_owner = nullptr;
   }
+  if (task.cell != nullptr) {
+    cell_end_if_empty(*task.cell);
+  }
   task.state.store(TaskState::Dead);
   schedule();
   panic("a dead task runs");
@@ -385,6 +389,10 @@ void hand_over(Carrier& own, Carrier& other) {
   own.vcpu.store(nullptr);
   cpu.carrier.store(&other);
   other.vcpu.store(&cpu);  // from here on the vCPU is the other's
+  if (other.died.load()) {
+    cell0_wake();  // it was killed and nobody waits there: cell 0 takes the vCPU back
+    return;
+  }
   other.word.fetch_add(1);
   (void)host::futex_wake(word_of(other), 1);
 }
