@@ -98,6 +98,16 @@ run_times() {  # bundle label [crun options]
     :: runc runc --root "$T/root-runc" run --bundle "$T/$1" c >"$T/times"
   row "$2" "$T/times" 1000 ms || status=1
 }
+# What the last times were made of: the medians of all processes of a run together.
+costs() {
+  cost "– CPU time of all its processes" 6 1000 ms
+  cost "– page faults" 7 1 ""
+  cost "– context switches" 8 1 ""
+}
+cost() {  # label column divisor unit
+  awk -v column="$2" '{print $1, $column, 0, 0, $5}' "$T/times" >"$T/cost"
+  row "$1" "$T/cost" "$3" "$4" || status=1
+}
 lives() {  # bundle label
   local r chains=()
   for r in "${runtimes[@]}"; do
@@ -114,8 +124,10 @@ lives() {  # bundle label
   echo "|---|---|---|---|---|"
 } | tee "$T/table"
 run_times minimal "run of a static program, minimal bundle (crun: cgroups disabled)" --cgroup-manager=disabled
+costs
 run_times minimal "the same, crun as it comes"
 run_times default "run, default spec + memory, pids, cpu limits, new netns"
+costs
 lives default "create + start + delete, the same bundle"
 run_times big "run, minimal, rootfs of $((files * (file_bytes / 1024 + 1) / 1024)) MiB in $files files" --cgroup-manager=disabled
 
