@@ -126,8 +126,10 @@ Result<Creation> Creation::begin(const StateRoot& root, const CreateRequest& req
                                                   .config = std::move(config),
                                                   .dir = std::move(dir),
                                                   .state = std::move(state),
+                                                  .exit_file = {},
                                                   .cgroup = std::move(cgroup),
                                                   .channel = std::move(ends.first)}));
+  creation.facts_->exit_file = TRY(creation.facts_->dir.make_progress());
   TRY(creation.fork_monitor(std::move(ends.second), factory));
   TRY(creation.set_up());
   TRY(creation.publish());
@@ -145,6 +147,7 @@ Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFacto
                      .state = std::move(facts.state),
                      .cgroup = std::move(facts.cgroup),
                      .dir = std::move(facts.dir),
+                     .exit_file = std::move(facts.exit_file),
                      .channel = std::move(monitor_end),
                      .factory = factory};
     {
@@ -168,10 +171,7 @@ Result<void> Creation::set_up() {
   TRY(run_container_hooks("prestart", hooks.prestart, creating));
   TRY(run_container_hooks("createRuntime", hooks.create_runtime, creating));
   TRY(facts.channel.send(SetupStep::Proceed));
-  const std::string missing = TRY(facts.channel.expect(SetupStep::Ready));
-  if (!missing.empty()) {
-    facts.state.facts.push_back(missing);
-  }
+  TRY(facts.channel.expect(SetupStep::Ready));
   return {};
 }
 
@@ -186,8 +186,10 @@ Result<void> Creation::publish() {
     TRY(with_context("--pid-file", replace_file_at(AT_FDCWD, facts.request.pid_file, pid, 0644)));
     facts.pid_file_written = true;
   }
-  facts.state.complete = true;
-  return facts.dir.write(facts.state);
+  if (::pwrite(facts.exit_file.get(), kCreatedLine.data(), kCreatedLine.size(), 0) < 0) {
+    return fail_errno("write " + facts.dir.path() + "/exit");
+  }
+  return {};
 }
 
 Result<void> Creation::commit() {

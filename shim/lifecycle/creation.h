@@ -42,6 +42,7 @@ class Creation {
     oci::Config config;
     StateDir dir;
     ContainerState state;
+    UniqueFd exit_file;
     CgroupPlan cgroup;
     SetupChannel channel;
     bool hooks_began = false;  ///< then an undone container gets its poststop hooks as well

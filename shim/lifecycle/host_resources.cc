@@ -2,12 +2,16 @@
 #include "lifecycle/host_resources.h"
 
 #include "runhl/base/sys.h"
+#include "runhl/shim/monitor_filter.h"
 #include "runhl/shim/rootless.h"
 
 namespace runhl::shim {
 
 Result<CgroupPlan> plan_host_resources(const oci::Config& config, ContainerState* state) {
   Sys& sys = linux_sys();
+  if (std::string missing = missing_file_rules(sys); !missing.empty()) {
+    state->facts.push_back(std::move(missing));
+  }
   if (TRY(privilege_of_caller(sys)) == Privilege::Rootless) {
     TRY(refuse_limits(config.resources));
     state->facts.emplace_back("no control groups: the caller has no privileges");

@@ -70,6 +70,27 @@ Result<void> for_each_entry(UniqueFd fd, F function) {
   return {};
 }
 
+Result<void> unlink_in(const StateDir& dir, const std::string& name) {
+  if (::unlinkat(dir.fd(), name.c_str(), 0) != 0 && errno != ENOENT) {
+    return fail_errno("remove " + dir.path() + "/" + name);
+  }
+  return {};
+}
+
+/// Whatever is left: a verb was killed while it wrote.
+Result<void> unlink_all(const StateDir& dir) {
+  UniqueFd listing{::openat(dir.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!listing) {
+    return fail_errno("state directory " + dir.path());
+  }
+  std::vector<std::string> names;
+  TRY(for_each_entry(std::move(listing), [&](std::string_view name) { names.emplace_back(name); }));
+  for (const std::string& name : names) {
+    TRY(unlink_in(dir, name));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_container_id(std::string_view id) {
@@ -101,6 +122,16 @@ Result<ContainerState> StateDir::read() const {
   const std::string text =
       TRY(with_context(path_, read_file_at(fd_.get(), "state.json", kMaxStateBytes)));
   return with_context(path_ + "/state.json", parse_state_json(text));
+}
+
+Result<UniqueFd> StateDir::make_progress() const {
+  constexpr mode_t kMode = 0600;
+  UniqueFd file{
+      ::openat(fd_.get(), "exit", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode)};
+  if (!file) {
+    return fail_errno("create " + path_ + "/exit");
+  }
+  return file;
 }
 
 Result<Progress> StateDir::read_progress() const {
@@ -179,18 +210,15 @@ Result<void> StateRoot::remove(const std::string& id) const {
     }
     return tl::unexpected(dir.error());
   }
-  UniqueFd listing{::openat(dir->fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!listing) {
-    return fail_errno("state directory " + dir->path());
+  for (const char* name : {"state.json", "exit", "control.sock"}) {
+    TRY(unlink_in(*dir, name));
   }
-  std::vector<std::string> names;
-  TRY(for_each_entry(std::move(listing), [&](std::string_view name) { names.emplace_back(name); }));
-  for (const std::string& name : names) {
-    if (::unlinkat(dir->fd(), name.c_str(), 0) != 0 && errno != ENOENT) {
-      return fail_errno("remove " + dir->path() + "/" + name);
-    }
+  int removed = ::rmdir(dir->path().c_str());
+  if (removed != 0 && errno == ENOTEMPTY) {
+    TRY(unlink_all(*dir));
+    removed = ::rmdir(dir->path().c_str());
   }
-  if (::rmdir(dir->path().c_str()) != 0 && errno != ENOENT) {
+  if (removed != 0 && errno != ENOENT) {
     return fail_errno("remove " + dir->path());
   }
   return {};

@@ -47,7 +47,6 @@ ContainerState example() {
   state.isolation = "cell";
   state.created = "2026-01-02T03:04:05.678Z";
   state.owner = 1000;
-  state.complete = true;
   state.monitor = {.pid = 42, .start_time = 18446744073709551615ULL};
   state.annotations = {{"a", "b"}};
   state.cgroups = {.directories = {"/sys/fs/cgroup/x"}, .freezer_file = "f"};
@@ -146,10 +145,13 @@ TEST(StateJson, Any_bytes_can_be_written) {
 }
 
 TEST_F(StateDirTest, Progress_lines) {
+  EXPECT_FALSE(parse_progress("")->created);
+  EXPECT_TRUE(parse_progress("created\n")->created);
   EXPECT_FALSE(parse_progress("created\n")->started);
+  EXPECT_TRUE(parse_progress("started\n")->created);
   EXPECT_TRUE(parse_progress("started\n")->started);
   EXPECT_EQ(parse_progress(exited_line(137))->exit_code, 137);
-  for (const char* bad : {"", "exited \n", "exited 256\n", "exited -1\n", "exited 1", "x"}) {
+  for (const char* bad : {"exited \n", "exited 256\n", "exited -1\n", "exited 1", "x"}) {
     EXPECT_FALSE(parse_progress(bad).has_value()) << bad;
   }
 }

@@ -171,7 +171,6 @@ std::string to_json(const ContainerState& state) {
       {"isolation", state.isolation},
       {"created", state.created},
       {"owner", state.owner},
-      {"complete", state.complete},
       {"monitor", {{"pid", state.monitor.pid}, {"startTime", state.monitor.start_time}}},
       {"annotations", json(state.annotations)},
       {"cgroups",
@@ -197,7 +196,6 @@ Result<ContainerState> parse_state_json(std::string_view text) {
   reader.text("isolation", &state.isolation);
   reader.text("created", &state.created);
   reader.number("owner", &state.owner);
-  reader.boolean("complete", &state.complete);
   reader.object("monitor", [&](Reader& monitor) {
     monitor.number("pid", &state.monitor.pid);
     monitor.number("startTime", &state.monitor.start_time);
@@ -219,11 +217,14 @@ std::string exited_line(int code) {
 }
 
 Result<Progress> parse_progress(std::string_view text) {
-  if (text == kCreatedLine) {
+  if (text.empty()) {
     return Progress{};
   }
+  if (text == kCreatedLine) {
+    return Progress{.created = true, .started = false, .exit_code = std::nullopt};
+  }
   if (text == kStartedLine) {
-    return Progress{.started = true, .exit_code = std::nullopt};
+    return Progress{.created = true, .started = true, .exit_code = std::nullopt};
   }
   constexpr std::string_view kPrefix = "exited ";
   if (text.starts_with(kPrefix) && text.ends_with('\n')) {
@@ -233,10 +234,10 @@ Result<Progress> parse_progress(std::string_view text) {
     constexpr int kMaxCode = 255;
     if (const auto parsed = std::from_chars(text.begin(), text.end(), code);
         parsed.ec == std::errc() && parsed.ptr == text.end() && code >= 0 && code <= kMaxCode) {
-      return Progress{.started = true, .exit_code = code};
+      return Progress{.created = true, .started = true, .exit_code = code};
     }
   }
-  return fail(ErrorCode::InvalidArgument, "neither created, started nor exited");
+  return fail(ErrorCode::InvalidArgument, "neither empty, created, started nor exited");
 }
 
 }  // namespace runhl::shim

@@ -23,13 +23,12 @@ bool cells_stand_still(const std::string& freezer_file) {
 
 Status status_of(const StateDir& dir, const ContainerState& state) {
   if (!open_process(state.monitor)) {
-    // Before the first fork there is nobody yet; the verb that makes it is not known by pid.
-    return !state.complete && state.monitor.pid == 0 ? Status::Creating : Status::Stopped;
-  }
-  if (!state.complete) {
-    return Status::Creating;
+    return Status::Stopped;
   }
   const Result<Progress> progress = dir.read_progress();
+  if (progress && !progress->created) {
+    return Status::Creating;
+  }
   if (progress && progress->exit_code) {
     return Status::Stopped;  // the monitor is on its way out
   }

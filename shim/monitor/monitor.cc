@@ -57,13 +57,12 @@ class Setup {
   Sys& sys_;
   std::unique_ptr<EventLoop> loop_;
   vmm::Stdio stdio_;
-  UniqueFd proc_, signals_, exit_file_, listener_, report_;
+  UniqueFd proc_, signals_, listener_, report_;
   CgroupHandles cgroup_handles_;
   Privilege privilege_ = Privilege::Full;
   vmm::ProcessSpec process_;
   CellUid cell_uid_;
   std::unique_ptr<vmm::Machine> machine_;
-  std::string facts_;
 };
 
 Result<std::vector<vmm::GrantedTree>> duplicate(const std::vector<vmm::GrantedTree>& trees) {
@@ -113,11 +112,10 @@ Result<SessionParts> Setup::run() {
                       .machine = std::move(machine_),
                       .channel = std::move(plan_.channel),
                       .control_listener = std::move(listener_),
-                      .exit_file = std::move(exit_file_),
+                      .exit_file = std::move(plan_.exit_file),
                       .signals = std::move(signals_),
                       .cell_uid_lock = std::move(cell_uid_.lock),
-                      .report = std::move(report_),
-                      .facts = std::move(facts_)};
+                      .report = std::move(report_)};
 }
 
 /// Out of the caller's session, without its descriptors, with the container's streams aside.
@@ -125,7 +123,8 @@ Result<void> Setup::become_own_process() {
   signals_ = TRY(block_and_collect_signals());
   TRY(on_death_of_verb(DeathOfVerb::Kills));
   (void)::setsid();  // fails only for a leader, who has a session already
-  const std::array keep{plan_.channel.fd(), plan_.dir.fd(), signals_.get(), log_descriptor()};
+  const std::array keep{plan_.channel.fd(), plan_.dir.fd(), plan_.exit_file.get(), signals_.get(),
+                        log_descriptor()};
   stdio_ = TRY(take_streams(keep));
   log_leave_stderr();
   if (log_descriptor() < 0 && stdio_.err) {
@@ -171,10 +170,6 @@ Result<void> Setup::open_what_confinement_forbids() {
   cell_uid_ = TRY(claim_cell_uid(sys_, proc_.get(), {}));
   loop_ = std::make_unique<EventLoop>(TRY(EventLoop::create()));
   listener_ = TRY(control_listen(plan_.dir));
-  constexpr mode_t kMode = 0600;
-  exit_file_ = TRY(with_context(
-      plan_.dir.path(),
-      sys_.open(plan_.dir.fd(), "exit", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kMode)));
   return {};
 }
 
@@ -212,7 +207,7 @@ Result<void> Setup::make_guest(vmm::MachineSpec spec) {
 Result<void> Setup::confine(const std::vector<vmm::GrantedTree>& trees,
                             const vmm::Ceiling& ceiling) {
   TRY(drop_capabilities(sys_, ceiling));
-  facts_ = TRY(confine_files(sys_, trees));
+  TRY(confine_files(sys_, trees));
   TRY(on_death_of_verb(DeathOfVerb::EndsChannel));
   return confine_calls(sys_);
 }

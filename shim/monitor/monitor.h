@@ -15,6 +15,7 @@ struct MonitorPlan {
   ContainerState state;
   CgroupPlan cgroup;
   StateDir dir;
+  UniqueFd exit_file;
   SetupChannel channel;
   MachineFactory factory;
 };

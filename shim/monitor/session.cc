@@ -96,7 +96,6 @@ Result<void> Session::watch() {
   control_ = TRY(
       ControlServer::create(std::move(parts_.control_listener), loop_,
                             [this](const ControlRequest& request) { return on_request(request); }));
-  write_progress(kCreatedLine);
   return parts_.machine->boot(
       loop_, [this](const Result<void>& result) { on_ready(result); },
       [this](vmm::Exit exit) { on_exit(std::move(exit)); });
@@ -109,7 +108,7 @@ void Session::on_ready(const Result<void>& result) {
     return;
   }
   phase_ = Phase::Ready;
-  if (!parts_.channel.send(SetupStep::Ready, parts_.facts)) {
+  if (!parts_.channel.send(SetupStep::Ready)) {
     phase_ = Phase::Abandoned;
   }
 }

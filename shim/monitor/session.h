@@ -29,8 +29,7 @@ struct SessionParts {
   UniqueFd
       signals;  ///< a signalfd: what is sent to this pid is meant for the container; may be none
   UniqueFd cell_uid_lock;  ///< held for the guest's life; may be none
-  UniqueFd report;    ///< where a kernel's last words go when there is no log file; may be none
-  std::string facts;  ///< for the verb, with Ready
+  UniqueFd report;  ///< where a kernel's last words go when there is no log file; may be none
 };
 
 class Session {

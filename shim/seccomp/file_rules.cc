@@ -38,20 +38,26 @@ std::uint64_t granted(const vmm::GrantedTree& tree) {
 
 }  // namespace
 
-Result<std::string> confine_files(Sys& sys, const std::vector<vmm::GrantedTree>& trees) {
+std::string missing_file_rules(Sys& sys) {
+  const int abi = sys.landlock_abi();
+  if (abi >= kFirstWithRefer) {
+    return {};
+  }
+  return abi == 0 ? "no Landlock: the jail alone keeps the monitor's files"
+                  : "Landlock is older than ABI 2: the jail alone keeps the monitor's files";
+}
+
+Result<void> confine_files(Sys& sys, const std::vector<vmm::GrantedTree>& trees) {
   const int abi = sys.landlock_abi();
   if (abi < kFirstWithRefer) {
-    return std::string(abi == 0 ? "no Landlock: the jail alone keeps the monitor's files"
-                                : "Landlock is older than ABI 2: the jail alone keeps the "
-                                  "monitor's files");
+    return {};
   }
   const UniqueFd rules = TRY(sys.landlock_create(handled(abi)));
   for (const vmm::GrantedTree& tree : trees) {
     TRY(sys.landlock_allow(rules.get(), tree.root.get(), granted(tree) & handled(abi),
                            "tree " + tree.name));
   }
-  TRY(sys.landlock_restrict(rules.get()));
-  return std::string();
+  return sys.landlock_restrict(rules.get());
 }
 
 }  // namespace runhl::shim

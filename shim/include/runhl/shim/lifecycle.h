@@ -6,7 +6,8 @@
 //   verb                                            monitor
 //   ----                                            -------
 //   config.json is read and checked
-//   <root>/<id> is made: the id is ours
+//   <root>/<id> is made: the id is ours;
+//   exit: empty
 //   fork  --------------------------------------->  closes what is not its own, new session
 //   state.json: pid, start time, plan
 //        -- Go ----------------------------------->  net, uts, ipc namespaces made or joined
@@ -17,7 +18,7 @@
 //                                                    credentials, cell 0, its own confinement,
 //                                                    the guest boots and loads the program
 //        <----------------------------------- Ready
-//   pid file, state.json: complete
+//   pid file, exit: created
 //        -- Commit ------------------------------->  the container exists
 //   exit 0                                           waits for the control socket
 //

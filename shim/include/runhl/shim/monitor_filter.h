@@ -3,8 +3,8 @@
 // trees, then a seccomp filter. The filter's rules stand in shim/seccomp/monitor_filter.cc, one
 // reason each.
 //
-//   const std::string fact = TRY(confine_files(sys, trees, ceiling));   // "" or what is missing
-//   TRY(confine_calls(sys));                                            // last
+//   TRY(confine_files(sys, trees));
+//   TRY(confine_calls(sys));         // last
 //
 // Order: after drop_capabilities (it sets no_new_privs, which both need), before threads start.
 #pragma once
@@ -23,9 +23,11 @@
 namespace runhl::shim {
 
 /// File access beneath the trees only, reading only where a tree is read-only. Landlock before ABI
-/// 2 cannot allow renames between directories, so it is left out there: the answer is then one line
-/// for `state`; otherwise it is empty.
-Result<std::string> confine_files(Sys& sys, const std::vector<vmm::GrantedTree>& trees);
+/// 2 cannot allow renames between directories, so it is left out there.
+Result<void> confine_files(Sys& sys, const std::vector<vmm::GrantedTree>& trees);
+
+/// One line for `state` where this host is one on which confine_files() does nothing; else empty.
+std::string missing_file_rules(Sys& sys);
 
 /// Allows what the monitor's main loop and the file service need. Calls that would lead out of the
 /// jail kill the process; every other one answers ENOSYS.

@@ -2,12 +2,14 @@
 // Where a container's facts lie between two verbs.
 //
 //   <root>/<id>/            0700; made by mkdir: who makes it owns the id
-//     state.json            versioned; replaced by rename, never seen half-written
-//     exit                  one line, kept by the monitor: "created", "started", "exited N"
+//     state.json            versioned; renamed into place, never seen half-written, written once
+//     exit                  how far it has come: nothing yet, or one line, "created" from the verb,
+//                           then from the monitor "started", "exited N"
 //     control.sock          the monitor's socket (control.h)
 //
 //   StateRoot root = TRY(StateRoot::open("/run/runhl"));
 //   StateDir dir = TRY(root.claim("c1"));            // AlreadyExists: somebody else has the id
+//   const UniqueFd exit = TRY(dir.make_progress());
 //   TRY(dir.write(state));
 //   ...
 //   const ContainerState state = TRY(TRY(root.find("c1")).read());
@@ -53,7 +55,6 @@ struct ContainerState {
   std::string id, bundle, rootfs, oci_version, isolation;
   std::string created;  ///< RFC 3339
   std::uint32_t owner = 0;
-  bool complete = false;  ///< create has returned; before that the container is "creating"
   ProcessIdentity monitor;
   std::map<std::string, std::string> annotations;
   CgroupRecord cgroups;
@@ -67,6 +68,7 @@ Result<ContainerState> parse_state_json(std::string_view text);
 
 /// What the exit file says.
 struct Progress {
+  bool created = false;  ///< before that the container is "creating"
   bool started = false;
   std::optional<int> exit_code;
 };
@@ -84,6 +86,8 @@ class StateDir {
 
   [[nodiscard]] Result<void> write(const ContainerState& state) const;
   [[nodiscard]] Result<ContainerState> read() const;
+  /// The empty exit file, open for writing.
+  [[nodiscard]] Result<UniqueFd> make_progress() const;
   [[nodiscard]] Result<Progress> read_progress() const;
 
  private:
