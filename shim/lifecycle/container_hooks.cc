@@ -13,4 +13,8 @@ Result<void> run_container_hooks(std::string_view kind, const std::vector<oci::H
   return run_hooks(kind, hooks, oci::to_json(to_oci(container)));
 }
 
+bool has_verb_hooks(const oci::Hooks& hooks) {
+  return !hooks.prestart.empty() || !hooks.create_runtime.empty();
+}
+
 }  // namespace runhl::shim

@@ -16,4 +16,7 @@ namespace runhl::shim {
 Result<void> run_container_hooks(std::string_view kind, const std::vector<oci::Hook>& hooks,
                                  const ContainerView& container);
 
+/// Hooks that the verb runs while the monitor stands in the new namespaces.
+bool has_verb_hooks(const oci::Hooks& hooks);
+
 }  // namespace runhl::shim

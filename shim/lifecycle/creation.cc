@@ -113,6 +113,24 @@ ContainerState plan_state(const CreateRequest& request, const oci::Config& confi
 
 Result<Creation> Creation::begin(const StateRoot& root, const CreateRequest& request,
                                  Presence presence, const MachineFactory& factory) {
+  Creation creation = TRY(launch(root, request, presence, factory, SetupStep::Proceed));
+  Facts& facts = *creation.facts_;
+  TRY(facts.channel.expect(SetupStep::Ready));
+  TRY(creation.publish_pid());
+  if (::pwrite(facts.exit_file.get(), kCreatedLine.data(), kCreatedLine.size(), 0) < 0) {
+    return fail_errno("write " + facts.dir.path() + "/exit");
+  }
+  return creation;
+}
+
+Result<Creation> Creation::begin_running(const StateRoot& root, const CreateRequest& request,
+                                         Presence presence, const MachineFactory& factory) {
+  return launch(root, request, presence, factory, SetupStep::ProceedAndStart);
+}
+
+Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& request,
+                                  Presence presence, const MachineFactory& factory,
+                                  SetupStep release) {
   TRY(check_request(request));
   const std::string bundle = TRY(absolute_bundle(request.bundle));
   oci::Config config = TRY(load_bundle(bundle));
@@ -131,8 +149,7 @@ Result<Creation> Creation::begin(const StateRoot& root, const CreateRequest& req
                                                   .channel = std::move(ends.first)}));
   creation.facts_->exit_file = TRY(creation.facts_->dir.make_progress());
   TRY(creation.fork_monitor(std::move(ends.second), factory));
-  TRY(creation.set_up());
-  TRY(creation.publish());
+  TRY(creation.set_up(release));
   return creation;
 }
 
@@ -160,23 +177,24 @@ Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFacto
   return {};
 }
 
-Result<void> Creation::set_up() {
+Result<void> Creation::set_up(SetupStep release) {
   Facts& facts = *facts_;
   TRY(facts.dir.write(facts.state));
-  TRY(facts.channel.send(SetupStep::Go));
-  TRY(facts.channel.expect(SetupStep::NamespacesReady));
-  const ContainerView creating{oci::Status::Creating, facts.state.monitor.pid, facts.state};
   const oci::Hooks& hooks = facts.config.hooks;
-  facts.hooks_began = true;
-  TRY(run_container_hooks("prestart", hooks.prestart, creating));
-  TRY(run_container_hooks("createRuntime", hooks.create_runtime, creating));
-  TRY(facts.channel.send(SetupStep::Proceed));
-  TRY(facts.channel.expect(SetupStep::Ready));
-  return {};
+  if (has_verb_hooks(hooks)) {
+    TRY(facts.channel.expect(SetupStep::NamespacesReady));
+    const ContainerView creating{oci::Status::Creating, facts.state.monitor.pid, facts.state};
+    facts.hooks_began = true;
+    TRY(run_container_hooks("prestart", hooks.prestart, creating));
+    TRY(run_container_hooks("createRuntime", hooks.create_runtime, creating));
+    TRY(facts.channel.send(SetupStep::HooksDone));
+  }
+  facts.hooks_began = true;  // the monitor's come next
+  return facts.channel.send(release);
 }
 
 /// From here others may look.
-Result<void> Creation::publish() {
+Result<void> Creation::publish_pid() {
   Facts& facts = *facts_;
   if (!facts.request.pidfd_socket.empty()) {
     TRY(send_pidfd(facts.request.pidfd_socket, facts.state.monitor.pid));
@@ -185,9 +203,6 @@ Result<void> Creation::publish() {
     const std::string pid = std::to_string(facts.state.monitor.pid);
     TRY(with_context("--pid-file", replace_file_at(AT_FDCWD, facts.request.pid_file, pid, 0644)));
     facts.pid_file_written = true;
-  }
-  if (::pwrite(facts.exit_file.get(), kCreatedLine.data(), kCreatedLine.size(), 0) < 0) {
-    return fail_errno("write " + facts.dir.path() + "/exit");
   }
   return {};
 }
@@ -198,9 +213,9 @@ Result<void> Creation::commit() {
   return {};
 }
 
-Result<void> Creation::commit_and_start() {
-  TRY(facts_->channel.send(SetupStep::CommitAndStart));
+Result<void> Creation::started() {
   TRY(facts_->channel.expect(SetupStep::Started));
+  TRY(publish_pid());
   facts_.reset();
   return {};
 }

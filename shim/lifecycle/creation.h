@@ -2,8 +2,11 @@
 // The verb's side of making a container: from the bundle to a guest that stands before its first
 // instruction (the handshake is drawn in lifecycle.h).
 //
-//   Creation creation = TRY(Creation::begin(root, request, terminal, factory));
+//   Creation creation = TRY(Creation::begin(root, request, Presence::Detached, factory));
 //   TRY(creation.commit());          // without it the destructor undoes everything
+//
+//   Creation creation = TRY(Creation::begin_running(root, request, presence, factory));
+//   TRY(creation.started());         // or, once the monitor has ended, at the end
 #pragma once
 
 #include <memory>
@@ -20,18 +23,22 @@ enum class Presence : std::uint8_t { Detached, Foreground };
 
 class Creation {
  public:
+  /// Returns with a guest that stands before its first instruction.
   static Result<Creation> begin(const StateRoot& root, const CreateRequest& request,
                                 Presence presence, const MachineFactory& factory);
+  /// Returns while the monitor is at work; the program runs as soon as it can.
+  static Result<Creation> begin_running(const StateRoot& root, const CreateRequest& request,
+                                        Presence presence, const MachineFactory& factory);
   Creation(Creation&&) = default;
   Creation& operator=(Creation&&) = default;
   Creation(const Creation&) = delete;
   Creation& operator=(const Creation&) = delete;
   ~Creation();
 
-  /// The container exists from now on.
+  /// Behind begin(): the container exists from now on.
   Result<void> commit();
-  /// The same, and its program runs when this returns.
-  Result<void> commit_and_start();
+  /// Behind begin_running(): waits until the program runs, or has run.
+  Result<void> started();
 
   [[nodiscard]] const ContainerState& state() const { return facts_->state; }
 
@@ -50,9 +57,12 @@ class Creation {
   };
 
   explicit Creation(std::unique_ptr<Facts> facts) : facts_(std::move(facts)) {}
+  static Result<Creation> launch(const StateRoot& root, const CreateRequest& request,
+                                 Presence presence, const MachineFactory& factory,
+                                 SetupStep release);
   Result<void> fork_monitor(SetupChannel monitor_end, const MachineFactory& factory);
-  Result<void> set_up();
-  Result<void> publish();
+  Result<void> set_up(SetupStep release);
+  Result<void> publish_pid();
   void undo();
 
   std::unique_ptr<Facts> facts_;  // null: committed or moved from

@@ -38,16 +38,15 @@ int exit_code_of(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/// The exit code, once there is one. The monitor is our child and not reaped yet, so its pid is it.
-Result<int> wait_relaying(const UniqueFd& signals, int monitor) {
+/// Until the monitor has ended. It is our child and not reaped yet, so its pid is it.
+Result<void> wait_relaying(const UniqueFd& signals, int monitor) {
   for (;;) {
-    int status = 0;
-    const pid_t reaped = ::waitpid(monitor, &status, WNOHANG);
-    if (reaped == monitor) {
-      return exit_code_of(status);
-    }
-    if (reaped < 0) {
+    siginfo_t ended{};
+    if (::waitid(P_PID, static_cast<id_t>(monitor), &ended, WEXITED | WNOHANG | WNOWAIT) != 0) {
       return fail_errno("wait for the container");
+    }
+    if (ended.si_pid == monitor) {
+      return {};
     }
     signalfd_siginfo info{};
     const ssize_t got = ::read(signals.get(), &info, sizeof(info));
@@ -59,16 +58,39 @@ Result<int> wait_relaying(const UniqueFd& signals, int monitor) {
   }
 }
 
-Result<void> run_poststart(const ContainerState& state) {
-  return run_container_hooks("poststart", state.poststart,
-                             {oci::Status::Running, state.monitor.pid, state});
+Result<int> reap(int monitor) {
+  int status = 0;
+  while (::waitpid(monitor, &status, 0) < 0) {
+    if (errno != EINTR) {
+      return fail_errno("wait for the container");
+    }
+  }
+  return exit_code_of(status);
+}
+
+/// As runc: a container whose poststart hook failed does not go on.
+Result<void> run_poststart(const StateRoot& root, const ContainerState& state) {
+  const auto hooks = run_container_hooks("poststart", state.poststart,
+                                         {oci::Status::Running, state.monitor.pid, state});
+  if (!hooks) {
+    TRY(kill_monitor(state.monitor));
+    TRY(reap(state.monitor.pid));
+    TRY(remove_container(root, state, Poststop::Run));
+  }
+  return hooks;
+}
+
+/// Whether something is to be done between the program's start and its end.
+bool acts_after_start(const RunRequest& request, const ContainerState& state) {
+  return request.after_start == AfterStart::Detach || !state.poststart.empty() ||
+         !request.create.pid_file.empty() || !request.create.pidfd_socket.empty();
 }
 
 }  // namespace
 
 Result<int> run(const StateRoot& root, const RunRequest& request, const MachineFactory& factory) {
   const bool waits = request.after_start == AfterStart::Wait;
-  Creation creation = TRY(Creation::begin(
+  Creation creation = TRY(Creation::begin_running(
       root, request.create, waits ? Presence::Foreground : Presence::Detached, factory));
   // After the fork: the monitor has collected its own.
   UniqueFd signals;
@@ -76,18 +98,19 @@ Result<int> run(const StateRoot& root, const RunRequest& request, const MachineF
     signals = TRY(collect_signals());
   }
   const ContainerState state = creation.state();
-  TRY(creation.commit_and_start());
-  if (const auto hooks = run_poststart(state); !hooks) {
-    TRY(kill_monitor(state.monitor));
-    while (::waitpid(state.monitor.pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
-    TRY(remove_container(root, state, Poststop::Run));
-    return tl::unexpected(hooks.error());
+  const bool acts = acts_after_start(request, state);
+  if (acts) {
+    TRY(creation.started());
+    TRY(run_poststart(root, state));
   }
   if (!waits) {
     return 0;
   }
-  const int code = TRY(wait_relaying(signals, state.monitor.pid));
+  TRY(wait_relaying(signals, state.monitor.pid));
+  if (!acts) {
+    TRY(creation.started());
+  }
+  const int code = TRY(reap(state.monitor.pid));
   if (request.after_exit == AfterExit::Delete) {
     if (const auto removed = remove_container(root, state, Poststop::Run); !removed) {
       log_warn("{}", removed.error().message);

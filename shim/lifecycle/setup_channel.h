@@ -12,12 +12,12 @@
 namespace runhl::shim {
 
 enum class SetupStep : std::uint32_t {
-  Go = 1,
-  NamespacesReady,
+  NamespacesReady = 1,  ///< only where there are hooks that want them
+  HooksDone,            ///< the answer to it
   Proceed,
+  ProceedAndStart,  ///< Proceed and, in advance, Commit: the program runs as soon as it can
   Ready,
   Commit,
-  CommitAndStart,
   Started,
   Failed,  ///< carries the error
 };

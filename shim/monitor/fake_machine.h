@@ -74,6 +74,9 @@ class FakeMachine final : public vmm::Machine {
     (void)::eventfd_read(event_.get(), &value);
     if (!std::exchange(booted_, true)) {
       on_ready_(script_.boot_result);
+      if (exit_.code != 0) {
+        wake();
+      }
     } else if (exit_.code != 0) {
       on_exit_(std::exchange(exit_, {}));
     }

@@ -47,6 +47,7 @@ class Setup {
   enum class DeathOfVerb : std::uint8_t { Kills, EndsChannel };
   Result<void> on_death_of_verb(DeathOfVerb effect);
   Result<void> join_namespaces();
+  Result<StartMode> await_release();
   Result<void> open_what_confinement_forbids();
   Result<void> enter_control_groups();
   Result<vmm::MachineSpec> enter_jail();
@@ -98,17 +99,20 @@ std::uint64_t limit_or_none(const std::optional<std::int64_t>& limit) {
 
 Result<SessionParts> Setup::run() {
   TRY(become_own_process());
-  TRY(plan_.channel.expect(SetupStep::Go));
   TRY(join_namespaces());
-  TRY(plan_.channel.send(SetupStep::NamespacesReady));
-  TRY(plan_.channel.expect(SetupStep::Proceed));
+  if (has_verb_hooks(plan_.config.hooks)) {
+    TRY(plan_.channel.send(SetupStep::NamespacesReady));
+    TRY(plan_.channel.expect(SetupStep::HooksDone));
+  }
   TRY(enter_mount_namespace(sys_));
+  const StartMode start = TRY(await_release());
   TRY(run_container_hooks("createContainer", plan_.config.hooks.create_container,
                           {oci::Status::Creating, ::getpid(), plan_.state}));
   TRY(enter_control_groups());
   TRY(open_what_confinement_forbids());
   TRY(make_guest(TRY(enter_jail())));
-  return SessionParts{.loop = std::move(loop_),
+  return SessionParts{.start = start,
+                      .loop = std::move(loop_),
                       .machine = std::move(machine_),
                       .channel = std::move(plan_.channel),
                       .control_listener = std::move(listener_),
@@ -116,6 +120,19 @@ Result<SessionParts> Setup::run() {
                       .signals = std::move(signals_),
                       .cell_uid_lock = std::move(cell_uid_.lock),
                       .report = std::move(report_)};
+}
+
+/// The state is written: from here on things may be made that outlive us.
+Result<StartMode> Setup::await_release() {
+  const SetupChannel::Message message = TRY(plan_.channel.receive());
+  switch (message.step) {
+    case SetupStep::Proceed:
+      return StartMode::ByOrder;
+    case SetupStep::ProceedAndStart:
+      return StartMode::AtOnce;
+    default:
+      return fail(ErrorCode::Internal, "set-up messages out of order");
+  }
 }
 
 /// Out of the caller's session, without its descriptors, with the container's streams aside.

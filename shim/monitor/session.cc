@@ -96,6 +96,9 @@ Result<void> Session::watch() {
   control_ = TRY(
       ControlServer::create(std::move(parts_.control_listener), loop_,
                             [this](const ControlRequest& request) { return on_request(request); }));
+  if (parts_.start == StartMode::AtOnce) {
+    TRY(parts_.machine->start());
+  }
   return parts_.machine->boot(
       loop_, [this](const Result<void>& result) { on_ready(result); },
       [this](vmm::Exit exit) { on_exit(std::move(exit)); });
@@ -107,10 +110,26 @@ void Session::on_ready(const Result<void>& result) {
     phase_ = Phase::Abandoned;
     return;
   }
+  if (parts_.start == StartMode::AtOnce) {
+    tell_started();
+    return;
+  }
   phase_ = Phase::Ready;
   if (!parts_.channel.send(SetupStep::Ready)) {
     phase_ = Phase::Abandoned;
   }
+}
+
+/// The program runs already. A verb that died before it learned so takes it along.
+void Session::tell_started() {
+  if (!parts_.channel.send(SetupStep::Started)) {
+    phase_ = Phase::Abandoned;
+    return;
+  }
+  phase_ = Phase::Started;
+  write_progress(kStartedLine);
+  loop_.remove(parts_.channel.fd());
+  const SetupChannel last_use = std::move(parts_.channel);
 }
 
 void Session::on_exit(vmm::Exit exit) {
@@ -127,18 +146,11 @@ void Session::on_exit(vmm::Exit exit) {
 void Session::on_channel() {
   const auto message = parts_.channel.receive();
   loop_.remove(parts_.channel.fd());
-  const bool commits =
-      message && (message->step == SetupStep::Commit || message->step == SetupStep::CommitAndStart);
-  if (!commits || phase_ != Phase::Ready) {
+  if (!message || message->step != SetupStep::Commit || phase_ != Phase::Ready) {
     phase_ = Phase::Abandoned;
     return;
   }
   phase_ = Phase::Created;
-  if (message->step == SetupStep::CommitAndStart) {
-    const auto started = start();
-    (void)(started ? parts_.channel.send(SetupStep::Started)  // the verb may be gone
-                   : parts_.channel.send_failure(started.error()));
-  }
   const SetupChannel last_use = std::move(parts_.channel);
 }
 

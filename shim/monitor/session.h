@@ -2,8 +2,9 @@
 // The monitor's main thread once everything is set up: it waits.
 //
 //   booting --on_ready--> ready --Commit--> created --Start--> started --on_exit--> ended
-//      |                    |                  |                  |
-//      | Failed to verb     | end of channel   +-- on_exit -------+--> ended
+//      |  |                 |                  |                ^ |
+//      |  +--on_ready (StartMode::AtOnce)-------------------------+ |
+//      | Failed to verb     | end of channel   +-- on_exit ---------+--> ended
 //      v                    v
 //    exit 1               exit 1 (the verb died: nothing was promised)
 #pragma once
@@ -20,7 +21,10 @@
 
 namespace runhl::shim {
 
+enum class StartMode : std::uint8_t { ByOrder, AtOnce };
+
 struct SessionParts {
+  StartMode start = StartMode::ByOrder;
   std::unique_ptr<EventLoop> loop;  ///< first: outlives the machine
   std::unique_ptr<vmm::Machine> machine;
   SetupChannel channel;
@@ -44,6 +48,7 @@ class Session {
 
   Result<void> watch();
   void on_ready(const Result<void>& result);
+  void tell_started();
   void on_exit(vmm::Exit exit);
   void on_channel();
   void on_signal();

@@ -34,11 +34,12 @@ class SessionTest : public ::testing::Test {
   }
 
   /// The monitor's thread; the verb's end of the channel is ours.
-  void begin() {
+  void begin(StartMode start = StartMode::ByOrder) {
     auto channel = SetupChannel::create();
     ASSERT_TRUE(channel.has_value());
     verb_ = std::make_unique<SetupChannel>(std::move(channel->first));
     auto parts = std::make_shared<SessionParts>(SessionParts{
+        .start = start,
         .loop = std::make_unique<EventLoop>(*EventLoop::create()),
         .machine = std::make_unique<FakeMachine>(script_),
         .channel = std::move(channel->second),
@@ -87,13 +88,23 @@ TEST_F(SessionTest, A_life_from_ready_to_its_signal) {
   EXPECT_THAT(script_.signals, ElementsAre(SIGWINCH, SIGTERM));
 }
 
-TEST_F(SessionTest, Run_starts_with_the_commit) {
+TEST_F(SessionTest, Run_starts_without_being_asked_again) {
   script_.exit_at_start = true;
-  begin();
-  ASSERT_TRUE(verb_->expect(SetupStep::Ready).has_value());
-  ASSERT_TRUE(verb_->send(SetupStep::CommitAndStart).has_value());
-  EXPECT_TRUE(verb_->expect(SetupStep::Started).has_value());
+  begin(StartMode::AtOnce);
   EXPECT_EQ(end(), 7);
+  EXPECT_TRUE(verb_->expect(SetupStep::Started).has_value());
+  EXPECT_TRUE(script_.started);
+  EXPECT_EQ(dir_->read_progress()->exit_code, 7);
+}
+
+TEST_F(SessionTest, A_program_that_run_cannot_start_is_the_verbs_error) {
+  script_.boot_result = fail(ErrorCode::Permission, "exec: \"x\": permission denied");
+  begin(StartMode::AtOnce);
+  EXPECT_EQ(end(), 1);
+  const auto started = verb_->expect(SetupStep::Started);
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().code, ErrorCode::Permission);
+  EXPECT_FALSE(dir_->read_progress()->started);
 }
 
 TEST_F(SessionTest, A_verb_that_dies_before_the_commit_takes_the_container_along) {
@@ -122,11 +133,11 @@ TEST(SetupChannel, A_failed_send_still_brings_the_peers_reason) {
   {
     const SetupChannel closed = std::move(ends->second);
   }
-  const auto sent = ends->first.send(SetupStep::Go);
+  const auto sent = ends->first.send(SetupStep::Proceed);
   ASSERT_FALSE(sent.has_value());
   EXPECT_EQ(sent.error().message, "mount: no");
   EXPECT_EQ(sent.error().os_errno, EPERM);
-  EXPECT_THAT(ends->first.send(SetupStep::Go).error().message, HasSubstr("ended during set-up"));
+  EXPECT_THAT(ends->first.send(SetupStep::Proceed).error().message, HasSubstr("ended during set-up"));
 }
 
 TEST_F(SessionTest, A_guest_that_ends_before_its_start_ends_the_container) {

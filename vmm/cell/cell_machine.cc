@@ -109,8 +109,8 @@ Result<void> CellMachine::boot(EventLoop& loop, std::function<void(Result<void>)
 }
 
 Result<void> CellMachine::start() {
-  if (phase_ != Phase::Ready) {
-    return fail(ErrorCode::WrongState, "the guest is not ready to start");
+  if (phase_ == Phase::Ended) {
+    return fail(ErrorCode::WrongState, "the guest has ended");
   }
   rings_.raise_event(abi::kEventStart, 0);
   return {};

@@ -8,24 +8,32 @@
 //   config.json is read and checked
 //   <root>/<id> is made: the id is ours;
 //   exit: empty
-//   fork  --------------------------------------->  closes what is not its own, new session
-//   state.json: pid, start time, plan
-//        -- Go ----------------------------------->  net, uts, ipc namespaces made or joined
-//        <------------------------- NamespacesReady  (or Failed with the reason, at any point)
-//   prestart, createRuntime hooks
-//        -- Proceed ------------------------------>  mount namespace, createContainer hooks, jail,
-//                                                    control groups, control socket, ceiling's
-//                                                    credentials, cell 0, its own confinement,
+//   fork  --------------------------------------->  closes what is not its own, new session,
+//   state.json: pid, start time, plan                net, uts, ipc namespaces made or joined
+//                                                    (or Failed with the reason, at any point)
+//   where there are prestart or createRuntime hooks:
+//        <------------------------- NamespacesReady
+//   the hooks
+//        -- HooksDone ---------------------------->  mount namespace
+//   always:
+//        -- Proceed ------------------------------>  createContainer hooks, jail, control groups,
+//                                                    control socket, ceiling's credentials,
+//                                                    cell 0, its own confinement,
 //                                                    the guest boots and loads the program
 //        <----------------------------------- Ready
 //   pid file, exit: created
 //        -- Commit ------------------------------->  the container exists
 //   exit 0                                           waits for the control socket
 //
-// `run` goes on: CommitAndStart instead of Commit, `<-- Started`, poststart hooks, then it waits.
-// A verb that dies before Commit closes the channel: the monitor exits and takes the guest along. A
-// monitor that dies or fails before Ready makes the verb undo what lies on the host. The monitor
-// becomes a child of whoever adopts the verb's orphans, which is what engines expect.
+// Up to Proceed the monitor makes nothing that would outlive it: neither waits for the other before.
+//
+// `run` sends ProceedAndStart instead of Proceed: there is no Ready and no Commit, the program
+// starts as soon as it is loaded, and `<-- Started` says that it did. Where somebody waits for that
+// (poststart hooks, a pid file, --detach) the verb reads it at once, otherwise at the end.
+//
+// A verb that dies before Commit, or before Started, closes the channel: the monitor exits and takes
+// the guest along. A monitor that dies or fails before makes the verb undo what lies on the host.
+// The monitor becomes a child of whoever adopts the verb's orphans, which is what engines expect.
 //
 // `start` and `kill` are one message over the control socket (control.h); SIGKILL reaches a monitor
 // that does not answer by pidfd. A pid alone is never trusted.
@@ -50,7 +58,7 @@ using MachineFactory = std::function<Result<std::unique_ptr<vmm::Machine>>(vmm::
 struct CreateRequest {
   std::string id;
   std::string bundle = ".";
-  std::string pid_file;        ///< written complete before create returns; empty: none
+  std::string pid_file;        ///< written complete before create or run -d returns; empty: none
   std::string console_socket;  ///< of --console-socket; empty: none
   std::string pidfd_socket;    ///< unix socket that receives a pidfd of the monitor; empty: none
   unsigned preserve_fds = 0;   ///< refused unless 0

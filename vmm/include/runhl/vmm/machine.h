@@ -160,6 +160,7 @@ class Machine {
   ///   Permission   exec: "/x": permission denied
   virtual Result<void> boot(EventLoop& loop, std::function<void(Result<void>)> on_ready,
                             std::function<void(Exit)> on_exit) = 0;
+  /// Lets the program run: at once, or as soon as it is loaded.
   virtual Result<void> start() = 0;
 
   /// A signal for the container's init; SIGKILL ends all cells. Errors: WrongState (ended).
