@@ -43,6 +43,43 @@ TEST(Options, Every_form_that_engines_write) {
   EXPECT_TRUE(parsed.detach);
   EXPECT_EQ(parsed.count, 3U);
   EXPECT_EQ(parsed.id, "-c1");
+  Parsed together;
+  ASSERT_TRUE(parse({"-db/b", "c1"}, &together).has_value());
+  EXPECT_TRUE(together.detach);
+  EXPECT_EQ(together.bundle, "/b");
+}
+
+TEST(Options, A_value_may_look_like_anything) {
+  Parsed parsed;
+  ASSERT_TRUE(parse({"--bundle", "--detach", "-b=a=b", "-"}, &parsed).has_value());
+  EXPECT_EQ(parsed.bundle, "a=b");  // the last one
+  EXPECT_EQ(parsed.id, "-");
+  EXPECT_FALSE(parsed.detach);
+  ASSERT_TRUE(parse({"--bundle=", "--detach=false", "c1"}, &parsed).has_value());
+  EXPECT_EQ(parsed.bundle, "");
+  EXPECT_FALSE(parsed.detach);
+}
+
+TEST(Options, Help_says_what_there_is) {
+  std::string text;
+  bool flag = false;
+  Options options("runhl test", "Does a thing.");
+  options.value("-b,--bundle", "a directory", &text);
+  options.flag("--all", "all of them", &flag);
+  options.positional("id", "a name", &text, Presence::Required);
+  options.positional("signal", "a number", &text, Presence::Optional);
+  options.footer("More.\n");
+  EXPECT_EQ(options.help(),
+            "Does a thing.\n"
+            "Usage: runhl test [OPTIONS] id [signal]\n\n"
+            "Arguments:\n"
+            "  id                          a name\n"
+            "  signal                      a number\n\n"
+            "Options:\n"
+            "  -h,--help                   print this help and exit\n"
+            "  -b,--bundle TEXT            a directory\n"
+            "  --all                       all of them\n\n"
+            "More.\n");
 }
 
 TEST(Options, Wrong_ones_are_one_line) {
@@ -50,6 +87,11 @@ TEST(Options, Wrong_ones_are_one_line) {
        std::vector<std::vector<std::string>>{{},
                                              {"c1", "c2"},
                                              {"--bogus", "c1"},
+                                             {"--bund", "/b", "c1"},
+                                             {"-x", "c1"},
+                                             {"-dx", "c1"},
+                                             {"--detach=perhaps", "c1"},
+                                             {"--preserve-fds", "4294967296", "c1"},
                                              {"c1", "--bundle"},
                                              {"--preserve-fds", "x", "c1"},
                                              {"--preserve-fds", "-1", "c1"}}) {
