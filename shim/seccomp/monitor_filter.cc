@@ -14,7 +14,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstddef>
+#include <span>
 
 #include "runhl/vmm/cell/bpf_assembler.h"
 
@@ -44,7 +46,7 @@ constexpr std::uint32_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE
                                        CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 
 constexpr std::uint32_t kAlwaysAllowed[] = {
-    // The file service, the frequent ones first.
+    // The file service.
     __NR_openat2,       // resolve beneath a tree
     __NR_statx,         // attributes
     __NR_pread64,       // read
@@ -251,56 +253,139 @@ constexpr void match_any(BpfAssembler& p, const std::uint32_t (&values)[Size],
   }
 }
 
+// What becomes of a call; beyond the first two its arguments decide.
+enum class Fate : std::uint8_t {
+  Refused,
+  Allowed,
+  Deadly,
+  Memory,
+  Clone,
+  Tgkill,
+  Ioctl,
+  Fcntl,
+  Prctl
+};
+constexpr std::size_t kFates = 9;
+constexpr std::size_t kNumbers = 512;  // larger ones are refused
+
+constexpr auto kFateOf = [] {
+  std::array<Fate, kNumbers> fates{};
+  const auto set = [&fates](std::uint32_t number, Fate fate) {
+    if (fates.at(number) != Fate::Refused) {
+      throw "a call is listed twice";  // ends the compilation
+    }
+    fates.at(number) = fate;
+  };
+  for (const std::uint32_t number : kAlwaysAllowed) {
+    set(number, Fate::Allowed);
+  }
+  for (const std::uint32_t number : kDeadly) {
+    set(number, Fate::Deadly);
+  }
+  set(__NR_mmap, Fate::Memory);      // malloc, stacks of threads
+  set(__NR_mprotect, Fate::Memory);  // the same
+  set(__NR_clone, Fate::Clone);      // clone3 hides its flags: refused, and libc uses this one
+  set(__NR_tgkill, Fate::Tgkill);    // interrupt the file service, abort
+  set(__NR_ioctl, Fate::Ioctl);
+  set(__NR_fcntl, Fate::Fcntl);
+  set(__NR_prctl, Fate::Prctl);
+  return fates;
+}();
+
+/// Neighbours of one fate, up to the next run.
+struct Run {
+  std::uint32_t first = 0;
+  Fate fate = Fate::Refused;
+};
+
+constexpr std::size_t kRunCount = [] {
+  std::size_t count = 2;  // the first, and what lies beyond the table
+  for (std::size_t i = 1; i < kNumbers; ++i) {
+    count += kFateOf[i] != kFateOf[i - 1] ? 1U : 0U;
+  }
+  return count;
+}();
+
+constexpr auto kRuns = [] {
+  std::array<Run, kRunCount> runs{};
+  std::size_t count = 0;
+  for (std::uint32_t i = 0; i < kNumbers; ++i) {
+    if (i == 0 || kFateOf[i] != kFateOf[i - 1]) {
+      runs[count++] = {i, kFateOf[i]};
+    }
+  }
+  runs[count] = {kNumbers, Fate::Refused};
+  return runs;
+}();
+
+using Places = std::array<BpfAssembler::Label, kFates>;
+
+constexpr BpfAssembler::Label place_of(const Places& places, Fate fate) {
+  return places[static_cast<std::size_t>(fate)];
+}
+
+/// Finds the run by halving. Beside the calls, the installation is made faster by it: the host
+/// walks a filter for every number there is, to learn which need no filter.
+constexpr void decide(BpfAssembler& p, std::span<const Run> runs, const Places& places) {
+  const auto left = runs.first(runs.size() / 2), right = runs.subspan(runs.size() / 2);
+  const bool left_ends = left.size() == 1, right_ends = right.size() == 1;
+  const auto to_left = left_ends ? place_of(places, left[0].fate) : p.label();
+  const auto to_right = right_ends ? place_of(places, right[0].fate) : p.label();
+  p.branch_at_least(right[0].first, to_right, to_left);
+  if (!left_ends) {
+    p.bind(to_left);
+    decide(p, left, places);
+  }
+  if (!right_ends) {
+    p.bind(to_right);
+    decide(p, right, places);
+  }
+}
+
 constexpr auto kFilter = assemble<[](BpfAssembler& p) {
-  const auto allow = p.label(), kill = p.label(), refuse = p.label();
-  const auto map = p.label(), protect = p.label(), clone = p.label(), tgkill = p.label();
-  const auto ioctl = p.label(), fcntl = p.label(), prctl = p.label();
+  Places places{};
+  for (BpfAssembler::Label& place : places) {
+    place = p.label();
+  }
+  const auto allow = place_of(places, Fate::Allowed), kill = place_of(places, Fate::Deadly);
 
   p.load(offsetof(seccomp_data, arch));
   p.jump_unless_equal(AUDIT_ARCH_X86_64, kill);
   p.load(offsetof(seccomp_data, nr));
   p.jump_if_any_bit(kX32Bit, kill);
-  p.jump_if_equal(__NR_ioctl, ioctl);
-  match_any(p, kAlwaysAllowed, allow);
-  p.jump_if_equal(__NR_mmap, map);          // malloc, stacks of threads
-  p.jump_if_equal(__NR_mprotect, protect);  // the same
-  p.jump_if_equal(__NR_fcntl, fcntl);
-  p.jump_if_equal(__NR_clone, clone);  // clone3 hides its flags: it is refused, libc then uses this
-  p.jump_if_equal(__NR_tgkill, tgkill);  // interrupt the file service, abort
-  p.jump_if_equal(__NR_prctl, prctl);
-  match_any(p, kDeadly, kill);
-  p.bind(refuse);
+  decide(p, kRuns, places);
+
+  p.bind(place_of(places, Fate::Refused));
   p.answer(SECCOMP_RET_ERRNO | ENOSYS);
 
   // New executable memory: no code of ours is made at run time.
-  p.bind(map);
-  p.bind(protect);
+  p.bind(place_of(places, Fate::Memory));
   p.load(low(2));
   p.jump_if_any_bit(PROT_EXEC, kill);
   p.answer(SECCOMP_RET_ALLOW);
 
-  p.bind(clone);  // a thread of this process, exactly as libc makes it
+  p.bind(place_of(places, Fate::Clone));  // a thread of this process, exactly as libc makes it
   p.load(low(0));
   p.jump_if_equal(kThreadFlags, allow);
   p.answer(SECCOMP_RET_KILL_PROCESS);
 
-  p.bind(tgkill);
+  p.bind(place_of(places, Fate::Tgkill));
   p.load(low(0));
   p.jump_if_equal(kSelf, allow);
   p.answer(SECCOMP_RET_KILL_PROCESS);
 
-  p.bind(ioctl);
+  p.bind(place_of(places, Fate::Ioctl));
   p.load(low(1));
   match_any(p, kIoctls, allow);
   p.jump_if_equal(TIOCSTI, kill);  // types into the terminal of whoever started us
   p.answer(SECCOMP_RET_ERRNO | ENOTTY);
 
-  p.bind(fcntl);
+  p.bind(place_of(places, Fate::Fcntl));
   p.load(low(1));
   match_any(p, kFcntls, allow);
   p.answer(SECCOMP_RET_ERRNO | EINVAL);
 
-  p.bind(prctl);
+  p.bind(place_of(places, Fate::Prctl));
   p.load(low(0));
   match_any(p, kPrctls, allow);
   p.answer(SECCOMP_RET_ERRNO | EINVAL);

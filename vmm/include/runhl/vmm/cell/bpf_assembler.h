@@ -60,6 +60,9 @@ class BpfAssembler {
   constexpr void jump_if_at_least(std::uint32_t value, Label to) {
     jump(BPF_JGE, value, &to, nullptr);
   }
+  constexpr void branch_at_least(std::uint32_t value, Label if_true, Label if_false) {
+    jump(BPF_JGE, value, &if_true, &if_false);
+  }
   constexpr void jump_if_any_bit(std::uint32_t bits, Label to) {
     jump(BPF_JSET, bits, &to, nullptr);
   }
@@ -80,7 +83,7 @@ class BpfAssembler {
   }
 
  private:
-  static constexpr std::size_t kMaxInstructions = 256, kMaxLabels = 64;
+  static constexpr std::size_t kMaxInstructions = 256, kMaxLabels = 256;
   static constexpr std::size_t kUnbound = ~std::size_t{0}, kNext = kUnbound - 1;
 
   struct Line {
