@@ -2,6 +2,7 @@
 #include "mm/heap.h"
 
 #include <linux/falloc.h>
+#include <linux/mman.h>
 
 #include <array>
 #include <bit>
@@ -29,6 +30,7 @@ struct FreeObject {
 
 struct Heap {
   SpinLock lock{LockRank::Allocator};
+  std::byte* first_page = nullptr;                      // written once, by heap_init
   PageRuns runs;                                        // guarded by lock
   std::array<FreeObject*, kClassSizes.size()> free_{};  // guarded by lock
 };
@@ -86,7 +88,15 @@ void heap_init(std::uint64_t size) {
   // SAFETY: the launcher has mapped `size` bytes of the kernel memory here.
   auto* const start = reinterpret_cast<std::byte*>(abi::kKernelHeap);
   auto* const map = reinterpret_cast<std::uint8_t*>(start);
-  g_heap.runs = PageRuns(start + map_pages * kPageSize, std::span(map, pages - map_pages));
+  g_heap.first_page = start + map_pages * kPageSize;
+  g_heap.runs = PageRuns(g_heap.first_page, std::span(map, pages - map_pages));
+}
+
+void heap_populate() {
+  constexpr std::size_t kBootPages = 32;
+  // A refusal costs only time: the pages come one by one then.
+  (void)host::madvise(reinterpret_cast<std::uint64_t>(g_heap.first_page), kBootPages * kPageSize,
+                      MADV_POPULATE_WRITE);
 }
 
 void* heap_allocate(std::size_t size) {

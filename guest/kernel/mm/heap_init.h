@@ -8,6 +8,9 @@ namespace runhl::kernel {
 
 /// `size` bytes of zeroed memory lie at kKernelHeap. Once, before any allocation.
 void heap_init(std::uint64_t size);
+
+/// Maps what a boot is going to use into the calling cell: one call instead of 30 page faults.
+void heap_populate();
 std::uint64_t heap_free_bytes();
 
 }  // namespace runhl::kernel

@@ -51,6 +51,7 @@ void init_cpus(Carrier& carrier) {
 [[noreturn]] void cell1_main() {
   Carrier& carrier = carrier_of_stack();
   carrier_adopt(carrier);  // before anything else: both still name slot 0's
+  heap_populate();
   await_vcpu(carrier);
   boot_start_init();
   carrier_loop();
