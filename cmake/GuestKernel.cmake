@@ -36,7 +36,8 @@ function(runhl_guest_kernel)
     DEPENDS ${elf}
     VERBATIM)
 
-  # The text stands alone in whole pages: the launcher moves them into the window.
+  # The text stands alone in whole pages, among the program's own: the launcher moves them into the
+  # window as they are.
   file(
     CONFIGURE
     OUTPUT ${base}_image.S
@@ -51,8 +52,9 @@ function(runhl_guest_kernel)
 @ARG_NAME@_\name\()_end:
         .balign \align
         .endm
-        .section .rodata.@ARG_NAME@, "a", @progbits
+        .section .text.@ARG_NAME@, "ax", @progbits
         embed   text, @base@.text, 4096
+        .section .rodata.@ARG_NAME@, "a", @progbits
         embed   data, @base@.data, 16
         embed   symbols, @base@.symbols, 1
         .section .note.GNU-stack, "", @progbits

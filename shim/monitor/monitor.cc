@@ -8,6 +8,7 @@
 
 #include <array>
 #include <csignal>
+#include <optional>
 
 #include "lifecycle/container_hooks.h"
 #include "monitor/mount_table.h"
@@ -42,12 +43,23 @@ class Setup {
   Result<SessionParts> run();
   [[nodiscard]] SetupChannel& channel() { return plan_.channel; }
 
+  /// What run() was told, memory alone.
+  struct Rest {
+    oci::Config config;
+    ContainerState state;
+  };
+  std::shared_ptr<Rest> take_rest() {
+    return std::make_shared<Rest>(
+        Rest{.config = std::move(plan_.config), .state = std::move(plan_.state)});
+  }
+
  private:
   Result<void> become_own_process();
   enum class DeathOfVerb : std::uint8_t { Kills, EndsChannel };
   Result<void> on_death_of_verb(DeathOfVerb effect);
   Result<void> join_namespaces();
-  Result<StartMode> await_release();
+  [[nodiscard]] bool leaves_traces() const;
+  Result<void> await_release();
   Result<void> open_what_confinement_forbids();
   Result<void> enter_control_groups();
   Result<vmm::MachineSpec> enter_jail();
@@ -64,24 +76,9 @@ class Setup {
   vmm::ProcessSpec process_;
   CellUid cell_uid_;
   std::unique_ptr<vmm::Machine> machine_;
+  std::optional<StartMode> start_;
+  bool confined_ = false;
 };
-
-Result<std::vector<vmm::GrantedTree>> duplicate(const std::vector<vmm::GrantedTree>& trees) {
-  std::vector<vmm::GrantedTree> copies;
-  for (const vmm::GrantedTree& tree : trees) {
-    vmm::GrantedTree copy{.parent = UniqueFd(::fcntl(tree.parent.get(), F_DUPFD_CLOEXEC, 3)),
-                          .name = tree.name,
-                          .root = UniqueFd(::fcntl(tree.root.get(), F_DUPFD_CLOEXEC, 3)),
-                          .directory = tree.directory,
-                          .read_only = tree.read_only,
-                          .recursive = tree.recursive};
-    if (!copy.parent || !copy.root) {
-      return fail_errno("duplicate a tree's descriptor");
-    }
-    copies.push_back(std::move(copy));
-  }
-  return copies;
-}
 
 std::string host_name() {
   std::array<char, HOST_NAME_MAX + 1> name{};
@@ -105,13 +102,17 @@ Result<SessionParts> Setup::run() {
     TRY(plan_.channel.expect(SetupStep::HooksDone));
   }
   TRY(enter_mount_namespace(sys_));
-  const StartMode start = TRY(await_release());
+  if (leaves_traces()) {
+    TRY(await_release());
+  }
   TRY(run_container_hooks("createContainer", plan_.config.hooks.create_container,
                           {oci::Status::Creating, ::getpid(), plan_.state}));
   TRY(enter_control_groups());
   TRY(open_what_confinement_forbids());
-  TRY(make_guest(TRY(enter_jail())));
-  return SessionParts{.start = start,
+  vmm::MachineSpec spec = TRY(enter_jail());
+  TRY(await_release());
+  TRY(make_guest(std::move(spec)));
+  return SessionParts{.start = *start_,
                       .loop = std::move(loop_),
                       .machine = std::move(machine_),
                       .channel = std::move(plan_.channel),
@@ -119,17 +120,29 @@ Result<SessionParts> Setup::run() {
                       .exit_file = std::move(plan_.exit_file),
                       .signals = std::move(signals_),
                       .cell_uid_lock = std::move(cell_uid_.lock),
-                      .report = std::move(report_)};
+                      .report = std::move(report_),
+                      .when_settled = {}};
 }
 
-/// The state is written: from here on things may be made that outlive us.
-Result<StartMode> Setup::await_release() {
+/// Whether the set-up makes something that would outlive us, before it makes the guest.
+bool Setup::leaves_traces() const {
+  return plan_.cgroup.version != CgroupVersion::None ||
+         !plan_.config.hooks.create_container.empty();
+}
+
+/// Until the state is written, from which all of it can be undone. Once is enough.
+Result<void> Setup::await_release() {
+  if (start_) {
+    return {};
+  }
   const SetupChannel::Message message = TRY(plan_.channel.receive());
   switch (message.step) {
     case SetupStep::Proceed:
-      return StartMode::ByOrder;
+      start_ = StartMode::ByOrder;
+      return {};
     case SetupStep::ProceedAndStart:
-      return StartMode::AtOnce;
+      start_ = StartMode::AtOnce;
+      return {};
     default:
       return fail(ErrorCode::Internal, "set-up messages out of order");
   }
@@ -213,12 +226,16 @@ Result<vmm::MachineSpec> Setup::enter_jail() {
 }
 
 Result<void> Setup::make_guest(vmm::MachineSpec spec) {
-  const vmm::Ceiling ceiling = spec.ceiling;
-  const std::vector<vmm::GrantedTree> trees = TRY(duplicate(spec.trees));
-  TRY(become_ceiling(sys_, ceiling));
+  TRY(become_ceiling(sys_, spec.ceiling));
   TRY(on_death_of_verb(DeathOfVerb::Kills));
+  spec.while_cell_prepares = [this](const vmm::MachineSpec& made) {
+    return confine(made.trees, made.ceiling);
+  };
   machine_ = TRY(plan_.factory(std::move(spec)));
-  return confine(trees, ceiling);
+  if (!confined_) {
+    return fail(ErrorCode::Internal, "the guest was made without a confined monitor");
+  }
+  return {};
 }
 
 Result<void> Setup::confine(const std::vector<vmm::GrantedTree>& trees,
@@ -226,21 +243,33 @@ Result<void> Setup::confine(const std::vector<vmm::GrantedTree>& trees,
   TRY(drop_capabilities(sys_, ceiling));
   TRY(confine_files(sys_, trees));
   TRY(on_death_of_verb(DeathOfVerb::EndsChannel));
-  return confine_calls(sys_);
+  TRY(confine_calls(sys_));
+  confined_ = true;
+  return {};
 }
 
 }  // namespace
 
 int run_monitor(MonitorPlan plan) {
+  (void)::mallopt(M_ARENA_MAX, 1);  // the file service's thread needs none of its own
   auto setup = std::make_unique<Setup>(std::move(plan));
   Result<SessionParts> parts = setup->run();
   if (!parts) {
     (void)setup->channel().send_failure(parts.error());  // it sees our end otherwise
     return kSetupFailed;
   }
-  setup.reset();           // the configuration is of no more use
-  (void)::malloc_trim(0);  // gives its pages back
-  return Session(std::move(*parts)).run();
+  // The plan is of no more use. A program that ends at once ends before its memory is given back.
+  parts->when_settled = [rest = setup->take_rest()]() mutable {
+    rest.reset();
+    (void)::malloc_trim(0);
+  };
+  setup.reset();
+  Session session(std::move(*parts));
+  const int code = session.run();
+  if (session.finished()) {
+    ::_exit(code);  // what is left is memory, and a thread that waits
+  }
+  return code;
 }
 
 }  // namespace runhl::shim

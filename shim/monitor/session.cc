@@ -5,8 +5,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "runhl/base/log.h"
 
@@ -81,10 +83,26 @@ int Session::run() {
     if (exit_ && (phase_ == Phase::Created || phase_ == Phase::Started)) {
       return finish();
     }
-    if (const auto turn = loop_.run_once(-1); !turn) {
+    if (const auto turn = loop_.run_once(patience_ms()); !turn) {
       log_error("monitor: {}", turn.error().message);
       return kKernelDied;
     }
+    settle();
+  }
+}
+
+int Session::patience_ms() const {
+  using std::chrono::milliseconds;
+  if (!parts_.when_settled) {
+    return -1;
+  }
+  const auto left = std::chrono::ceil<milliseconds>(settled_at_ - Clock::now());
+  return static_cast<int>(std::max(left, milliseconds(0)).count());
+}
+
+void Session::settle() {
+  if (parts_.when_settled && Clock::now() >= settled_at_) {
+    std::exchange(parts_.when_settled, nullptr)();
   }
 }
 
@@ -211,11 +229,13 @@ int Session::finish() {
       (void)!::write(parts_.report.get(), line.data(), line.size());  // nobody left to tell
     }
   }
-  log_debug("guest: {}", describe(parts_.machine->stats()));
-  // The streams close before the exit is told: who sees the exit has all output.
-  parts_.machine.reset();
+  if (log_debug_enabled()) {
+    log_debug("guest: {}", describe(parts_.machine->stats()));
+  }
+  // The streams are closed before the exit is told: who sees the exit has all output.
   parts_.report.reset();
   write_progress(exited_line(exit_->code));
+  finished_ = true;
   return exit_->code;
 }
 

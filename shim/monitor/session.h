@@ -9,7 +9,9 @@
 //    exit 1               exit 1 (the verb died: nothing was promised)
 #pragma once
 
+#include <chrono>
 #include <csignal>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,16 +36,22 @@ struct SessionParts {
       signals;  ///< a signalfd: what is sent to this pid is meant for the container; may be none
   UniqueFd cell_uid_lock;  ///< held for the guest's life; may be none
   UniqueFd report;  ///< where a kernel's last words go when there is no log file; may be none
+  std::function<void()> when_settled;  ///< called once the guest has run for a while; may be none
 };
 
 class Session {
  public:
-  explicit Session(SessionParts parts) : parts_(std::move(parts)), loop_(*parts_.loop) {}
+  explicit Session(SessionParts parts)
+      : parts_(std::move(parts)), loop_(*parts_.loop), settled_at_(Clock::now() + kSettling) {}
 
   /// Until the end; the process's exit code.
   int run();
+  /// The guest is gone, its streams are closed and its end is told: the process may just exit.
+  [[nodiscard]] bool finished() const { return finished_; }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kSettling{200};
   enum class Phase : std::uint8_t { Booting, Ready, Created, Started, Abandoned };
 
   Result<void> watch();
@@ -55,14 +63,18 @@ class Session {
   Result<void> on_request(const ControlRequest& request);
   Result<void> start();
   Result<void> signal(int number);
+  [[nodiscard]] int patience_ms() const;
+  void settle();
   void write_progress(std::string_view line);
   int finish();
 
   SessionParts parts_;
   EventLoop& loop_;
   std::unique_ptr<ControlServer> control_;
+  Clock::time_point settled_at_;
   Phase phase_ = Phase::Booting;
   std::optional<vmm::Exit> exit_;
+  bool finished_ = false;
 };
 
 /// All signals that a monitor passes on, blocked in this process.

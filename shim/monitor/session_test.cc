@@ -38,16 +38,17 @@ class SessionTest : public ::testing::Test {
     auto channel = SetupChannel::create();
     ASSERT_TRUE(channel.has_value());
     verb_ = std::make_unique<SetupChannel>(std::move(channel->first));
-    auto parts = std::make_shared<SessionParts>(SessionParts{
-        .start = start,
-        .loop = std::make_unique<EventLoop>(*EventLoop::create()),
-        .machine = std::make_unique<FakeMachine>(script_),
-        .channel = std::move(channel->second),
-        .control_listener = *control_listen(*dir_),
-        .exit_file = *dir_->make_progress(),
-        .signals = {},
-        .cell_uid_lock = {},
-        .report = {}});
+    auto parts = std::make_shared<SessionParts>(
+        SessionParts{.start = start,
+                     .loop = std::make_unique<EventLoop>(*EventLoop::create()),
+                     .machine = std::make_unique<FakeMachine>(script_),
+                     .channel = std::move(channel->second),
+                     .control_listener = *control_listen(*dir_),
+                     .exit_file = *dir_->make_progress(),
+                     .signals = {},
+                     .cell_uid_lock = {},
+                     .report = {},
+                     .when_settled = {}});
     monitor_ = std::thread([this, parts] { exit_code_ = Session(std::move(*parts)).run(); });
   }
   Result<void> call(ControlOperation operation, int argument = 0) {
@@ -137,7 +138,8 @@ TEST(SetupChannel, A_failed_send_still_brings_the_peers_reason) {
   ASSERT_FALSE(sent.has_value());
   EXPECT_EQ(sent.error().message, "mount: no");
   EXPECT_EQ(sent.error().os_errno, EPERM);
-  EXPECT_THAT(ends->first.send(SetupStep::Proceed).error().message, HasSubstr("ended during set-up"));
+  EXPECT_THAT(ends->first.send(SetupStep::Proceed).error().message,
+              HasSubstr("ended during set-up"));
 }
 
 TEST_F(SessionTest, A_guest_that_ends_before_its_start_ends_the_container) {

@@ -76,6 +76,7 @@ CellMachine::~CellMachine() {
   }
   kill();
   reap();
+  notify_.stop();
   streams_->close_all();
 }
 
@@ -159,6 +160,9 @@ Stats CellMachine::stats() const {
 
 void CellMachine::on_doorbell() {
   rings_.serve([this](std::uint32_t ring, const abi::RingEntry& entry) { on_entry(ring, entry); });
+  if (exit_) {
+    on_death();  // it has its order: no turn of the loop more
+  }
 }
 
 void CellMachine::on_entry(std::uint32_t ring, const abi::RingEntry& entry) {
@@ -266,8 +270,7 @@ void CellMachine::reap() {
   }
   reaped_ = true;
   (info.si_code == CLD_EXITED ? cell0_code_ : cell0_signal_) = info.si_status;
-  // With cell 0 its pid namespace went, and with that every cell.
-  notify_.stop();
+  // With cell 0 its pid namespace went, and with that every cell: nobody asks for files any more.
 }
 
 void CellMachine::on_death() {

@@ -66,9 +66,17 @@ std::uint64_t heap_size_of(const MachineSpec& spec) {
                   abi::kKernelHeapMaxSize);
 }
 
+/// Where the cells have it, so that they inherit it in place; elsewhere if that is taken.
 Result<Mapping> make_host_call_area() {
-  void* const place = ::mmap(nullptr, abi::kHostCallMappedSize, PROT_READ | PROT_WRITE,
-                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  // SAFETY: an address; NOREPLACE takes nothing away.
+  auto* const wanted = reinterpret_cast<void*>(abi::kHostCallArea);
+  constexpr int kFlags = MAP_SHARED | MAP_ANONYMOUS;
+  constexpr int kAccess = PROT_READ | PROT_WRITE;
+  void* place =
+      ::mmap(wanted, abi::kHostCallMappedSize, kAccess, kFlags | MAP_FIXED_NOREPLACE, -1, 0);
+  if (place == MAP_FAILED) {
+    place = ::mmap(nullptr, abi::kHostCallMappedSize, kAccess, kFlags, -1, 0);
+  }
   if (place == MAP_FAILED) {
     return fail_errno("mmap of the host-call area");
   }
@@ -194,7 +202,7 @@ Result<UniqueFd> receive_listener(const UniqueFd& channel) {
   return listener;
 }
 
-/// Everything between clone and a confined cell 0.
+/// Everything between clone and a confined cell 0. While it confines itself, so does the caller.
 Result<UniqueFd> see_child_through(const MachineSpec& spec, const LaunchedCell& cell,
                                    bool user_namespace, Channel* channel) {
   channel->child.reset();
@@ -208,6 +216,9 @@ Result<UniqueFd> see_child_through(const MachineSpec& spec, const LaunchedCell& 
   if (::send(channel->monitor.get(), &go, sizeof(go), MSG_NOSIGNAL) != sizeof(go) &&
       errno != EPIPE) {  // it gave up: its report says why
     return fail_errno("cell 0: send");
+  }
+  if (spec.while_cell_prepares) {
+    TRY(spec.while_cell_prepares(spec));
   }
   return receive_listener(channel->monitor);
 }

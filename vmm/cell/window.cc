@@ -36,7 +36,7 @@ StepError move(const void* from, std::uint64_t size, std::uint64_t to) {
   return raw_error(SYS_mremap, from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at(to));
 }
 
-/// For hosts on which the executable's own pages may not be made executable (noexec, labels).
+/// For hosts that do not let the executable's own pages be moved.
 StepError copy_text(const Cell0Plan& plan) {
   (void)raw_call(SYS_munmap, at(abi::kKernelText), plan.text.size());
   const StepError error = map(abi::kKernelText, plan.text.size(), PROT_READ | PROT_WRITE,
@@ -51,12 +51,9 @@ StepError copy_text(const Cell0Plan& plan) {
 }  // namespace
 
 StepError map_text_after_fork(const Cell0Plan& plan) {
-  // The image's pages are made executable where they lie, then moved: no descriptor, no copy.
-  if (raw_error(SYS_mprotect, plan.text.data(), plan.text.size(), PROT_READ | PROT_EXEC) == 0 &&
-      move(plan.text.data(), plan.text.size(), abi::kKernelText) == 0) {
-    return 0;
-  }
-  return copy_text(plan);
+  // The image's pages lie in this program's own text (cmake/GuestKernel.cmake): no descriptor, no
+  // copy.
+  return move(plan.text.data(), plan.text.size(), abi::kKernelText) == 0 ? 0 : copy_text(plan);
 }
 
 StepError map_memory_after_fork(const Cell0Plan& plan) {
@@ -73,6 +70,9 @@ StepError map_memory_after_fork(const Cell0Plan& plan) {
 }
 
 StepError map_host_call_area_after_fork(const Cell0Plan& plan) {
+  if (plan.host_call_area == at(abi::kHostCallArea)) {
+    return 0;
+  }
   return move(plan.host_call_area, abi::kHostCallMappedSize, abi::kHostCallArea);
 }
 

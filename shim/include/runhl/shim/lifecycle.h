@@ -25,15 +25,18 @@
 //        -- Commit ------------------------------->  the container exists
 //   exit 0                                           waits for the control socket
 //
-// Up to Proceed the monitor makes nothing that would outlive it: neither waits for the other before.
+// Before it makes the guest, or anything that would outlive it (control groups, what
+// createContainer hooks make), the monitor waits for Proceed. All else it does while the verb
+// writes.
 //
 // `run` sends ProceedAndStart instead of Proceed: there is no Ready and no Commit, the program
 // starts as soon as it is loaded, and `<-- Started` says that it did. Where somebody waits for that
 // (poststart hooks, a pid file, --detach) the verb reads it at once, otherwise at the end.
 //
-// A verb that dies before Commit, or before Started, closes the channel: the monitor exits and takes
-// the guest along. A monitor that dies or fails before makes the verb undo what lies on the host.
-// The monitor becomes a child of whoever adopts the verb's orphans, which is what engines expect.
+// A verb that dies before Commit, or before Started, closes the channel: the monitor exits and
+// takes the guest along. A monitor that dies or fails before makes the verb undo what lies on the
+// host. The monitor becomes a child of whoever adopts the verb's orphans, which is what engines
+// expect.
 //
 // `start` and `kill` are one message over the control socket (control.h); SIGKILL reaches a monitor
 // that does not answer by pidfd. A pid alone is never trusted.

@@ -4,9 +4,10 @@
 //
 //   monitor process                                  guest
 //   ---------------                                  -----
-//   cell::create(spec)     (still privileged) -----> cell 0 exists, maps its window, locks itself
-//   down [drop capabilities, Landlock, seccomp] machine->boot()        file service runs  ----->
-//   kernel boots, walks and loads the program
+//   cell::create(spec)     (still privileged) -----> cell 0 exists, maps its window
+//   while_cell_prepares: drop capabilities,          locks itself down, kernel boots
+//   Landlock, seccomp
+//   machine->boot()        file service runs  -----> walks and loads the program
 //        <-- on_ready (or an Error that names errno and path)
 //   machine->start()       ------------------------> the program's first instruction
 //        <-- on_exit(Exit)                           the last process ended, or a cell died
@@ -125,6 +126,9 @@ struct MachineSpec {
   UniqueFd cell_cgroup;  ///< v2: the cells' cgroup for CLONE_INTO_CGROUP; none: inherited
   /// v1: called with cell 0's host pid before it runs guest code, to place it in the cells' group.
   std::function<Result<void>(int pid)> place_cell;
+  /// Called in create once the caller's privileges are not needed any more: it drops them while the
+  /// cell prepares itself. May be none.
+  std::function<Result<void>(const MachineSpec& spec)> while_cell_prepares;
   bool rewriting = true;
   bool random_layout = true;
   bool injection = true;  ///< false: run as if the host had no free listener (tests)
@@ -158,6 +162,7 @@ class Machine {
   ///   NotFound     exec: "/x": stat /x: no such file or directory
   ///   NotFound     exec: "x": executable file not found in $PATH
   ///   Permission   exec: "/x": permission denied
+  /// `on_exit` is called once, from the loop, when the guest is gone and its streams are closed.
   virtual Result<void> boot(EventLoop& loop, std::function<void(Result<void>)> on_ready,
                             std::function<void(Exit)> on_exit) = 0;
   /// Lets the program run: at once, or as soon as it is loaded.
