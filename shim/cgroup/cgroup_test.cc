@@ -132,7 +132,7 @@ TEST(CgroupTest, Version_1_is_made_limited_and_joined) {
   resources.memory_limit = 1 << 20;
   auto group = Cgroup::create(sys, v1_plan(), resources);
   ASSERT_TRUE(group) << group.error().message;
-  EXPECT_TRUE(group->add_self());
+  EXPECT_TRUE(group->add(0));
   EXPECT_THAT(sys.calls, ElementsAre("mkdir /cg/memory/a 0755", "mkdir /cg/memory/a/b 0755",
                                      "mkdir /cg/freezer/a 0755", "mkdir /cg/freezer/a/b 0755",
                                      "mkdir /cg/freezer/a/b/cells 0755",
@@ -213,7 +213,7 @@ TEST(CgroupTest, None_is_made_without_a_plan) {
   RecordingSys sys;
   auto group = Cgroup::create(sys, {}, {});
   ASSERT_TRUE(group);
-  EXPECT_TRUE(group->add_self());
+  EXPECT_TRUE(group->add(0));
   EXPECT_TRUE(group->open_handles());
   EXPECT_THAT(sys.calls, IsEmpty());
 }

@@ -20,10 +20,13 @@
 #include "lifecycle/small_file.h"
 #include "monitor/monitor.h"
 #include "runhl/base/log.h"
+#include "runhl/base/sys.h"
 #include "runhl/oci/load_config.h"
 
 namespace runhl::shim {
 namespace {
+
+constexpr std::int64_t kOwnTasks = 16;  // the monitor's threads and cell 0, beside the guest's
 
 Result<std::string> absolute_bundle(const std::string& bundle) {
   std::array<char, PATH_MAX> resolved{};
@@ -190,7 +193,20 @@ Result<void> Creation::set_up(SetupStep release) {
     TRY(facts.channel.send(SetupStep::HooksDone));
   }
   facts.hooks_began = true;  // the monitor's come next
+  TRY(enter_control_groups());
   return facts.channel.send(release);
+}
+
+/// By us, while the monitor is at work: it takes long, and is done when the monitor is.
+Result<void> Creation::enter_control_groups() {
+  Facts& facts = *facts_;
+  Cgroup group = TRY(Cgroup::create(linux_sys(), facts.cgroup, facts.config.resources,
+                                    {.pids_overhead = kOwnTasks}));
+  auto added = group.add(facts.state.monitor.pid);
+  if (!added && added.error().os_errno == ESRCH) {
+    TRY(facts.channel.receive());  // its last word says why it is gone
+  }
+  return added;
 }
 
 /// From here others may look.

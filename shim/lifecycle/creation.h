@@ -62,6 +62,7 @@ class Creation {
                                  SetupStep release);
   Result<void> fork_monitor(SetupChannel monitor_end, const MachineFactory& factory);
   Result<void> set_up(SetupStep release);
+  Result<void> enter_control_groups();
   Result<void> publish_pid();
   void undo();
 

@@ -32,7 +32,6 @@ namespace runhl::shim {
 namespace {
 
 constexpr int kSetupFailed = 1;
-constexpr std::int64_t kOwnTasks = 16;  // the monitor's threads and cell 0, beside the guest's
 
 /// Everything between the fork and the wait, in the one order that works (design in lifecycle.h).
 class Setup {
@@ -58,10 +57,10 @@ class Setup {
   enum class DeathOfVerb : std::uint8_t { Kills, EndsChannel };
   Result<void> on_death_of_verb(DeathOfVerb effect);
   Result<void> join_namespaces();
-  [[nodiscard]] bool leaves_traces() const;
+  [[nodiscard]] bool needs_release() const;
   Result<void> await_release();
   Result<void> open_what_confinement_forbids();
-  Result<void> enter_control_groups();
+  Result<void> open_control_groups();
   Result<vmm::MachineSpec> enter_jail();
   Result<void> make_guest(vmm::MachineSpec spec);
   Result<void> confine(const std::vector<vmm::GrantedTree>& trees, const vmm::Ceiling& ceiling);
@@ -102,12 +101,12 @@ Result<SessionParts> Setup::run() {
     TRY(plan_.channel.expect(SetupStep::HooksDone));
   }
   TRY(enter_mount_namespace(sys_));
-  if (leaves_traces()) {
+  if (needs_release()) {
     TRY(await_release());
   }
   TRY(run_container_hooks("createContainer", plan_.config.hooks.create_container,
                           {oci::Status::Creating, ::getpid(), plan_.state}));
-  TRY(enter_control_groups());
+  TRY(open_control_groups());
   TRY(open_what_confinement_forbids());
   vmm::MachineSpec spec = TRY(enter_jail());
   TRY(await_release());
@@ -124,13 +123,14 @@ Result<SessionParts> Setup::run() {
                       .when_settled = {}};
 }
 
-/// Whether the set-up makes something that would outlive us, before it makes the guest.
-bool Setup::leaves_traces() const {
+/// Whether the set-up needs what the verb has made, or makes what outlives us, before the guest.
+bool Setup::needs_release() const {
   return plan_.cgroup.version != CgroupVersion::None ||
          !plan_.config.hooks.create_container.empty();
 }
 
-/// Until the state is written, from which all of it can be undone. Once is enough.
+/// Until the state is written, from which all can be undone, and the control groups are there. Once
+/// is enough.
 Result<void> Setup::await_release() {
   if (start_) {
     return {};
@@ -182,14 +182,8 @@ Result<void> Setup::join_namespaces() {
   return enter_namespaces(sys_, plan_.config, proc_.get());
 }
 
-Result<void> Setup::enter_control_groups() {
-  if (plan_.cgroup.version == CgroupVersion::None) {
-    return {};
-  }
-  Cgroup group = TRY(Cgroup::create(sys_, std::move(plan_.cgroup), plan_.config.resources,
-                                    {.pids_overhead = kOwnTasks}));
-  TRY(group.add_self());
-  cgroup_handles_ = TRY(group.open_handles());
+Result<void> Setup::open_control_groups() {
+  cgroup_handles_ = TRY(Cgroup::made(sys_, plan_.cgroup).open_handles());
   return {};
 }
 

@@ -4,11 +4,11 @@
 //
 //   verb      CgroupPlan plan = TRY(plan_cgroup(sys, config, "/" + id));  // touches nothing
 //             state.cgroups = {plan.directories, plan.freezer_file};     // before anything is made
-//   monitor   Cgroup group = TRY(Cgroup::create(sys, plan, config.resources, {.pids_overhead =
-//   8}));
-//             TRY(group.add_self());
-//             CgroupHandles handles = TRY(group.open_handles());         // before the jail hides
-//             it spec.cell_cgroup = std::move(handles.cells_directory);     // version 2
+//             Cgroup group = TRY(Cgroup::create(sys, plan, config.resources, options));
+//             TRY(group.add(monitor));
+//   monitor   // before the jail hides it:
+//             CgroupHandles handles = TRY(Cgroup::made(sys, plan).open_handles());
+//             spec.cell_cgroup = std::move(handles.cells_directory);               // version 2
 //             spec.place_cell = place_cell(sys, std::move(handles.cells_procs));   // version 1
 //   delete    TRY(remove_cgroup(sys, state.cgroups.directories, Leftovers::Kill));
 //
@@ -95,9 +95,12 @@ class Cgroup {
   static Result<Cgroup> create(Sys& sys, CgroupPlan plan, const oci::Resources& resources,
                                CgroupOptions options = {});
 
-  /// Places a process, or this one ("0"), into every group of the plan.
+  /// The groups that another process has made of the plan.
+  static Cgroup made(Sys& sys, CgroupPlan plan) { return {sys, std::move(plan)}; }
+
+  /// Places a process into every group of the plan. Version 1 waits for a grace period of the
+  /// host's RCU, a millisecond or more. Error ESRCH: it is gone.
   Result<void> add(pid_t pid);
-  Result<void> add_self() { return add(0); }
 
   Result<CgroupHandles> open_handles();
 

@@ -25,9 +25,8 @@
 //        -- Commit ------------------------------->  the container exists
 //   exit 0                                           waits for the control socket
 //
-// Before it makes the guest, or anything that would outlive it (control groups, what
-// createContainer hooks make), the monitor waits for Proceed. All else it does while the verb
-// writes.
+// Before it makes the guest, needs the control groups or runs hooks of its own, the monitor waits
+// for Proceed. All else it does while the verb is at work.
 //
 // `run` sends ProceedAndStart instead of Proceed: there is no Ready and no Commit, the program
 // starts as soon as it is loaded, and `<-- Started` says that it did. Where somebody waits for that
