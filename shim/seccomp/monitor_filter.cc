@@ -23,6 +23,12 @@
 #ifndef __NR_fchmodat2  // Linux 6.6, younger than Debian 12's headers
 #define __NR_fchmodat2 452
 #endif
+#ifndef __NR_setxattrat  // Linux 6.13
+#define __NR_setxattrat 463
+#define __NR_getxattrat 464
+#define __NR_listxattrat 465
+#define __NR_removexattrat 466
+#endif
 
 namespace runhl::shim {
 namespace {
@@ -47,46 +53,53 @@ constexpr std::uint32_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE
 
 constexpr std::uint32_t kAlwaysAllowed[] = {
     // The file service.
-    __NR_openat2,       // resolve beneath a tree
-    __NR_statx,         // attributes
-    __NR_pread64,       // read
-    __NR_pwrite64,      // write; the exit file
-    __NR_preadv2,       // read without blocking
-    __NR_pwritev2,      // append
-    __NR_getdents64,    // list
-    __NR_lseek,         // rewind a directory; holes
-    __NR_close,         // a handle the guest is done with
-    __NR_fstatfs,       // refuse kernel file systems, statfs of the guest
-    __NR_fstat,         // what was opened
-    __NR_newfstatat,    // the same, as glibc does it
-    __NR_readlinkat,    // a symlink is the guest's to resolve
-    __NR_faccessat2,    // access
-    __NR_mkdirat,       // mkdir
-    __NR_mknodat,       // FIFOs, sockets; devices need MKNOD
-    __NR_unlinkat,      // unlink, rmdir
-    __NR_renameat2,     // rename
-    __NR_linkat,        // link
-    __NR_symlinkat,     // symlink
-    __NR_fchmod,        // chmod
-    __NR_fchmodat,      // chmod before fchmodat2
-    __NR_fchmodat2,     // chmod of what cannot be opened
-    __NR_fchown,        // chown
-    __NR_fchownat,      // chown
-    __NR_utimensat,     // utimes
-    __NR_ftruncate,     // truncate
-    __NR_fallocate,     // fallocate
-    __NR_fsync,         // fsync
-    __NR_fdatasync,     // fdatasync
-    __NR_flock,         // flock
-    __NR_fgetxattr,     // xattrs
-    __NR_fsetxattr,     // xattrs
-    __NR_flistxattr,    // xattrs
-    __NR_fremovexattr,  // xattrs
-    __NR_setfsuid,      // each operation as the guest's task, within the ceiling
-    __NR_setfsgid,      // the same
-    __NR_setgroups,     // the same
-    __NR_capget,        // the same
-    __NR_capset,        // the same: lowering and raising within permitted
+    __NR_openat2,          // resolve beneath a tree
+    __NR_statx,            // attributes
+    __NR_pread64,          // read
+    __NR_pwrite64,         // write; the exit file
+    __NR_preadv2,          // read without blocking
+    __NR_pwritev2,         // append
+    __NR_getdents64,       // list
+    __NR_lseek,            // rewind a directory; holes
+    __NR_close,            // a handle the guest is done with
+    __NR_fstatfs,          // refuse kernel file systems, statfs of the guest
+    __NR_fstat,            // what was opened
+    __NR_newfstatat,       // the same, as glibc does it
+    __NR_readlinkat,       // a symlink is the guest's to resolve
+    __NR_faccessat2,       // access
+    __NR_mkdirat,          // mkdir
+    __NR_mknodat,          // FIFOs, sockets; devices need MKNOD
+    __NR_unlinkat,         // unlink, rmdir
+    __NR_renameat2,        // rename
+    __NR_linkat,           // link
+    __NR_symlinkat,        // symlink
+    __NR_fchmod,           // chmod
+    __NR_fchmodat,         // chmod before fchmodat2
+    __NR_fchmodat2,        // chmod of what cannot be opened
+    __NR_fchown,           // chown
+    __NR_fchownat,         // chown
+    __NR_utimensat,        // utimes
+    __NR_ftruncate,        // truncate
+    __NR_fallocate,        // fallocate
+    __NR_fsync,            // fsync
+    __NR_fdatasync,        // fdatasync
+    __NR_flock,            // flock
+    __NR_fgetxattr,        // xattrs
+    __NR_fsetxattr,        // xattrs
+    __NR_flistxattr,       // xattrs
+    __NR_fremovexattr,     // xattrs
+    __NR_getxattrat,       // xattrs of what cannot be opened
+    __NR_setxattrat,       // the same
+    __NR_listxattrat,      // the same
+    __NR_removexattrat,    // the same
+    __NR_sync_file_range,  // sync_file_range
+    __NR_syncfs,           // syncfs
+    __NR_copy_file_range,  // copies that need not pass through the guest
+    __NR_setfsuid,         // each operation as the guest's task, within the ceiling
+    __NR_setfsgid,         // the same
+    __NR_setgroups,        // the same
+    __NR_capget,           // the same
+    __NR_capset,           // the same: lowering and raising within permitted
     // The main loop.
     __NR_epoll_wait,         // wait
     __NR_epoll_pwait,        // wait, on another libc

@@ -82,7 +82,10 @@ void try_requests(std::span<const std::uint8_t> input) {
     take(&input, &request, offsetof(abi::RequestSlot, reply));
     take(&input, area.bounce(0).data(), 64);
     // Most random lengths and handles end at the first check: small ones get further.
+    request.op = static_cast<abi::HostOp>(static_cast<std::uint32_t>(request.op) % 48);
     request.path_length %= 80;
+    request.path2_length %= 80;
+    request.handle2 = static_cast<abi::Handle>(request.handle2 % 4);
     request.handle = static_cast<abi::Handle>(request.handle % 4);
     const fs::FileAnswer answer = files.handle(request, area.bounce(0));
     const bool injects = answer.inject_fd >= 0;

@@ -22,7 +22,7 @@ constexpr std::uint64_t kMaxOffset = INT64_MAX;
 // What a guest may ask of an open; everything else is refused, not passed on.
 constexpr std::uint32_t kOpenFlags =
     O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME |
-    O_DIRECT | O_LARGEFILE | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_PATH;
+    O_DIRECT | O_LARGEFILE | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_PATH | O_TMPFILE;
 
 bool writes(std::uint32_t flags) {
   return (flags & O_PATH) == 0 &&
@@ -98,6 +98,25 @@ std::int64_t FileService::dispatch(const abi::RequestSlot& request, std::span<st
     case abi::HostOp::SetOwner:
     case abi::HostOp::SetTimes:
       return set_metadata(request, bounce, answer);
+    case abi::HostOp::MakeNode:
+      return make_node(request, bounce, answer);
+    case abi::HostOp::Allocate:
+      return allocate(request, answer);
+    case abi::HostOp::Seek:
+      return seek(request);
+    case abi::HostOp::GetXattr:
+    case abi::HostOp::SetXattr:
+    case abi::HostOp::ListXattr:
+    case abi::HostOp::RemoveXattr:
+      return xattr(request, bounce, answer);
+    case abi::HostOp::LinkHandle:
+      return link_handle(request, bounce, answer);
+    case abi::HostOp::SyncRange:
+      return sync_range(request);
+    case abi::HostOp::SyncFs:
+      return sync_fs(request.handle);
+    case abi::HostOp::CopyRange:
+      return copy_range(request);
     case abi::HostOp::Counters:
       return -ENOSYS;  // needs /proc, which the monitor's jail does not have
   }
@@ -205,12 +224,17 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
   const bool place_only = (flags & O_PATH) != 0;
   const std::uint64_t host_flags = place_only ? flags & std::uint32_t{O_PATH | O_DIRECTORY}
                                               : (flags & ~std::uint32_t{O_CLOEXEC}) | O_NONBLOCK;
+  std::uint32_t mode = request.mode;
+  if ((flags & O_CREAT) != 0 && request.masked != 0 && !path->empty()) {
+    const Parent parent = open_parent(base.base, *path);
+    mode = parent.os_errno == 0 ? mode_of_new(parent.fd, mode, request.masked) : mode;
+  }
   // A granted file has no directory to open it beneath but the jail's own.
   const GrantedTree& tree = trees_[base.tree];
   const bool is_file_tree =
       path->empty() && static_cast<std::size_t>(request.handle) < trees_.size() && !tree.directory;
   Opened opened = is_file_tree ? open_beneath({tree.parent.get(), true}, tree.name, host_flags, 0)
-                               : open_beneath(base.base, *path, host_flags, request.mode);
+                               : open_beneath(base.base, *path, host_flags, mode);
   if (!opened.fd) {
     if (opened.os_errno == ENXIO || opened.os_errno == EACCES) {
       // A device or socket node: the guest has its own drivers and wants to know the number.
@@ -229,7 +253,7 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
   if (S_ISLNK(attr.mode) && (request.flags & abi::kNoFollow) == 0) {
     return answer_failure(ELOOP, base.base, *path, bounce, answer.reply);
   }
-  if (!S_ISREG(attr.mode) && !S_ISDIR(attr.mode)) {
+  if (!S_ISREG(attr.mode) && !S_ISDIR(attr.mode) && !place_only) {
     return -ENXIO;
   }
   if ((base.base.cross_mounts || is_file_tree) && on_kernel_file_system(opened.fd.get())) {
@@ -393,17 +417,14 @@ std::int64_t FileService::attributes(abi::Handle handle, FileAnswer& answer) {
 
 std::int64_t FileService::read_link(const abi::RequestSlot& request, std::span<std::byte> bounce,
                                     FileAnswer& answer) {
-  const BaseOrErrno base = base_of(request.handle);
-  const auto path = copy_path(bounce, 0, request.path_length);
-  if (base.os_errno != 0 || !path || path->empty()) {
-    return base.os_errno != 0 ? -base.os_errno : -EINVAL;
-  }
-  const Opened opened = open_beneath(base.base, *path, O_PATH, 0);
-  if (!opened.fd) {
-    return answer_failure(opened.os_errno, base.base, *path, bounce, answer.reply);
+  abi::RequestSlot itself = request;
+  itself.flags |= abi::kNoFollow;
+  NamedFile file;
+  if (const std::int64_t result = find_named(itself, bounce, answer.reply, file); result != 0) {
+    return result;
   }
   std::array<char, abi::kMaxPath> target{};
-  const ssize_t length = ::readlinkat(opened.fd.get(), "", target.data(), target.size());
+  const ssize_t length = ::readlinkat(file.fd, "", target.data(), target.size());
   if (length < 0) {
     return errno == ENOENT ? -EINVAL : -errno;  // an empty path on what is no symlink
   }

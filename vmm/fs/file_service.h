@@ -38,6 +38,8 @@ struct FileAnswer {
   UniqueFd owned;  // keeps inject_fd alive when it is nobody's handle
 };
 
+struct XattrCall;  // xattrs.cc
+
 class FileService {
  public:
   /// `trees` become handles 0..n-1. Errors: InvalidArgument (no tree; a tree of a kernel file
@@ -94,6 +96,17 @@ class FileService {
                        FileAnswer& answer);
   std::int64_t set_metadata(const abi::RequestSlot& request, std::span<std::byte> bounce,
                             FileAnswer& answer);
+  std::int64_t make_node(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                         FileAnswer& answer);
+  std::int64_t link_handle(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                           FileAnswer& answer);
+  std::int64_t xattr(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                     FileAnswer& answer);
+  std::int64_t allocate(const abi::RequestSlot& request, FileAnswer& answer);
+  std::int64_t seek(const abi::RequestSlot& request);
+  std::int64_t sync_range(const abi::RequestSlot& request);
+  std::int64_t sync_fs(abi::Handle handle);
+  std::int64_t copy_range(const abi::RequestSlot& request);
 
   /// A handle as a base for paths; negative errno where it is none.
   struct BaseOrErrno {
@@ -113,6 +126,16 @@ class FileService {
   /// The request's first path as a name to create or remove, in a tree that may be written.
   std::int64_t locate_for_change(const abi::RequestSlot& request, std::span<std::byte> bounce,
                                  abi::RequestReply& reply, Change change, Target& target) const;
+  /// What a request names by its first path or, where that is empty, by its handle.
+  struct NamedFile {
+    BaseOrErrno base;
+    std::string path;
+    UniqueFd owned;
+    int fd = -1;  // O_PATH unless it is a handle's own
+  };
+  std::int64_t call_for(abi::Handle handle, const NamedFile& file, const XattrCall& call);
+  std::int64_t find_named(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                          abi::RequestReply& reply, NamedFile& file) const;
   [[nodiscard]] BaseOrErrno base_of(abi::Handle handle) const;
   Entry* entry_of(abi::Handle handle);
   [[nodiscard]] bool read_only(std::size_t tree) const { return trees_[tree].read_only; }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 #include <vector>
 
 namespace runhl::vmm::fs {
@@ -280,6 +281,141 @@ TEST(OperationCredentialsTest, Setuid_in_the_ceiling_allows_other_ids) {
   EXPECT_EQ(credentials.limit(wanted).gid, 6U);
   wanted.group_count = 1000;  // a lie about the array
   EXPECT_EQ(credentials.limit(wanted).group_count, 0U);
+}
+
+TEST_F(FileServiceTest, Serves_the_extended_attributes_that_programs_use) {
+  const auto with_name = [this](abi::HostOp op, const std::string& name, const std::string& value) {
+    abi::RequestSlot slot = request(op, "file" + name + value);
+    slot.path_length = 4;
+    slot.path2_length = static_cast<std::uint32_t>(name.size());
+    slot.length = value.size();
+    return slot;
+  };
+  EXPECT_EQ(ask(with_name(abi::HostOp::SetXattr, "user.a", "one")).reply.result, 0);
+  abi::RequestSlot get = with_name(abi::HostOp::GetXattr, "user.a", "");
+  EXPECT_EQ(ask(get).reply.result, 3) << "no room: the size";
+  get = with_name(abi::HostOp::GetXattr, "user.a", "");
+  get.length = 100;
+  EXPECT_EQ(ask(get).reply.result, 3);
+  EXPECT_EQ(bounce_text(3), "one");
+  abi::RequestSlot list = request(abi::HostOp::ListXattr, "file");
+  list.length = 100;
+  EXPECT_EQ(ask(list).reply.result, 7);
+  EXPECT_EQ(bounce_text(7), std::string("user.a\0", 7));
+  abi::RequestSlot again = with_name(abi::HostOp::SetXattr, "user.a", "x");
+  again.mode = 1;  // XATTR_CREATE
+  EXPECT_EQ(ask(again).reply.result, -EEXIST);
+  EXPECT_EQ(ask(with_name(abi::HostOp::RemoveXattr, "user.a", "")).reply.result, 0);
+  EXPECT_EQ(ask(with_name(abi::HostOp::GetXattr, "user.a", "")).reply.result, -ENODATA);
+}
+
+TEST_F(FileServiceTest, Extended_attributes_of_the_host_itself_are_not_reached) {
+  const auto ask_for = [this](abi::HostOp op, const std::string& name) {
+    abi::RequestSlot slot = request(op, "file" + name);
+    slot.path_length = 4;
+    slot.path2_length = static_cast<std::uint32_t>(name.size());
+    return ask(slot).reply.result;
+  };
+  EXPECT_EQ(ask_for(abi::HostOp::SetXattr, "trusted.overlay.opaque"), -EPERM);
+  EXPECT_EQ(ask_for(abi::HostOp::GetXattr, "trusted.overlay.opaque"), -ENODATA);
+  EXPECT_EQ(ask_for(abi::HostOp::SetXattr, "security.selinux"), -EPERM);
+  EXPECT_EQ(ask_for(abi::HostOp::RemoveXattr, "security.ima"), -EPERM);
+  EXPECT_EQ(ask_for(abi::HostOp::SetXattr, "system.nfs4_acl"), -EOPNOTSUPP);
+  EXPECT_EQ(ask_for(abi::HostOp::GetXattr, "nonsense"), -EOPNOTSUPP);
+  EXPECT_EQ(ask_for(abi::HostOp::GetXattr, std::string("user.a\0b", 8)), -EINVAL);
+}
+
+TEST_F(FileServiceTest, Extended_attribute_requests_are_bounded) {
+  abi::RequestSlot slot = request(abi::HostOp::SetXattr, "file");
+  slot.path2_length = 0;
+  EXPECT_EQ(ask(slot).reply.result, -ERANGE);
+  slot.path2_length = 256;
+  EXPECT_EQ(ask(slot).reply.result, -ERANGE);
+  slot.path2_length = 10;
+  slot.length = abi::kBounceSize;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL) << "the value would end behind the buffer";
+  slot.length = ~0ULL;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  slot.path_length = ~0U;
+  slot.length = 0;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  slot = request(abi::HostOp::ListXattr, "escape");
+  EXPECT_EQ(ask(slot).reply.result, -ELOOP) << "a symlink is the guest's to resolve";
+}
+
+TEST_F(FileServiceTest, Makes_fifos_and_sockets_and_refuses_other_kinds) {
+  abi::RequestSlot slot = request(abi::HostOp::MakeNode, "fifo");
+  slot.mode = S_IFIFO | 0640;
+  const FileAnswer answer = ask(slot);
+  EXPECT_EQ(answer.reply.result, 0);
+  EXPECT_EQ(answer.reply.attr.mode & S_IFMT, std::uint32_t{S_IFIFO});
+  EXPECT_EQ(ask(slot).reply.result, -EEXIST);
+  slot = request(abi::HostOp::MakeNode, "socket");
+  slot.mode = S_IFSOCK | 0600;
+  EXPECT_EQ(ask(slot).reply.result, 0);
+  EXPECT_TRUE(std::filesystem::is_socket(top_ + "/0/socket"));
+  slot.mode = S_IFDIR | 0700;
+  EXPECT_EQ(ask(slot).reply.result, -EPERM);
+  slot.mode = 0644;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  // Without CAP_MKNOD in the ceiling a device is refused by the host.
+  slot = request(abi::HostOp::MakeNode, "device");
+  slot.mode = S_IFBLK | 0600;
+  slot.rdev_major = 8;
+  EXPECT_EQ(ask(slot).reply.result, -EPERM);
+}
+
+TEST_F(FileServiceTest, Ranges_are_checked) {
+  const auto handle = static_cast<abi::Handle>(open("file", O_RDWR));
+  ASSERT_GE(handle, 1);
+  abi::RequestSlot slot = request(abi::HostOp::Allocate, "", handle);
+  slot.length = 8192;
+  EXPECT_EQ(ask(slot).reply.attr.size, 8192U);
+  slot.offset = INT64_MAX;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  slot.offset = 0;
+  slot.mode = 0x1000;
+  EXPECT_EQ(ask(slot).reply.result, -EOPNOTSUPP);
+  slot = request(abi::HostOp::Seek, "", handle);
+  slot.mode = SEEK_DATA;
+  EXPECT_EQ(ask(slot).reply.result, 0);
+  slot.offset = 9000;
+  EXPECT_EQ(ask(slot).reply.result, -ENXIO);
+  slot.mode = SEEK_END;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  slot = request(abi::HostOp::CopyRange, "", handle);
+  slot.handle2 = 77;
+  EXPECT_EQ(ask(slot).reply.result, -EBADF);
+  slot.handle2 = handle;
+  slot.offset2 = ~0ULL;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+}
+
+TEST_F(FileServiceTest, A_nameless_file_can_be_given_a_name) {
+  const auto handle = static_cast<abi::Handle>(open("dir", O_TMPFILE | O_RDWR, 0600));
+  ASSERT_GE(handle, 1) << "the file system of the tests knows O_TMPFILE";
+  abi::RequestSlot slot = request(abi::HostOp::LinkHandle, "named", handle);
+  slot.path2_length = std::exchange(slot.path_length, 0);
+  slot.handle2 = 0;
+  const std::int64_t linked = ask(slot).reply.result;
+  if (linked == -ENOENT) {
+    GTEST_SKIP() << "before Linux 6.10 this takes CAP_DAC_READ_SEARCH";
+  }
+  EXPECT_EQ(linked, 0);
+  EXPECT_TRUE(std::filesystem::exists(top_ + "/0/named"));
+}
+
+TEST_F(FileServiceTest, A_read_only_tree_takes_no_change_of_any_kind) {
+  make_service(true);
+  abi::RequestSlot slot = request(abi::HostOp::MakeNode, "fifo");
+  slot.mode = S_IFIFO | 0600;
+  EXPECT_EQ(ask(slot).reply.result, -EROFS);
+  slot = request(abi::HostOp::SetXattr, "fileuser.a1");
+  slot.path_length = 4;
+  slot.path2_length = 6;
+  slot.length = 1;
+  EXPECT_EQ(ask(slot).reply.result, -EROFS);
+  EXPECT_EQ(open("dir", O_TMPFILE | O_RDWR, 0600), -EROFS);
 }
 
 }  // namespace

@@ -5,11 +5,14 @@
 #include <linux/fs.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 #include "fs/file_service.h"
 
@@ -93,7 +96,8 @@ std::int64_t FileService::make_dir(const abi::RequestSlot& request, std::span<st
   if (result != 0) {
     return result;
   }
-  if (::mkdirat(target.parent.fd, target.parent.name.c_str(), request.mode & 07777) != 0) {
+  const std::uint32_t mode = mode_of_new(target.parent.fd, request.mode, request.masked);
+  if (::mkdirat(target.parent.fd, target.parent.name.c_str(), mode) != 0) {
     return -errno;
   }
   fill_attributes(target.parent, answer.reply.attr);
@@ -114,7 +118,7 @@ std::int64_t FileService::unlink(const abi::RequestSlot& request, std::span<std:
 
 std::int64_t FileService::rename_or_link(const abi::RequestSlot& request,
                                          std::span<std::byte> bounce, FileAnswer& answer) {
-  constexpr std::uint32_t kRenameFlags = RENAME_NOREPLACE | RENAME_EXCHANGE;
+  constexpr std::uint32_t kRenameFlags = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
   Target from;
   Target to;
   std::int64_t result = locate(request.handle, bounce, 0, request.path_length, answer.reply, from);
@@ -174,34 +178,69 @@ std::int64_t FileService::symlink(const abi::RequestSlot& request, std::span<std
   return 0;
 }
 
-std::int64_t FileService::set_metadata(const abi::RequestSlot& request, std::span<std::byte> bounce,
-                                       FileAnswer& answer) {
-  const BaseOrErrno base = base_of(request.handle);
-  const auto path = copy_path(bounce, 0, request.path_length);
-  if (base.os_errno != 0 || !path) {
-    return base.os_errno != 0 ? -base.os_errno : -EINVAL;
+std::int64_t FileService::make_node(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                    FileAnswer& answer) {
+  constexpr std::uint32_t kTypes[] = {S_IFREG, S_IFIFO, S_IFSOCK, S_IFCHR, S_IFBLK};
+  const std::uint32_t type = request.mode & S_IFMT;
+  if (std::find(std::begin(kTypes), std::end(kTypes), type) == std::end(kTypes)) {
+    return type == S_IFDIR ? -EPERM : -EINVAL;
   }
-  if (read_only(base.tree)) {
+  Target target;
+  const std::int64_t result =
+      locate_for_change(request, bounce, answer.reply, Change::Create, target);
+  if (result != 0) {
+    return result;
+  }
+  // A device needs CAP_MKNOD, which the ceiling may not have; then the host refuses.
+  const bool device = type == S_IFCHR || type == S_IFBLK;
+  const dev_t number = device ? makedev(request.rdev_major, request.rdev_minor) : 0;
+  const std::uint32_t mode = mode_of_new(target.parent.fd, request.mode, request.masked);
+  if (::mknodat(target.parent.fd, target.parent.name.c_str(), type | mode, number) != 0) {
+    return -errno;
+  }
+  fill_attributes(target.parent, answer.reply.attr);
+  return 0;
+}
+
+std::int64_t FileService::link_handle(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                      FileAnswer& answer) {
+  const BaseOrErrno file = base_of(request.handle);
+  if (file.os_errno != 0 || request.path_length != 0) {
+    return file.os_errno != 0 ? -file.os_errno : -EINVAL;
+  }
+  Target to;
+  const std::int64_t result =
+      locate(request.handle2, bounce, 0, request.path2_length, answer.reply, to);
+  if (result != 0) {
+    answer.reply.link_start |= abi::kSecondPath;
+    return result;
+  }
+  if (file.tree != to.base.tree) {
+    return -EXDEV;
+  }
+  if (read_only(to.base.tree)) {
     return -EROFS;
   }
-  Opened opened;
-  if (!path->empty()) {
-    opened = open_beneath(base.base, *path, O_PATH, 0);
-    if (!opened.fd) {
-      return answer_failure(opened.os_errno, base.base, *path, bounce, answer.reply);
-    }
-    abi::FileAttr attr{};
-    if (const int error = attributes_of(opened.fd.get(), attr); error != 0) {
-      return -error;
-    }
-    if (S_ISLNK(attr.mode) && (request.flags & abi::kNoFollow) == 0) {
-      return answer_failure(ELOOP, base.base, *path, bounce, answer.reply);
-    }
+  if (::linkat(file.base.fd, "", to.parent.fd, to.parent.name.c_str(), AT_EMPTY_PATH) != 0) {
+    return -errno;
   }
-  const int fd = opened.fd ? opened.fd.get() : base.base.fd;
+  fill_attributes(to.parent, answer.reply.attr);
+  return 0;
+}
+
+std::int64_t FileService::set_metadata(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                       FileAnswer& answer) {
+  NamedFile file;
+  if (const std::int64_t result = find_named(request, bounce, answer.reply, file); result != 0) {
+    return result;
+  }
+  if (read_only(file.base.tree)) {
+    return -EROFS;
+  }
+  const int fd = file.fd;
   int error = 0;
   if (request.op == abi::HostOp::SetMode) {
-    error = change_mode(fd, base.base, *path, request.mode);
+    error = change_mode(fd, file.base.base, file.path, request.mode);
   } else if (request.op == abi::HostOp::SetOwner) {
     error = ::fchownat(fd, "", request.uid, request.gid, AT_EMPTY_PATH) == 0 ? 0 : errno;
   } else {

@@ -62,7 +62,8 @@ Opened open_beneath(const Base& base, const std::string& path, std::uint64_t fla
                     std::uint32_t mode) {
   open_how how{};
   how.flags = flags | O_CLOEXEC | O_NOFOLLOW | ((flags & O_PATH) != 0 ? 0U : O_NOCTTY);
-  how.mode = (flags & O_CREAT) != 0 ? mode & 07777 : 0;
+  how.mode =
+      (flags & (O_CREAT | (O_TMPFILE & ~std::uint64_t{O_DIRECTORY}))) != 0 ? mode & 07777 : 0;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS |
                 (base.cross_mounts ? 0U : RESOLVE_NO_XDEV);
   const char* name = path.empty() ? "." : path.c_str();
@@ -148,11 +149,26 @@ int attributes_of(int fd, abi::FileAttr& attr) {
   attr.rdev_major = st.stx_rdev_major;
   attr.rdev_minor = st.stx_rdev_minor;
   attr.block_size = st.stx_blksize;
+  attr.attributes = static_cast<std::uint32_t>(st.stx_attributes);
+  attr.attributes_mask = static_cast<std::uint32_t>(st.stx_attributes_mask);
   attr.accessed = timestamp_of(st.stx_atime);
   attr.modified = timestamp_of(st.stx_mtime);
   attr.changed = timestamp_of(st.stx_ctime);
   attr.born = (st.stx_mask & STATX_BTIME) != 0 ? timestamp_of(st.stx_btime) : abi::Timestamp{};
   return 0;
+}
+
+std::uint32_t mode_of_new(int directory, std::uint32_t mode, std::uint32_t masked) {
+  constexpr long kGetxattrat = 464;  // Linux 6.13, x86-64
+  struct {
+    std::uint64_t value = 0;
+    std::uint32_t size = 0, flags = 0;
+  } only_size;
+  if ((masked & 0777) == 0 || ::syscall(kGetxattrat, directory, ".", 0, "system.posix_acl_default",
+                                        &only_size, sizeof(only_size)) <= 0) {
+    return mode & 07777;
+  }
+  return (mode | (masked & 0777)) & 07777;
 }
 
 bool on_kernel_file_system(int fd) {

@@ -64,6 +64,10 @@ std::int64_t answer_failure(int os_errno, const Base& base, const std::string& p
 /// statx of an open descriptor as the ABI shows it; errno or 0.
 int attributes_of(int fd, abi::FileAttr& attr);
 
+/// The mode of what is made in `directory` (any descriptor): `masked`, which the umask took, comes
+/// back where the directory has a default ACL (acl(5)). Linux before 6.13 cannot tell: no.
+std::uint32_t mode_of_new(int directory, std::uint32_t mode, std::uint32_t masked);
+
 /// True for proc, sysfs, cgroup, debugfs and their kin, which are never served.
 bool on_kernel_file_system(int fd);
 

@@ -15,7 +15,8 @@ namespace {
 
 /// What Open passes on; the rest is the guest's own (O_APPEND, O_NONBLOCK, O_CLOEXEC, O_NOCTTY).
 constexpr std::uint32_t kHostOpenFlags = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_DIRECTORY |
-                                         O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_PATH;
+                                         O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_PATH |
+                                         O_TMPFILE;
 
 Result<void> append_path(HostRequest& request, std::string_view path, std::size_t at) {
   if (path.size() >= abi::kMaxPath) {
@@ -82,6 +83,7 @@ Result<HostRequest> HostNode::start(abi::HostOp op, const PathSpec& at) const {
   TRY(append_path(request, at.path, 0));
   request.slot().path_length = static_cast<std::uint32_t>(at.path.size());
   request.slot().flags = at.follow ? 0 : abi::kNoFollow;
+  request.slot().masked = at.masked;
   return request;
 }
 
@@ -182,6 +184,51 @@ Result<void> HostNode::sync(bool data_only) {
   request.slot().flags = data_only ? abi::kDataOnly : 0;
   TRY(request.call());
   return {};
+}
+
+Result<void> HostNode::sync_range(std::uint64_t offset, std::uint64_t length, std::uint32_t flags) {
+  HostRequest request = TRY(start(abi::HostOp::SyncRange));
+  request.slot().offset = offset;
+  request.slot().length = length;
+  request.slot().mode = flags;
+  TRY(request.call());
+  return {};
+}
+
+Result<void> HostNode::sync_filesystem() {
+  HostRequest request = TRY(start(abi::HostOp::SyncFs));
+  TRY(request.call());
+  return {};
+}
+
+Result<void> HostNode::allocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length) {
+  HostRequest request = TRY(start(abi::HostOp::Allocate));
+  request.slot().mode = mode;
+  request.slot().offset = offset;
+  request.slot().length = length;
+  TRY(request.call());
+  return {};
+}
+
+Result<std::uint64_t> HostNode::seek(std::uint64_t offset, int whence) {
+  HostRequest request = TRY(start(abi::HostOp::Seek));
+  request.slot().mode = static_cast<std::uint32_t>(whence);
+  request.slot().offset = offset;
+  return static_cast<std::uint64_t>(TRY(request.call()));
+}
+
+Result<std::size_t> HostNode::copy_range(std::uint64_t offset, Node& to, std::uint64_t to_offset,
+                                         std::uint64_t length) {
+  if (to.filesystem() != filesystem()) {
+    return fail(EXDEV);
+  }
+  HostRequest request = TRY(start(abi::HostOp::CopyRange));
+  request.slot().offset = offset;
+  // SAFETY: of this file system, so it is a HostNode.
+  request.slot().handle2 = static_cast<HostNode&>(to).handle_;
+  request.slot().offset2 = to_offset;
+  request.slot().length = length;
+  return static_cast<std::size_t>(TRY(request.call()));
 }
 
 Result<abi::StatFsReply> HostNode::statfs() {
@@ -299,6 +346,19 @@ Result<void> HostNode::make_link(const PathSpec& at, Node& to, const PathSpec& t
   return run_two_paths(abi::HostOp::Link, at, to, to_at, 0);
 }
 
+Result<void> HostNode::make_special(const PathSpec& at, std::uint32_t mode, DeviceNumber number) {
+  HostRequest request = TRY(start(abi::HostOp::MakeNode, at));
+  request.slot().mode = mode;
+  request.slot().rdev_major = number.major;
+  request.slot().rdev_minor = number.minor;
+  TRY(call_with_path(request, at));
+  return {};
+}
+
+Result<void> HostNode::link_self(Node& to, const PathSpec& to_at) {
+  return run_two_paths(abi::HostOp::LinkHandle, {}, to, to_at, 0);
+}
+
 Result<void> HostNode::set_mode(const PathSpec& at, std::uint32_t mode) {
   HostRequest request = TRY(start(abi::HostOp::SetMode, at));
   request.slot().mode = mode;
@@ -317,6 +377,67 @@ Result<void> HostNode::set_owner(const PathSpec& at, OwnerChange owner) {
 Result<void> HostNode::set_times(const PathSpec& at, const std::array<abi::Timestamp, 2>& times) {
   HostRequest request = TRY(start(abi::HostOp::SetTimes, at));
   request.slot().times = times;
+  TRY(call_with_path(request, at));
+  return {};
+}
+
+// ---- extended attributes -----------------------------------------------------------------------
+
+Result<HostRequest> HostNode::start_xattr(abi::HostOp op, const PathSpec& at,
+                                          std::string_view name) const {
+  HostRequest request = TRY(start(op, at));
+  if (name.size() >= abi::kMaxPath) {
+    return fail(ERANGE);
+  }
+  std::memcpy(request.bounce().data() + at.path.size(), name.data(), name.size());
+  request.slot().path2_length = static_cast<std::uint32_t>(name.size());
+  return request;
+}
+
+namespace {
+
+/// The call whose answer is text or a value in the bounce buffer.
+Result<std::size_t> call_for_bytes(HostRequest& request, const PathSpec& at,
+                                   std::span<std::byte> out) {
+  request.slot().length = std::min<std::size_t>(out.size(), abi::kBounceSize);
+  const auto size = static_cast<std::size_t>(TRY(call_with_path(request, at)));
+  if (!out.empty()) {
+    std::memcpy(out.data(), request.bounce().data(), std::min(size, out.size()));
+  }
+  return size;
+}
+
+}  // namespace
+
+Result<std::size_t> HostNode::get_xattr(const PathSpec& at, std::string_view name,
+                                        std::span<std::byte> out) {
+  HostRequest request = TRY(start_xattr(abi::HostOp::GetXattr, at, name));
+  return call_for_bytes(request, at, out);
+}
+
+Result<std::size_t> HostNode::list_xattrs(const PathSpec& at, std::span<std::byte> out) {
+  HostRequest request = TRY(start(abi::HostOp::ListXattr, at));
+  return call_for_bytes(request, at, out);
+}
+
+Result<void> HostNode::set_xattr(const PathSpec& at, std::string_view name,
+                                 const XattrValue& value) {
+  HostRequest request = TRY(start_xattr(abi::HostOp::SetXattr, at, name));
+  const std::size_t head = at.path.size() + name.size();
+  if (value.bytes.size() > abi::kBounceSize - head) {
+    return fail(ENOSPC);  // no host file system that we know holds so much in one attribute
+  }
+  if (!value.bytes.empty()) {
+    std::memcpy(request.bounce().data() + head, value.bytes.data(), value.bytes.size());
+  }
+  request.slot().length = value.bytes.size();
+  request.slot().mode = value.flags;
+  TRY(call_with_path(request, at));
+  return {};
+}
+
+Result<void> HostNode::remove_xattr(const PathSpec& at, std::string_view name) {
+  HostRequest request = TRY(start_xattr(abi::HostOp::RemoveXattr, at, name));
   TRY(call_with_path(request, at));
   return {};
 }

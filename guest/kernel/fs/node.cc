@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/node.h"
 
+#include <unistd.h>
+
 namespace runhl::kernel {
 
 Result<std::size_t> Node::read_at(IoBuffer& /*buffer*/, std::uint64_t /*offset*/) {
@@ -18,6 +20,28 @@ Result<void> Node::truncate(std::uint64_t /*size*/) {
 }
 Result<void> Node::sync(bool /*data_only*/) {
   return {};
+}
+Result<void> Node::sync_range(std::uint64_t /*offset*/, std::uint64_t /*length*/,
+                              std::uint32_t /*flags*/) {
+  return {};
+}
+Result<void> Node::sync_filesystem() {
+  return {};
+}
+Result<void> Node::allocate(std::uint32_t /*mode*/, std::uint64_t /*offset*/,
+                            std::uint64_t /*length*/) {
+  return fail(EOPNOTSUPP);
+}
+Result<std::uint64_t> Node::seek(std::uint64_t offset, int whence) {
+  const std::uint64_t size = TRY(attributes()).size;
+  if (offset >= size) {
+    return fail(ENXIO);
+  }
+  return whence == SEEK_DATA ? offset : size;
+}
+Result<std::size_t> Node::copy_range(std::uint64_t /*offset*/, Node& /*to*/,
+                                     std::uint64_t /*to_offset*/, std::uint64_t /*length*/) {
+  return fail(EOPNOTSUPP);
 }
 Result<aspace::Backing> Node::backing(std::uint64_t /*offset*/, std::uint64_t /*length*/,
                                       MapUse /*use*/) {
@@ -39,6 +63,13 @@ Result<void> Node::rename(const PathSpec& /*at*/, Node& /*to*/, const PathSpec& 
 Result<void> Node::make_link(const PathSpec& /*at*/, Node& /*to*/, const PathSpec& /*to_at*/) {
   return fail(EPERM);
 }
+Result<void> Node::make_special(const PathSpec& /*at*/, std::uint32_t /*mode*/,
+                                DeviceNumber /*number*/) {
+  return fail(EPERM);
+}
+Result<void> Node::link_self(Node& /*to*/, const PathSpec& /*to_at*/) {
+  return fail(EPERM);
+}
 Result<void> Node::set_mode(const PathSpec& /*at*/, std::uint32_t /*mode*/) {
   return fail(EPERM);
 }
@@ -48,6 +79,20 @@ Result<void> Node::set_owner(const PathSpec& /*at*/, OwnerChange /*owner*/) {
 Result<void> Node::set_times(const PathSpec& /*at*/,
                              const std::array<abi::Timestamp, 2>& /*times*/) {
   return fail(EPERM);
+}
+Result<std::size_t> Node::get_xattr(const PathSpec& /*at*/, std::string_view /*name*/,
+                                    std::span<std::byte> /*out*/) {
+  return fail(EOPNOTSUPP);
+}
+Result<void> Node::set_xattr(const PathSpec& /*at*/, std::string_view /*name*/,
+                             const XattrValue& /*value*/) {
+  return fail(EOPNOTSUPP);
+}
+Result<std::size_t> Node::list_xattrs(const PathSpec& /*at*/, std::span<std::byte> /*out*/) {
+  return 0;
+}
+Result<void> Node::remove_xattr(const PathSpec& /*at*/, std::string_view /*name*/) {
+  return fail(EOPNOTSUPP);
 }
 
 }  // namespace runhl::kernel

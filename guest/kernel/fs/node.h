@@ -40,6 +40,7 @@ struct PathSpec {
   std::string_view path;
   bool follow = true;  // report a symlink at the end, too
   LinkStop* stop = nullptr;
+  std::uint32_t masked = 0;  // bits that the umask took from the mode of what is made here
 };
 
 struct OpenRequest {
@@ -56,6 +57,16 @@ struct OpenedNode {
 
 struct OwnerChange {
   std::uint32_t uid = ~0U, gid = ~0U;  // ~0: keep
+};
+
+struct DeviceNumber {
+  std::uint32_t major = 0, minor = 0;
+};
+
+/// A value to be set, and how (XATTR_CREATE, XATTR_REPLACE).
+struct XattrValue {
+  std::span<const std::byte> bytes;
+  std::uint32_t flags = 0;
 };
 
 /// Receives directory entries; false: full, the entry was not taken.
@@ -88,6 +99,16 @@ class Node : public RefCounted<Node> {
   virtual Result<EndOfDirectory> read_directory(std::uint64_t& cookie, DirSink& sink);
   virtual Result<void> truncate(std::uint64_t size);
   virtual Result<void> sync(bool data_only);
+  virtual Result<void> sync_range(std::uint64_t offset, std::uint64_t length, std::uint32_t flags);
+  /// syncfs: all of the file system.
+  virtual Result<void> sync_filesystem();
+  /// fallocate; `mode` is FALLOC_FL_*, the range does not overflow.
+  virtual Result<void> allocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length);
+  /// SEEK_DATA, SEEK_HOLE. The default: all of the file is data.
+  virtual Result<std::uint64_t> seek(std::uint64_t offset, int whence);
+  /// Copies without passing through the caller; EOPNOTSUPP, EXDEV: the caller has to do it.
+  virtual Result<std::size_t> copy_range(std::uint64_t offset, Node& to, std::uint64_t to_offset,
+                                         std::uint64_t length);
   virtual Result<abi::StatFsReply> statfs() = 0;
   virtual Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use);
 
@@ -102,9 +123,21 @@ class Node : public RefCounted<Node> {
   virtual Result<void> rename(const PathSpec& at, Node& to, const PathSpec& to_at,
                               std::uint32_t flags);
   virtual Result<void> make_link(const PathSpec& at, Node& to, const PathSpec& to_at);
+  /// A FIFO, socket, regular file or device; `mode` has the type.
+  virtual Result<void> make_special(const PathSpec& at, std::uint32_t mode, DeviceNumber number);
+  /// Gives this file itself a name: linkat(AT_EMPTY_PATH).
+  virtual Result<void> link_self(Node& to, const PathSpec& to_at);
   virtual Result<void> set_mode(const PathSpec& at, std::uint32_t mode);
   virtual Result<void> set_owner(const PathSpec& at, OwnerChange owner);
   virtual Result<void> set_times(const PathSpec& at, const std::array<abi::Timestamp, 2>& times);
+
+  // Extended attributes; sizes are of the whole value or list, also where `out` is empty.
+  virtual Result<std::size_t> get_xattr(const PathSpec& at, std::string_view name,
+                                        std::span<std::byte> out);
+  virtual Result<void> set_xattr(const PathSpec& at, std::string_view name,
+                                 const XattrValue& value);
+  virtual Result<std::size_t> list_xattrs(const PathSpec& at, std::span<std::byte> out);
+  virtual Result<void> remove_xattr(const PathSpec& at, std::string_view name);
 
   /// Nodes of equal identity may be linked and renamed between.
   [[nodiscard]] virtual const void* filesystem() const = 0;

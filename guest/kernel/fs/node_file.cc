@@ -57,20 +57,18 @@ Result<std::uint64_t> NodeFile::seek(std::int64_t offset, int whence) {
     case SEEK_CUR:
       base = static_cast<std::int64_t>(position_);
       break;
-    case SEEK_END:
     case SEEK_DATA:
     case SEEK_HOLE:
+      if (offset < 0) {
+        return fail(ENXIO);
+      }
+      position_ = TRY(node_->seek(static_cast<std::uint64_t>(offset), whence));
+      return position_;
+    case SEEK_END:
       base = static_cast<std::int64_t>(TRY(node_->attributes()).size);
       break;
     default:
       return fail(EINVAL);
-  }
-  if (whence == SEEK_DATA || whence == SEEK_HOLE) {  // the whole file is data
-    if (offset < 0 || offset >= base) {
-      return fail(ENXIO);
-    }
-    position_ = static_cast<std::uint64_t>(whence == SEEK_DATA ? offset : base);
-    return position_;
   }
   std::int64_t target = 0;
   if (__builtin_add_overflow(base, offset, &target)) {

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/limits.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -54,25 +56,33 @@ TmpfsNode::TmpfsNode(Ref<TmpfsInstance> instance, std::uint32_t mode)
   attr_.links = S_ISDIR(mode) ? 2 : 1;
   attr_.block_size = kPageSize;
   attr_.accessed = attr_.modified = attr_.changed = attr_.born = now();
+  instance_->inodes.fetch_add(1, std::memory_order_relaxed);
 }
 
 TmpfsNode::~TmpfsNode() {
   by_name_.clear();
   by_age_.clear_and_dispose([](Entry* entry) { delete entry; });
+  instance_->inodes.fetch_sub(1, std::memory_order_relaxed);
   if (data_ != nullptr) {
     heap_free(data_, capacity_);
     instance_->used.fetch_sub(capacity_, std::memory_order_relaxed);
   }
 }
 
-Result<Ref<TmpfsNode>> TmpfsNode::create_root(std::uint64_t size_limit, std::uint32_t mode) {
-  Ref<TmpfsInstance> instance =
-      TRY(make_ref<TmpfsInstance>(size_limit, next_device.fetch_add(1, std::memory_order_relaxed)));
+Result<Ref<TmpfsNode>> TmpfsNode::create_root(std::uint64_t size_limit, std::uint32_t mode,
+                                              std::uint64_t inode_limit) {
+  Ref<TmpfsInstance> instance = TRY(make_ref<TmpfsInstance>(
+      size_limit, inode_limit, next_device.fetch_add(1, std::memory_order_relaxed)));
   auto* root = new (std::nothrow) TmpfsNode(std::move(instance), S_IFDIR | (mode & 07777));
   if (root == nullptr) {
     return fail(ENOMEM);
   }
   return Ref<TmpfsNode>(root);
+}
+
+void TmpfsNode::set_root_owner(std::uint32_t uid, std::uint32_t gid) {
+  attr_.uid = uid;
+  attr_.gid = gid;
 }
 
 Result<Ref<TmpfsNode>> TmpfsNode::create_null_device() {
@@ -86,6 +96,10 @@ Result<Ref<TmpfsNode>> TmpfsNode::create_null_device() {
 
 /// A node owned by the calling task; the kernel's own nodes belong to root.
 Result<Ref<TmpfsNode>> TmpfsNode::make_node(std::uint32_t mode) const {
+  if (instance_->inode_limit != 0 &&
+      instance_->inodes.load(std::memory_order_relaxed) >= instance_->inode_limit) {
+    return fail(ENOSPC);
+  }
   auto* node = new (std::nothrow) TmpfsNode(instance_, mode);
   if (node == nullptr) {
     return fail(ENOMEM);
@@ -96,6 +110,12 @@ Result<Ref<TmpfsNode>> TmpfsNode::make_node(std::uint32_t mode) const {
   node->attr_.gid = inherits_group ? attr_.gid : who.fsgid;
   if (inherits_group && S_ISDIR(mode)) {
     node->attr_.mode |= S_ISGID;
+  }
+  // Linux mode_strip_sgid: no set-group-id program in the name of a group that is not one's own.
+  constexpr std::uint32_t kGroupProgram = S_ISGID | S_IXGRP;
+  if (!S_ISDIR(mode) && inherits_group && (mode & kGroupProgram) == kGroupProgram &&
+      !in_group(file_identity(who), node->attr_.gid) && !who.has(CAP_FSETID)) {
+    node->attr_.mode &= ~std::uint32_t{S_ISGID};
   }
   return Ref<TmpfsNode>(node);
 }
@@ -234,6 +254,9 @@ Result<abi::FileAttr> TmpfsNode::walk(const PathSpec& at) {
 Result<OpenedNode> TmpfsNode::open(const PathSpec& at, const OpenRequest& request) {
   const Mutex::Guard guard(instance_->lock);
   const std::uint32_t flags = request.flags;
+  if ((flags & O_TMPFILE) == O_TMPFILE) {
+    return open_unnamed(at, request);
+  }
   PathSpec last = at;
   if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
     last.follow = false;
@@ -273,6 +296,9 @@ Result<OpenedNode> TmpfsNode::open(const PathSpec& at, const OpenRequest& reques
   std::uint32_t access = (flags & O_ACCMODE) == O_WRONLY ? 0U : std::uint32_t{kAccessRead};
   access |= writes || (flags & O_TRUNC) != 0 ? std::uint32_t{kAccessWrite} : 0U;
   TRY(require(node.attr_, access));
+  if ((flags & O_NOATIME) != 0 && !is_owner(node.attr_)) {
+    return fail(EPERM);
+  }
   if (!S_ISREG(mode) && !S_ISDIR(mode)) {
     return OpenedNode{.node = nullptr, .attr = node.filled_attr()};
   }
@@ -280,6 +306,19 @@ Result<OpenedNode> TmpfsNode::open(const PathSpec& at, const OpenRequest& reques
     TRY(node.resize(0));
   }
   return OpenedNode{.node = Ref<Node>(&node), .attr = node.filled_attr()};
+}
+
+Result<OpenedNode> TmpfsNode::open_unnamed(const PathSpec& at, const OpenRequest& request) {
+  TmpfsNode* const directory = TRY(find_existing(at));
+  if (!S_ISDIR(directory->attr_.mode)) {
+    return fail(ENOTDIR);
+  }
+  TRY(require(directory->attr_, kAccessWrite | kAccessExecute));
+  Ref<TmpfsNode> node = TRY(directory->make_node(S_IFREG | (request.mode & 07777)));
+  node->attr_.links = 0;
+  node->linkable_ = (request.flags & O_EXCL) == 0;
+  const abi::FileAttr attr = node->filled_attr();
+  return OpenedNode{.node = std::move(node), .attr = attr};
 }
 
 Result<std::size_t> TmpfsNode::read_link(const PathSpec& at, std::span<char> target) {
@@ -311,6 +350,23 @@ Result<void> TmpfsNode::make_symlink(const PathSpec& at, std::string_view target
   Ref<TmpfsNode> node = TRY(place.directory->make_node(S_IFLNK | 0777));
   node->target_ = TRY(Text::copy(target));
   node->attr_.size = target.size();
+  return place.directory->insert(place.name, std::move(node));
+}
+
+Result<void> TmpfsNode::make_special(const PathSpec& at, std::uint32_t mode, DeviceNumber number) {
+  const Mutex::Guard guard(instance_->lock);
+  Place place;
+  TRY(check_create(at, place));
+  const bool device = S_ISCHR(mode) || S_ISBLK(mode);
+  const bool whiteout = S_ISCHR(mode) && number.major == 0 && number.minor == 0;
+  if (device && !whiteout && !current().credentials.has(CAP_MKNOD)) {
+    return fail(EPERM);
+  }
+  Ref<TmpfsNode> node = TRY(place.directory->make_node(mode));
+  if (device) {
+    node->attr_.rdev_major = number.major;
+    node->attr_.rdev_minor = number.minor;
+  }
   return place.directory->insert(place.name, std::move(node));
 }
 
@@ -397,21 +453,42 @@ Result<void> TmpfsNode::rename(const PathSpec& at, Node& to, const PathSpec& to_
     replaced->attr_.links -= directory ? 2 : 1;
   }
   from.directory->drop(*from.entry);
-  return into.directory->insert(into.name, std::move(moving));
+  TRY(into.directory->insert(into.name, std::move(moving)));
+  return (flags & RENAME_WHITEOUT) != 0 ? leave_whiteout(*from.directory, from.name)
+                                        : Result<void>{};
+}
+
+/// RENAME_WHITEOUT: a character device 0:0 stays behind, as overlay file systems want it.
+Result<void> TmpfsNode::leave_whiteout(TmpfsNode& directory, std::string_view name) {
+  return directory.insert(name, TRY(directory.make_node(S_IFCHR)));
 }
 
 Result<void> TmpfsNode::make_link(const PathSpec& at, Node& to, const PathSpec& to_at) {
   const Mutex::Guard guard(instance_->lock);
   TmpfsNode* const node = TRY(find_existing(at));
-  if (S_ISDIR(node->attr_.mode)) {
+  // SAFETY: the caller compared filesystem(), so `to` is a TmpfsNode of this instance.
+  return node->add_link(static_cast<TmpfsNode&>(to), to_at);
+}
+
+Result<void> TmpfsNode::link_self(Node& to, const PathSpec& to_at) {
+  const Mutex::Guard guard(instance_->lock);
+  // SAFETY: as above.
+  return add_link(static_cast<TmpfsNode&>(to), to_at);
+}
+
+Result<void> TmpfsNode::add_link(TmpfsNode& to, const PathSpec& to_at) {
+  Place place;
+  TRY(to.check_create(to_at, place));
+  if (S_ISDIR(attr_.mode)) {
     return fail(EPERM);
   }
-  Place place;
-  // SAFETY: the caller compared filesystem(), so `to` is a TmpfsNode of this instance.
-  TRY(static_cast<TmpfsNode&>(to).check_create(to_at, place));
-  TRY(place.directory->insert(place.name, Ref<TmpfsNode>(node)));
-  ++node->attr_.links;
-  node->attr_.changed = now();
+  if (attr_.links == 0 && !linkable_) {
+    return fail(ENOENT);
+  }
+  TRY(place.directory->insert(place.name, Ref<TmpfsNode>(this)));
+  ++attr_.links;
+  linkable_ = false;
+  attr_.changed = now();
   return {};
 }
 
@@ -441,6 +518,9 @@ Result<abi::FileAttr> TmpfsNode::attributes() {
 Result<void> TmpfsNode::set_mode(const PathSpec& at, std::uint32_t mode) {
   const Mutex::Guard guard(instance_->lock);
   TmpfsNode* const node = TRY(find_existing(at));
+  if (S_ISLNK(node->attr_.mode)) {
+    return fail(EOPNOTSUPP);
+  }
   if (!is_owner(node->attr_)) {
     return fail(EPERM);
   }
@@ -467,14 +547,21 @@ Result<void> TmpfsNode::set_owner(const PathSpec& at, OwnerChange owner) {
   }
   attr.uid = owner.uid == ~0U ? attr.uid : owner.uid;
   attr.gid = owner.gid == ~0U ? attr.gid : owner.gid;
-  if (!S_ISDIR(attr.mode)) {
-    attr.mode &= ~std::uint32_t{S_ISUID};
-    if ((attr.mode & S_IXGRP) != 0) {
-      attr.mode &= ~std::uint32_t{S_ISGID};
-    }
-  }
+  node->drop_privileges();
   node->touch(false);
   return {};
+}
+
+/// A new owner or new bytes: what ran with privileges does so no longer.
+void TmpfsNode::drop_privileges() {
+  if (S_ISDIR(attr_.mode)) {
+    return;
+  }
+  attr_.mode &= ~std::uint32_t{S_ISUID};
+  if ((attr_.mode & S_IXGRP) != 0) {
+    attr_.mode &= ~std::uint32_t{S_ISGID};
+  }
+  (void)xattrs_.remove("security.capability");  // most have none
 }
 
 Result<void> TmpfsNode::set_times(const PathSpec& at, const std::array<abi::Timestamp, 2>& times) {
@@ -507,6 +594,11 @@ Result<abi::StatFsReply> TmpfsNode::statfs() {
   reply.blocks_free = reply.blocks_available =
       (instance_->size_limit - std::min(used, instance_->size_limit)) / kPageSize;
   reply.name_length = NAME_MAX;
+  if (instance_->inode_limit != 0) {
+    const std::uint64_t inodes = instance_->inodes.load(std::memory_order_relaxed);
+    reply.files = instance_->inode_limit;
+    reply.files_free = reply.files - std::min(inodes, reply.files);
+  }
   return reply;
 }
 
@@ -591,6 +683,9 @@ Result<std::size_t> TmpfsNode::write_at(IoBuffer& buffer, std::uint64_t offset,
     end = start;
     return buffer.full() ? Result<std::size_t>(0) : fail(ENOSPC);
   }
+  if (!current().credentials.has(CAP_FSETID)) {
+    drop_privileges();
+  }
   const std::uint64_t old_size = attr_.size;
   if (start + wanted > old_size) {
     TRY(resize(start + wanted));
@@ -605,6 +700,54 @@ Result<std::size_t> TmpfsNode::write_at(IoBuffer& buffer, std::uint64_t offset,
     end = reached;
   }
   return done;
+}
+
+Result<void> TmpfsNode::allocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length) {
+  const Mutex::Guard guard(instance_->lock);
+  if (!S_ISREG(attr_.mode)) {
+    return S_ISDIR(attr_.mode) ? fail(EISDIR) : fail(ENODEV);
+  }
+  constexpr std::uint32_t kZeroes = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+  if ((mode & ~std::uint32_t{FALLOC_FL_KEEP_SIZE | kZeroes}) != 0) {
+    return fail(EOPNOTSUPP);  // as Linux's tmpfs, which moves no bytes either
+  }
+  const std::uint64_t end = offset + length;
+  const bool grows = (mode & FALLOC_FL_KEEP_SIZE) == 0 && end > attr_.size;
+  if ((mode & kZeroes) != 0 && offset < attr_.size) {
+    std::memset(data_ + offset, 0, std::min(end, attr_.size) - offset);
+  }
+  if ((mode & FALLOC_FL_PUNCH_HOLE) == 0) {
+    TRY(reserve(end));
+  }
+  if (grows) {
+    TRY(resize(end));
+  }
+  touch(grows || (mode & kZeroes) != 0);
+  return {};
+}
+
+namespace {
+
+bool is_zero(const std::byte* bytes, std::size_t size) {
+  return bytes[0] == std::byte{0} && std::memcmp(bytes, bytes + 1, size - 1) == 0;
+}
+
+}  // namespace
+
+/// A page of zeros is as good as a hole: nobody can tell them apart.
+Result<std::uint64_t> TmpfsNode::seek(std::uint64_t offset, int whence) {
+  const Mutex::Guard guard(instance_->lock);
+  if (offset >= attr_.size) {
+    return fail(ENXIO);
+  }
+  const bool wants_hole = whence == SEEK_HOLE;
+  for (std::uint64_t page = offset / kPageSize * kPageSize; page < attr_.size; page += kPageSize) {
+    const std::size_t size = std::min<std::uint64_t>(kPageSize, attr_.size - page);
+    if (is_zero(data_ + page, size) == wants_hole) {
+      return std::max(page, offset);
+    }
+  }
+  return wants_hole ? Result<std::uint64_t>(attr_.size) : fail(ENXIO);
 }
 
 Result<aspace::Backing> TmpfsNode::backing(std::uint64_t offset, std::uint64_t length, MapUse use) {
@@ -639,6 +782,40 @@ Result<EndOfDirectory> TmpfsNode::read_directory(std::uint64_t& cookie, DirSink&
     cookie = entry.cookie;
   }
   return EndOfDirectory::Yes;
+}
+
+// ---- extended attributes -----------------------------------------------------------------------
+
+Result<std::size_t> TmpfsNode::get_xattr(const PathSpec& at, std::string_view name,
+                                         std::span<std::byte> out) {
+  const Mutex::Guard guard(instance_->lock);
+  TmpfsNode* const node = TRY(find_existing(at));
+  TRY(check_xattr(node->attr_, name, XattrUse::Get));
+  return node->xattrs_.get(name, out);
+}
+
+Result<void> TmpfsNode::set_xattr(const PathSpec& at, std::string_view name,
+                                  const XattrValue& value) {
+  const Mutex::Guard guard(instance_->lock);
+  TmpfsNode* const node = TRY(find_existing(at));
+  TRY(check_xattr(node->attr_, name, XattrUse::Set));
+  TRY(node->xattrs_.set(name, value));
+  node->touch(false);
+  return {};
+}
+
+Result<std::size_t> TmpfsNode::list_xattrs(const PathSpec& at, std::span<std::byte> out) {
+  const Mutex::Guard guard(instance_->lock);
+  return TRY(find_existing(at))->xattrs_.list(out);
+}
+
+Result<void> TmpfsNode::remove_xattr(const PathSpec& at, std::string_view name) {
+  const Mutex::Guard guard(instance_->lock);
+  TmpfsNode* const node = TRY(find_existing(at));
+  TRY(check_xattr(node->attr_, name, XattrUse::Set));
+  TRY(node->xattrs_.remove(name));
+  node->touch(false);
+  return {};
 }
 
 // ---- made by the kernel ------------------------------------------------------------------------

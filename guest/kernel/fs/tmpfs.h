@@ -10,6 +10,7 @@
 
 #include "fs/node.h"
 #include "fs/text.h"
+#include "fs/xattr_store.h"
 #include "sched/locks.h"
 
 namespace runhl::kernel {
@@ -18,10 +19,13 @@ class TmpfsNode;
 
 /// What all nodes of one tmpfs share.
 struct TmpfsInstance : RefCounted<TmpfsInstance> {
-  TmpfsInstance(std::uint64_t limit, std::uint32_t number) : size_limit(limit), device(number) {}
-  Mutex lock{LockRank::Inode};     // names, attributes and bytes of all its nodes
-  const std::uint64_t size_limit;  // bytes
-  const std::uint32_t device;      // st_dev
+  TmpfsInstance(std::uint64_t limit, std::uint64_t most_inodes, std::uint32_t number)
+      : size_limit(limit), inode_limit(most_inodes), device(number) {}
+  Mutex lock{LockRank::Inode};      // names, attributes and bytes of all its nodes
+  const std::uint64_t size_limit;   // bytes
+  const std::uint64_t inode_limit;  // 0: none
+  std::atomic<std::uint64_t> inodes{0};
+  const std::uint32_t device;  // st_dev
   std::atomic<std::uint64_t> used{0};
   std::atomic<std::uint64_t> next_inode{1};
 };
@@ -29,7 +33,10 @@ struct TmpfsInstance : RefCounted<TmpfsInstance> {
 class TmpfsNode final : public Node {
  public:
   /// A new, empty file system; its root directory.
-  static Result<Ref<TmpfsNode>> create_root(std::uint64_t size_limit, std::uint32_t mode);
+  static Result<Ref<TmpfsNode>> create_root(std::uint64_t size_limit, std::uint32_t mode,
+                                            std::uint64_t inode_limit = 0);
+  /// For mount options, before anybody sees it.
+  void set_root_owner(std::uint32_t uid, std::uint32_t gid);
   /// A lone /dev/null, to cover a file with.
   static Result<Ref<TmpfsNode>> create_null_device();
   ~TmpfsNode() override;
@@ -39,6 +46,8 @@ class TmpfsNode final : public Node {
   Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t offset, std::uint64_t& end) override;
   Result<EndOfDirectory> read_directory(std::uint64_t& cookie, DirSink& sink) override;
   Result<void> truncate(std::uint64_t size) override;
+  Result<void> allocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length) override;
+  Result<std::uint64_t> seek(std::uint64_t offset, int whence) override;
   Result<abi::StatFsReply> statfs() override;
   Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
   Result<abi::FileAttr> walk(const PathSpec& at) override;
@@ -50,9 +59,17 @@ class TmpfsNode final : public Node {
   Result<void> rename(const PathSpec& at, Node& to, const PathSpec& to_at,
                       std::uint32_t flags) override;
   Result<void> make_link(const PathSpec& at, Node& to, const PathSpec& to_at) override;
+  Result<void> make_special(const PathSpec& at, std::uint32_t mode, DeviceNumber number) override;
+  Result<void> link_self(Node& to, const PathSpec& to_at) override;
   Result<void> set_mode(const PathSpec& at, std::uint32_t mode) override;
   Result<void> set_owner(const PathSpec& at, OwnerChange owner) override;
   Result<void> set_times(const PathSpec& at, const std::array<abi::Timestamp, 2>& times) override;
+  Result<std::size_t> get_xattr(const PathSpec& at, std::string_view name,
+                                std::span<std::byte> out) override;
+  Result<void> set_xattr(const PathSpec& at, std::string_view name,
+                         const XattrValue& value) override;
+  Result<std::size_t> list_xattrs(const PathSpec& at, std::span<std::byte> out) override;
+  Result<void> remove_xattr(const PathSpec& at, std::string_view name) override;
   [[nodiscard]] const void* filesystem() const override { return instance_.get(); }
 
   // For the kernel itself, at boot; no permission is asked.
@@ -84,6 +101,9 @@ class TmpfsNode final : public Node {
 
   TmpfsNode(Ref<TmpfsInstance> instance, std::uint32_t mode);
   Result<Ref<TmpfsNode>> make_node(std::uint32_t mode) const;
+  Result<OpenedNode> open_unnamed(const PathSpec& at, const OpenRequest& request);
+  Result<void> add_link(TmpfsNode& to, const PathSpec& to_at);
+  Result<void> leave_whiteout(TmpfsNode& directory, std::string_view name);
   Result<Place> find(const PathSpec& at);
   Result<TmpfsNode*> find_existing(const PathSpec& at);
   Entry* lookup(std::string_view name);
@@ -95,6 +115,7 @@ class TmpfsNode final : public Node {
   [[nodiscard]] bool is_or_contains(const TmpfsNode& other) const;
   Result<void> resize(std::uint64_t size);
   Result<void> reserve(std::uint64_t capacity);
+  void drop_privileges();
   void touch(bool modified);
   [[nodiscard]] abi::FileAttr filled_attr() const;
 
@@ -103,7 +124,9 @@ class TmpfsNode final : public Node {
   Text target_;  // of a symlink
   std::byte* data_ = nullptr;
   std::uint64_t capacity_ = 0;
-  bool mapped_ = false;  // its run is mapped shared: it stays where it is
+  XattrStore xattrs_;
+  bool linkable_ = false;  // made by O_TMPFILE: may get its first name
+  bool mapped_ = false;    // its run is mapped shared: it stays where it is
   TmpfsNode* parent_ = nullptr;
   boost::intrusive::set<Entry> by_name_;
   boost::intrusive::list<Entry> by_age_;

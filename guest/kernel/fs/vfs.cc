@@ -15,9 +15,11 @@
 namespace runhl::kernel {
 namespace {
 
-std::uint32_t with_umask(std::uint32_t mode) {
-  return mode & 07777 & ~current().fs->umask();
+std::uint32_t current_umask() {
+  return current().fs->umask();
 }
+
+constexpr std::uint32_t kUnnamed = O_TMPFILE & ~std::uint32_t{O_DIRECTORY};
 
 Result<Ref<Directory>> start_directory(int dirfd) {
   if (dirfd == AT_FDCWD) {
@@ -107,11 +109,31 @@ Result<OpenedNode> open_node(PathWalk& walk, Node& base, const PathSpec& at, Ope
   if (creates && (request.flags & O_EXCL) != 0) {
     return fail(EEXIST);
   }
+  if (writes && S_ISDIR(attr->mode) && (request.flags & kUnnamed) != 0) {
+    return fail(EROFS);
+  }
   if (writes && (S_ISREG(attr->mode) || S_ISDIR(attr->mode))) {
     return S_ISDIR(attr->mode) ? fail(EISDIR) : fail(EROFS);
   }
   request.flags &= ~std::uint32_t{O_CREAT | O_TRUNC};
   return base.open(at, request);
+}
+
+Result<void> check_access_on(const Mount* mount, const abi::FileAttr& attr, std::uint32_t wanted,
+                             bool effective_ids) {
+  const Credentials& who = current().credentials;
+  TRY(check_access(attr, effective_ids ? file_identity(who) : real_identity(who), wanted));
+  const bool plain = S_ISREG(attr.mode) || S_ISDIR(attr.mode) || S_ISLNK(attr.mode);
+  if (mount == nullptr) {
+    return {};
+  }
+  if ((wanted & kAccessWrite) != 0 && plain && mount->read_only()) {
+    return fail(EROFS);
+  }
+  if ((wanted & kAccessExecute) != 0 && S_ISREG(attr.mode) && mount->no_exec()) {
+    return fail(EACCES);
+  }
+  return {};
 }
 
 }  // namespace
@@ -129,6 +151,12 @@ Result<Owned<PathWalk>> walk_from(int dirfd, UserAddress path, EmptyPath empty) 
   return walk;
 }
 
+bool names_descriptor(int dirfd, UserAddress path, std::uint32_t at_flags) {
+  std::array<char, 1> first{};
+  return (at_flags & AT_EMPTY_PATH) != 0 && dirfd != AT_FDCWD &&
+         copy_from_user(first.data(), path, 1) && first[0] == '\0';
+}
+
 Result<Owned<PathWalk>> walk_from_cwd(std::string_view path) {
   Owned<PathWalk> walk = TRY(PathWalk::create(current().fs->cwd()));
   TRY(walk->set_path(path));
@@ -137,13 +165,16 @@ Result<Owned<PathWalk>> walk_from_cwd(std::string_view path) {
 
 Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options) {
   const std::uint32_t flags = options.flags;
-  if ((flags & O_TMPFILE) == O_TMPFILE) {
-    return fail(EOPNOTSUPP);
+  if ((flags & kUnnamed) != 0 &&
+      ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY)) {
+    return fail(EINVAL);
   }
   const bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
   const Follow follow = (flags & O_NOFOLLOW) != 0 || exclusive ? Follow::No : Follow::Yes;
   OpenedNode opened = TRY(walk.run(follow, [&](Node& base, PathSpec at) -> Result<OpenedNode> {
-    OpenRequest request{.flags = flags, .mode = with_umask(options.mode), .inject = options.inject};
+    const std::uint32_t mode = options.mode & 07777;
+    OpenRequest request{.flags = flags, .mode = mode & ~current_umask(), .inject = options.inject};
+    at.masked = mode & current_umask();
     if (walk.must_be_directory()) {
       if ((flags & O_CREAT) != 0) {
         return fail(EISDIR);
@@ -188,16 +219,11 @@ Result<void> check_search(Directory& directory) {
 
 Result<void> vfs_access(PathWalk& walk, std::uint32_t wanted, Follow follow, bool effective_ids) {
   const abi::FileAttr attr = TRY(vfs_stat(walk, follow));
-  const Credentials& who = current().credentials;
-  TRY(check_access(attr, effective_ids ? file_identity(who) : real_identity(who), wanted));
-  const bool plain = S_ISREG(attr.mode) || S_ISDIR(attr.mode) || S_ISLNK(attr.mode);
-  if ((wanted & kAccessWrite) != 0 && plain && walk.mount().read_only()) {
-    return fail(EROFS);
-  }
-  if ((wanted & kAccessExecute) != 0 && S_ISREG(attr.mode) && walk.mount().no_exec()) {
-    return fail(EACCES);
-  }
-  return {};
+  return check_access_on(&walk.mount(), attr, wanted, effective_ids);
+}
+
+Result<void> vfs_access_file(File& file, std::uint32_t wanted, bool effective_ids) {
+  return check_access_on(file.mount(), TRY(file.attributes()), wanted, effective_ids);
 }
 
 Result<std::size_t> vfs_read_link(PathWalk& walk, std::span<char> target) {
@@ -210,7 +236,21 @@ Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode) {
     TRY(require_name(walk, EEXIST, EEXIST));
     at.follow = false;  // a slash at the end is no reason to look through a symlink
     TRY(refuse_read_only(walk, base, at, true));
-    return base.make_directory(at, mode & 01777 & ~current().fs->umask());
+    at.masked = mode & 0777 & current_umask();
+    return base.make_directory(at, mode & 01777 & ~current_umask());
+  });
+}
+
+Result<void> vfs_make_special(PathWalk& walk, std::uint32_t mode, DeviceNumber number) {
+  return walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
+    TRY(require_name(walk, EEXIST, EEXIST));
+    if (walk.must_be_directory()) {
+      return fail(ENOENT);
+    }
+    at.follow = false;
+    TRY(refuse_read_only(walk, base, at, true));
+    at.masked = mode & 0777 & current_umask();
+    return base.make_special(at, mode & ~current_umask(), number);
   });
 }
 
@@ -247,8 +287,9 @@ Result<void> vfs_remove(PathWalk& walk, bool directory) {
 }
 
 Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags) {
-  if ((flags & ~std::uint32_t{RENAME_NOREPLACE | RENAME_EXCHANGE}) != 0 ||
-      flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
+  constexpr std::uint32_t kKnown = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
+  if ((flags & ~kKnown) != 0 ||
+      ((flags & RENAME_EXCHANGE) != 0 && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) != 0)) {
     return fail(EINVAL);
   }
   TRY(from.resolve_parent());
@@ -305,6 +346,23 @@ Result<void> vfs_link(PathWalk& from, PathWalk& to, Follow follow) {
   return from.base()->make_link(source, *to.base(), target);
 }
 
+Result<void> vfs_link_file(File& file, PathWalk& to) {
+  const Ref<Node> node = file.node();
+  TRY(to.resolve_parent());
+  TRY(require_name(to, EEXIST, EEXIST));
+  if (node == nullptr || file.mount() != &to.mount() ||
+      node->filesystem() != to.base()->filesystem()) {
+    return fail(EXDEV);
+  }
+  PathSpec target = to.spec(Follow::No);
+  target.follow = false;
+  TRY(refuse_read_only(to, *to.base(), target, true));
+  if (to.must_be_directory()) {
+    return fail(ENOENT);
+  }
+  return node->link_self(*to.base(), target);
+}
+
 Result<void> vfs_set_mode(PathWalk& walk, std::uint32_t mode, Follow follow) {
   return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
@@ -339,6 +397,34 @@ Result<abi::StatFsReply> vfs_statfs(PathWalk& walk) {
     return tl::unexpected(opened.error());
   }
   return walk.mount().root->statfs();
+}
+
+// ---- extended attributes -----------------------------------------------------------------------
+
+Result<std::size_t> vfs_get_xattr(PathWalk& walk, Follow follow, std::string_view name,
+                                  std::span<std::byte> out) {
+  return walk.run(follow,
+                  [&](Node& base, const PathSpec& at) { return base.get_xattr(at, name, out); });
+}
+
+Result<void> vfs_set_xattr(PathWalk& walk, Follow follow, std::string_view name,
+                           const XattrValue& value) {
+  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+    TRY(refuse_read_only(walk, base, at, false));
+    return base.set_xattr(at, name, value);
+  });
+}
+
+Result<std::size_t> vfs_list_xattrs(PathWalk& walk, Follow follow, std::span<std::byte> out) {
+  return walk.run(follow,
+                  [&](Node& base, const PathSpec& at) { return base.list_xattrs(at, out); });
+}
+
+Result<void> vfs_remove_xattr(PathWalk& walk, Follow follow, std::string_view name) {
+  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+    TRY(refuse_read_only(walk, base, at, false));
+    return base.remove_xattr(at, name);
+  });
 }
 
 }  // namespace runhl::kernel

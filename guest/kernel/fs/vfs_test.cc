@@ -17,6 +17,7 @@
 #include "fs/boot_mounts.h"
 #include "fs/fd_table.h"
 #include "fs/fs_context.h"
+#include "fs/tmpfs.h"
 #include "hosted/monitor_backend.h"
 #include "hosted/task_hosted.h"
 
@@ -387,6 +388,86 @@ TEST_F(VfsTest, Descriptors_are_the_lowest_free) {
   EXPECT_TRUE(files.get(4));
   files.close_range(0, ~0U);
   EXPECT_EQ(error_of(files.get(0)), EBADF);
+}
+
+TEST_F(VfsTest, Both_file_systems_keep_extended_attributes) {
+  const std::string text = "value";
+  const XattrValue value{.bytes = std::as_bytes(std::span<const char>(text))};
+  for (const char* const path : {"/dir/attr", "/tmp/attr"}) {
+    ASSERT_TRUE(open(path, O_CREAT | O_WRONLY)) << path;
+    EXPECT_EQ(error_of(vfs_set_xattr(*walk(path), Follow::Yes, "user.x", value)), 0) << path;
+    std::array<std::byte, 16> room{};
+    EXPECT_EQ(*vfs_get_xattr(*walk(path), Follow::Yes, "user.x", room), 5U) << path;
+    EXPECT_EQ(std::memcmp(room.data(), "value", 5), 0);
+    EXPECT_EQ(*vfs_list_xattrs(*walk(path), Follow::Yes, room), 7U);
+    EXPECT_EQ(std::memcmp(room.data(), "user.x", 7), 0);
+    EXPECT_EQ(error_of(vfs_remove_xattr(*walk(path), Follow::Yes, "user.x")), 0);
+    EXPECT_EQ(error_of(vfs_get_xattr(*walk(path), Follow::Yes, "user.x", {})), ENODATA);
+    EXPECT_EQ(error_of(vfs_set_xattr(*walk(path), Follow::Yes, "other.x", value)), EOPNOTSUPP);
+    EXPECT_EQ(*vfs_list_xattrs(*walk(path), Follow::Yes, {}), 0U);
+  }
+  EXPECT_EQ(error_of(vfs_set_xattr(*walk("/vol/v"), Follow::Yes, "user.x", value)), EROFS);
+}
+
+TEST_F(VfsTest, Both_file_systems_make_fifos_and_nameless_files) {
+  for (const std::string dir : {"/dir", "/tmp"}) {
+    EXPECT_EQ(error_of(vfs_make_special(*walk(dir + "/fifo"), S_IFIFO | 0666, {})), 0) << dir;
+    const auto attr = vfs_stat(*walk(dir + "/fifo"), Follow::Yes);
+    ASSERT_TRUE(attr);
+    EXPECT_EQ(attr->mode, std::uint32_t{S_IFIFO | 0644}) << "the umask applies";
+    EXPECT_EQ(error_of(vfs_make_special(*walk(dir + "/fifo"), S_IFIFO | 0666, {})), EEXIST);
+    EXPECT_EQ(open_error(dir, O_TMPFILE | O_RDONLY), EINVAL);
+    const auto file = open(dir, O_TMPFILE | O_RDWR, 0600);
+    ASSERT_TRUE(file) << dir << " " << error_of(file);
+    EXPECT_EQ(write(*file, "text"), 0);
+    EXPECT_EQ((*file)->attributes()->links, 0U);
+    ASSERT_EQ(error_of(vfs_link_file(**file, *walk(dir + "/named"))), 0) << dir;
+    EXPECT_EQ(read(dir + "/named"), "text");
+    const auto hidden = open(dir, O_TMPFILE | O_RDWR | O_EXCL, 0600);
+    ASSERT_TRUE(hidden);
+    EXPECT_EQ(error_of(vfs_link_file(**hidden, *walk(dir + "/never"))), ENOENT);
+  }
+}
+
+TEST_F(VfsTest, Both_file_systems_allocate_and_find_holes) {
+  for (const char* const path : {"/dir/sparse", "/tmp/sparse"}) {
+    const auto file = open(path, O_CREAT | O_RDWR);
+    ASSERT_TRUE(file);
+    EXPECT_EQ(error_of((*file)->node()->allocate(0, 0, 3 * 4096)), 0) << path;
+    EXPECT_EQ((*file)->attributes()->size, 3U * 4096) << path;
+    std::string text(3 * 4096, 'x');
+    EXPECT_EQ(write(*file, text), 0);
+    constexpr std::uint32_t kPunch = 3;  // FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE
+    EXPECT_EQ(error_of((*file)->node()->allocate(kPunch, 4096, 4096)), 0) << path;
+    EXPECT_EQ(*(*file)->seek(0, SEEK_HOLE), 4096U) << path;
+    EXPECT_EQ(*(*file)->seek(4096, SEEK_DATA), 8192U) << path;
+    EXPECT_EQ(*(*file)->seek(8192, SEEK_HOLE), 3U * 4096) << path;
+    EXPECT_EQ(error_of((*file)->seek(3 * 4096, SEEK_DATA)), ENXIO) << path;
+  }
+}
+
+TEST_F(VfsTest, A_tmpfs_keeps_its_limit_of_inodes) {
+  const auto root = TmpfsNode::create_root(1 << 20, 01777, 3);
+  ASSERT_TRUE(root);
+  EXPECT_EQ(error_of((*root)->make_directory({.path = "a"}, 0755)), 0);
+  EXPECT_EQ(error_of((*root)->make_directory({.path = "b"}, 0755)), 0);
+  EXPECT_EQ(error_of((*root)->make_directory({.path = "c"}, 0755)), ENOSPC);
+  EXPECT_EQ((*root)->statfs()->files, 3U);
+  EXPECT_EQ((*root)->statfs()->files_free, 0U);
+  EXPECT_EQ(error_of((*root)->remove({.path = "a", .follow = false}, true)), 0);
+  EXPECT_EQ(error_of((*root)->make_directory({.path = "c"}, 0755)), 0);
+}
+
+TEST_F(VfsTest, Path_only_descriptors_name_symlinks_and_fifos) {
+  ASSERT_EQ(error_of(vfs_make_special(*walk("/dir/p"), S_IFIFO | 0600, {})), 0);
+  const auto fifo = open("/dir/p", O_PATH);
+  ASSERT_TRUE(fifo);
+  EXPECT_TRUE(S_ISFIFO((*fifo)->attributes()->mode));
+  const auto link = open("/rel", O_PATH | O_NOFOLLOW);
+  ASSERT_TRUE(link);
+  EXPECT_TRUE(S_ISLNK((*link)->attributes()->mode));
+  std::array<char, 16> target{};
+  EXPECT_EQ(*(*link)->node()->read_link({.path = {}, .follow = false}, target), 7U);
 }
 
 }  // namespace

@@ -29,13 +29,29 @@ Result<Ref<Node>> writable_node(int fd, bool path_only_too) {
   return node;
 }
 
-SyscallResult change_mode(int dirfd, UserAddress path, std::uint32_t mode) {
-  TRY(vfs_set_mode(*TRY(walk_from(dirfd, path)), mode, Follow::Yes));
+EmptyPath empty_path(std::uint32_t flags) {
+  return (flags & AT_EMPTY_PATH) != 0 ? EmptyPath::Allow : EmptyPath::Refuse;
+}
+
+Follow follow_of(std::uint32_t flags) {
+  return (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::No : Follow::Yes;
+}
+
+SyscallResult change_mode(int dirfd, UserAddress path, std::uint32_t mode, std::uint32_t flags) {
+  if (names_descriptor(dirfd, path, flags)) {
+    TRY(TRY(writable_node(dirfd, true))->set_mode({}, mode & 07777));
+    return 0;
+  }
+  TRY(vfs_set_mode(*TRY(walk_from(dirfd, path, empty_path(flags))), mode, follow_of(flags)));
   return 0;
 }
 
-SyscallResult change_owner(int dirfd, UserAddress path, OwnerChange owner, Follow follow) {
-  TRY(vfs_set_owner(*TRY(walk_from(dirfd, path)), owner, follow));
+SyscallResult change_owner(int dirfd, UserAddress path, OwnerChange owner, std::uint32_t flags) {
+  if (names_descriptor(dirfd, path, flags)) {
+    TRY(TRY(writable_node(dirfd, true))->set_owner({}, owner));
+    return 0;
+  }
+  TRY(vfs_set_owner(*TRY(walk_from(dirfd, path, empty_path(flags))), owner, follow_of(flags)));
   return 0;
 }
 
@@ -76,19 +92,31 @@ Result<Times> copy_timevals(UserAddress from) {
   return times;
 }
 
-SyscallResult change_times(int dirfd, UserAddress path, const Times& times, Follow follow) {
-  TRY(vfs_set_times(*TRY(walk_from(dirfd, path)), times, follow));
+SyscallResult change_times(int dirfd, UserAddress path, const Times& times, std::uint32_t flags) {
+  if (names_descriptor(dirfd, path, flags)) {
+    TRY(TRY(writable_node(dirfd, true))->set_times({}, times));
+    return 0;
+  }
+  TRY(vfs_set_times(*TRY(walk_from(dirfd, path, empty_path(flags))), times, follow_of(flags)));
   return 0;
 }
 
 }  // namespace
 
 SyscallResult sys_chmod(const SyscallArgs& args) {
-  return change_mode(AT_FDCWD, args.a0, to_u32(args.a1));
+  return change_mode(AT_FDCWD, args.a0, to_u32(args.a1), 0);
 }
 
 SyscallResult sys_fchmodat(const SyscallArgs& args) {
-  return change_mode(to_fd(args.a0), args.a1, to_u32(args.a2));
+  return change_mode(to_fd(args.a0), args.a1, to_u32(args.a2), 0);
+}
+
+SyscallResult sys_fchmodat2(const SyscallArgs& args) {
+  const std::uint32_t flags = to_u32(args.a3);
+  if ((flags & ~std::uint32_t{AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH}) != 0) {
+    return fail(EINVAL);
+  }
+  return change_mode(to_fd(args.a0), args.a1, to_u32(args.a2), flags);
 }
 
 SyscallResult sys_fchmod(const SyscallArgs& args) {
@@ -98,13 +126,12 @@ SyscallResult sys_fchmod(const SyscallArgs& args) {
 }
 
 SyscallResult sys_chown(const SyscallArgs& args) {
-  return change_owner(AT_FDCWD, args.a0, {.uid = to_u32(args.a1), .gid = to_u32(args.a2)},
-                      Follow::Yes);
+  return change_owner(AT_FDCWD, args.a0, {.uid = to_u32(args.a1), .gid = to_u32(args.a2)}, 0);
 }
 
 SyscallResult sys_lchown(const SyscallArgs& args) {
   return change_owner(AT_FDCWD, args.a0, {.uid = to_u32(args.a1), .gid = to_u32(args.a2)},
-                      Follow::No);
+                      AT_SYMLINK_NOFOLLOW);
 }
 
 SyscallResult sys_fchown(const SyscallArgs& args) {
@@ -119,14 +146,7 @@ SyscallResult sys_fchownat(const SyscallArgs& args) {
   if ((flags & ~std::uint32_t{AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH}) != 0) {
     return fail(EINVAL);
   }
-  std::array<char, 1> first{};
-  if ((flags & AT_EMPTY_PATH) != 0 && to_fd(args.a0) != AT_FDCWD &&
-      copy_from_user(first.data(), args.a1, 1) && first[0] == '\0') {
-    TRY(TRY(writable_node(to_fd(args.a0), true))->set_owner({}, owner));
-    return 0;
-  }
-  return change_owner(to_fd(args.a0), args.a1, owner,
-                      (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::No : Follow::Yes);
+  return change_owner(to_fd(args.a0), args.a1, owner, flags);
 }
 
 SyscallResult sys_utimensat(const SyscallArgs& args) {
@@ -139,12 +159,11 @@ SyscallResult sys_utimensat(const SyscallArgs& args) {
     TRY(TRY(writable_node(to_fd(args.a0), false))->set_times({}, times));
     return 0;
   }
-  return change_times(to_fd(args.a0), args.a1, times,
-                      (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::No : Follow::Yes);
+  return change_times(to_fd(args.a0), args.a1, times, flags);
 }
 
 SyscallResult sys_utimes(const SyscallArgs& args) {
-  return change_times(AT_FDCWD, args.a0, TRY(copy_timevals(args.a1)), Follow::Yes);
+  return change_times(AT_FDCWD, args.a0, TRY(copy_timevals(args.a1)), 0);
 }
 
 SyscallResult sys_utime(const SyscallArgs& args) {
@@ -156,7 +175,7 @@ SyscallResult sys_utime(const SyscallArgs& args) {
                   .reserved = 0};
     }
   }
-  return change_times(AT_FDCWD, args.a0, times, Follow::Yes);
+  return change_times(AT_FDCWD, args.a0, times, 0);
 }
 
 SyscallResult sys_truncate(const SyscallArgs& args) {

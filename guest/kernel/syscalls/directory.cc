@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <algorithm>
 #include <array>
@@ -80,6 +82,29 @@ SyscallResult do_make_directory(int dirfd, UserAddress path, std::uint32_t mode)
   return 0;
 }
 
+/// The number as mknod(2) packs it (makedev).
+SyscallResult do_make_special(int dirfd, UserAddress path, std::uint32_t mode,
+                              std::uint64_t number) {
+  switch (mode & S_IFMT) {
+    case 0:
+      mode |= S_IFREG;
+      break;
+    case S_IFREG:
+    case S_IFCHR:
+    case S_IFBLK:
+    case S_IFIFO:
+    case S_IFSOCK:
+      break;
+    case S_IFDIR:
+      return fail(EPERM);
+    default:
+      return fail(EINVAL);
+  }
+  const DeviceNumber device{.major = major(to_u32(number)), .minor = minor(to_u32(number))};
+  TRY(vfs_make_special(*TRY(walk_from(dirfd, path)), mode, device));
+  return 0;
+}
+
 SyscallResult do_remove(int dirfd, UserAddress path, bool directory) {
   TRY(vfs_remove(*TRY(walk_from(dirfd, path)), directory));
   return 0;
@@ -97,6 +122,11 @@ SyscallResult do_link(int from_dir, UserAddress from, int to_dir, UserAddress to
                       std::uint32_t flags) {
   if ((flags & ~std::uint32_t{AT_SYMLINK_FOLLOW | AT_EMPTY_PATH}) != 0) {
     return fail(EINVAL);
+  }
+  if (names_descriptor(from_dir, from, flags)) {
+    const Ref<File> file = TRY(current_files().get_any(from_dir));
+    TRY(vfs_link_file(*file, *TRY(walk_from(to_dir, to))));
+    return 0;
   }
   const Owned<PathWalk> source = TRY(walk_from(from_dir, from));
   const Owned<PathWalk> target = TRY(walk_from(to_dir, to));
@@ -130,6 +160,14 @@ SyscallResult sys_mkdir(const SyscallArgs& args) {
 
 SyscallResult sys_mkdirat(const SyscallArgs& args) {
   return do_make_directory(to_fd(args.a0), args.a1, to_u32(args.a2));
+}
+
+SyscallResult sys_mknod(const SyscallArgs& args) {
+  return do_make_special(AT_FDCWD, args.a0, to_u32(args.a1), args.a2);
+}
+
+SyscallResult sys_mknodat(const SyscallArgs& args) {
+  return do_make_special(to_fd(args.a0), args.a1, to_u32(args.a2), args.a3);
 }
 
 SyscallResult sys_rmdir(const SyscallArgs& args) {

@@ -16,6 +16,10 @@
 #include "syscalls/syscall.h"
 #include "syscalls/table.h"
 
+#ifndef __NR_fchmodat2  // Linux 6.6, younger than Debian 12's headers
+#define __NR_fchmodat2 452
+#endif
+
 namespace runhl::kernel {
 
 namespace {

@@ -47,9 +47,33 @@ statx_timestamp to_statx_time(const abi::Timestamp& time) {
   return result;
 }
 
-Result<void> copy_statx(UserAddress out, const abi::FileAttr& attr) {
+// <linux/stat.h> from 5.8 on
+#ifndef STATX_MNT_ID
+#define STATX_MNT_ID 0x00001000U
+#endif
+constexpr std::uint64_t kMountRoot = 0x2000;  // STATX_ATTR_MOUNT_ROOT, same
+
+/// A file's attributes and where it was found.
+struct Found {
+  abi::FileAttr attr;
+  const Mount* mount = nullptr;
+  bool mount_root = false;
+};
+
+Result<void> copy_statx(UserAddress out, const Found& found) {
+  const abi::FileAttr& attr = found.attr;
   struct statx result{};
   result.stx_mask = STATX_BASIC_STATS;
+  // What the host says of its own mounts is not the guest's.
+  result.stx_attributes = attr.attributes & ~kMountRoot;
+  result.stx_attributes_mask = attr.attributes_mask | kMountRoot;
+  if (found.mount_root) {
+    result.stx_attributes |= kMountRoot;
+  }
+  if (found.mount != nullptr) {
+    result.stx_mask |= STATX_MNT_ID;
+    result.stx_mnt_id = found.mount->id;
+  }
   result.stx_blksize = attr.block_size;
   result.stx_nlink = attr.links;
   result.stx_uid = attr.uid;
@@ -73,20 +97,18 @@ Result<void> copy_statx(UserAddress out, const abi::FileAttr& attr) {
 }
 
 /// The attributes of (dirfd, path, flags) as the *at calls name a file. One trip.
-Result<abi::FileAttr> attributes_at(int dirfd, UserAddress path, std::uint32_t flags) {
-  const bool may_be_empty = (flags & AT_EMPTY_PATH) != 0;
-  if (may_be_empty && dirfd != AT_FDCWD) {
-    std::array<char, 1> first{};
-    // An empty path names the descriptor, whatever it refers to. NULL is one too (Linux 6.11).
-    const bool empty = path == 0 || (copy_from_user(first.data(), path, 1) && first[0] == '\0');
-    if (empty) {
-      return TRY(current_files().get_any(dirfd))->attributes();
-    }
+Result<Found> attributes_at(int dirfd, UserAddress path, std::uint32_t flags) {
+  // NULL is an empty path here (Linux 6.11).
+  const bool none = path == 0 && (flags & AT_EMPTY_PATH) != 0 && dirfd != AT_FDCWD;
+  if (none || names_descriptor(dirfd, path, flags)) {
+    const Ref<File> file = TRY(current_files().get_any(dirfd));
+    return Found{.attr = TRY(file->attributes()), .mount = file->mount()};
   }
-  const Owned<PathWalk> walk =
-      TRY(walk_from(dirfd, path, may_be_empty ? EmptyPath::Allow : EmptyPath::Refuse));
+  const Owned<PathWalk> walk = TRY(
+      walk_from(dirfd, path, (flags & AT_EMPTY_PATH) != 0 ? EmptyPath::Allow : EmptyPath::Refuse));
   const Follow follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::No : Follow::Yes;
-  return vfs_stat(*walk, follow);
+  const abi::FileAttr attr = TRY(vfs_stat(*walk, follow));
+  return Found{.attr = attr, .mount = &walk->mount(), .mount_root = walk->at_mount_root()};
 }
 
 SyscallResult do_access(int dirfd, UserAddress path, std::uint32_t mode, std::uint32_t flags) {
@@ -95,6 +117,10 @@ SyscallResult do_access(int dirfd, UserAddress path, std::uint32_t mode, std::ui
     return fail(EINVAL);
   }
   const bool effective = (flags & AT_EACCESS) != 0;
+  if (names_descriptor(dirfd, path, flags)) {
+    TRY(vfs_access_file(*TRY(current_files().get_any(dirfd)), mode, effective));
+    return 0;
+  }
   const Owned<PathWalk> walk = TRY(
       walk_from(dirfd, path, (flags & AT_EMPTY_PATH) != 0 ? EmptyPath::Allow : EmptyPath::Refuse));
   const Follow follow = (flags & AT_SYMLINK_NOFOLLOW) != 0 ? Follow::No : Follow::Yes;
@@ -106,9 +132,19 @@ SyscallResult do_read_link(int dirfd, UserAddress path, UserAddress out, std::ui
   if (static_cast<int>(to_u32(size)) <= 0) {
     return fail(EINVAL);
   }
-  const Owned<PathWalk> walk = TRY(walk_from(dirfd, path, EmptyPath::Allow));
   const auto target = TRY(make<std::array<char, PATH_MAX>>());
-  const std::size_t length = TRY(vfs_read_link(*walk, *target));
+  std::size_t length = 0;
+  if (names_descriptor(dirfd, path, AT_EMPTY_PATH)) {
+    const Ref<Node> node = TRY(current_files().get_any(dirfd))->node();
+    const Result<std::size_t> read =
+        node == nullptr ? fail(ENOENT) : node->read_link({.path = {}, .follow = false}, *target);
+    if (!read) {  // Linux: what is no symlink has no such name
+      return to_int(read.error()) == EINVAL ? fail(ENOENT) : tl::unexpected(read.error());
+    }
+    length = *read;
+  } else {
+    length = TRY(vfs_read_link(*TRY(walk_from(dirfd, path, EmptyPath::Allow)), *target));
+  }
   const std::size_t copied = std::min<std::size_t>(length, to_u32(size));
   TRY(copy_to_user(out, target->data(), copied));
   return copied;
@@ -132,12 +168,12 @@ Result<void> copy_statfs(UserAddress out, const abi::StatFsReply& from) {
 }  // namespace
 
 SyscallResult sys_stat(const SyscallArgs& args) {
-  TRY(copy_stat(args.a1, TRY(attributes_at(AT_FDCWD, args.a0, 0))));
+  TRY(copy_stat(args.a1, TRY(attributes_at(AT_FDCWD, args.a0, 0)).attr));
   return 0;
 }
 
 SyscallResult sys_lstat(const SyscallArgs& args) {
-  TRY(copy_stat(args.a1, TRY(attributes_at(AT_FDCWD, args.a0, AT_SYMLINK_NOFOLLOW))));
+  TRY(copy_stat(args.a1, TRY(attributes_at(AT_FDCWD, args.a0, AT_SYMLINK_NOFOLLOW)).attr));
   return 0;
 }
 
@@ -151,7 +187,7 @@ SyscallResult sys_newfstatat(const SyscallArgs& args) {
   if ((flags & ~std::uint32_t{AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH}) != 0) {
     return fail(EINVAL);
   }
-  TRY(copy_stat(args.a2, TRY(attributes_at(to_fd(args.a0), args.a1, flags))));
+  TRY(copy_stat(args.a2, TRY(attributes_at(to_fd(args.a0), args.a1, flags)).attr));
   return 0;
 }
 

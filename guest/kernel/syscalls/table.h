@@ -7,13 +7,13 @@
 #define RUNHL_SYSCALL_TABLE(X) \
   X(0, read, sys_read, Full, Fine, "") \
   X(1, write, sys_write, Full, Fine, "") \
-  X(2, open, sys_open, Partial, Fine, "O_TMPFILE; FIFOs and sockets on disk") \
+  X(2, open, sys_open, Partial, Fine, "FIFOs and sockets on disk") \
   X(3, close, sys_close, Full, Fine, "") \
   X(4, stat, sys_stat, Full, Fine, "") \
   X(5, fstat, sys_fstat, Full, Fine, "") \
   X(6, lstat, sys_lstat, Full, Fine, "") \
   X(7, poll, sys_poll, Partial, Fine, "streams and pipes together are looked at in turns") \
-  X(8, lseek, sys_lseek, Partial, Fine, "SEEK_DATA and SEEK_HOLE see no holes") \
+  X(8, lseek, sys_lseek, Full, Fine, "") \
   X(9, mmap, sys_mmap, Partial, Fine, "MAP_HUGETLB, MAP_GROWSDOWN, MAP_POPULATE, MAP_LOCKED") \
   X(10, mprotect, sys_mprotect, Partial, Fine, "PROT_GROWSDOWN") \
   X(11, munmap, sys_munmap, Full, Fine, "") \
@@ -110,6 +110,7 @@
   X(130, rt_sigsuspend, sys_rt_sigsuspend, Full, Fine, "") \
   X(131, sigaltstack, sys_sigaltstack, Partial, Free, "SS_AUTODISARM is ignored") \
   X(132, utime, sys_utime, Full, Fine, "") \
+  X(133, mknod, sys_mknod, Full, Fine, "") \
   X(137, statfs, sys_statfs, Full, Fine, "") \
   X(138, fstatfs, sys_fstatfs, Full, Fine, "") \
   X(143, sched_getparam, sys_sched_getparam, Partial, Free, "always SCHED_OTHER") \
@@ -125,18 +126,19 @@
   X(160, setrlimit, sys_setrlimit, Full, Big, "") \
   X(162, sync, sys_sync, Partial, Fine, "the host decides when") \
   X(186, gettid, sys_gettid, Full, Free, "") \
-  X(188, setxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(189, lsetxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(190, fsetxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(191, getxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(192, lgetxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(193, fgetxattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(194, listxattr, sys_listxattr, Partial, Free, "no file system has extended attributes yet") \
-  X(195, llistxattr, sys_listxattr, Partial, Free, "no file system has extended attributes yet") \
-  X(196, flistxattr, sys_listxattr, Partial, Free, "no file system has extended attributes yet") \
-  X(197, removexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(198, lremovexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
-  X(199, fremovexattr, sys_xattr, Partial, Free, "no file system has extended attributes yet") \
+  X(187, readahead, sys_readahead, Partial, Fine, "checked; the host reads ahead by itself") \
+  X(188, setxattr, sys_setxattr, Full, Fine, "") \
+  X(189, lsetxattr, sys_lsetxattr, Full, Fine, "") \
+  X(190, fsetxattr, sys_fsetxattr, Full, Fine, "") \
+  X(191, getxattr, sys_getxattr, Full, Fine, "") \
+  X(192, lgetxattr, sys_lgetxattr, Full, Fine, "") \
+  X(193, fgetxattr, sys_fgetxattr, Full, Fine, "") \
+  X(194, listxattr, sys_listxattr, Full, Fine, "") \
+  X(195, llistxattr, sys_llistxattr, Full, Fine, "") \
+  X(196, flistxattr, sys_flistxattr, Full, Fine, "") \
+  X(197, removexattr, sys_removexattr, Full, Fine, "") \
+  X(198, lremovexattr, sys_lremovexattr, Full, Fine, "") \
+  X(199, fremovexattr, sys_fremovexattr, Full, Fine, "") \
   X(200, tkill, sys_tkill, Full, Fine, "") \
   X(201, time, sys_time, Full, Free, "") \
   X(202, futex, sys_futex, Partial, Fine, "no PI, no robust lists, no waking across processes") \
@@ -144,6 +146,7 @@
   X(204, sched_getaffinity, sys_sched_getaffinity, Full, Free, "") \
   X(217, getdents64, sys_getdents64, Full, Fine, "") \
   X(218, set_tid_address, sys_set_tid_address, Full, Free, "") \
+  X(221, fadvise64, sys_fadvise64, Partial, Fine, "checked; the host reads ahead by itself") \
   X(228, clock_gettime, sys_clock_gettime, Partial, Free, "CPU clocks are wall time; no clocks of other processes") \
   X(229, clock_getres, sys_clock_getres, Partial, Free, "no clocks of other processes") \
   X(230, clock_nanosleep, sys_clock_nanosleep, Partial, Fine, "no CPU clocks; a change of the wall clock is not followed") \
@@ -151,13 +154,14 @@
   X(234, tgkill, sys_tgkill, Full, Fine, "") \
   X(235, utimes, sys_utimes, Full, Fine, "") \
   X(247, waitid, sys_waitid, Partial, Fine, "P_PIDFD; usage: CPU time only") \
-  X(257, openat, sys_openat, Partial, Fine, "O_TMPFILE; FIFOs and sockets on disk") \
+  X(257, openat, sys_openat, Partial, Fine, "FIFOs and sockets on disk") \
   X(258, mkdirat, sys_mkdirat, Full, Fine, "") \
+  X(259, mknodat, sys_mknodat, Full, Fine, "") \
   X(260, fchownat, sys_fchownat, Full, Fine, "") \
   X(262, newfstatat, sys_newfstatat, Full, Fine, "") \
   X(263, unlinkat, sys_unlinkat, Full, Fine, "") \
   X(264, renameat, sys_renameat, Full, Fine, "") \
-  X(265, linkat, sys_linkat, Partial, Fine, "AT_EMPTY_PATH") \
+  X(265, linkat, sys_linkat, Full, Fine, "") \
   X(266, symlinkat, sys_symlinkat, Full, Fine, "") \
   X(267, readlinkat, sys_readlinkat, Full, Fine, "") \
   X(268, fchmodat, sys_fchmodat, Full, Fine, "") \
@@ -165,21 +169,27 @@
   X(270, pselect6, sys_pselect6, Partial, Fine, "as poll") \
   X(271, ppoll, sys_ppoll, Partial, Fine, "as poll") \
   X(273, set_robust_list, sys_set_robust_list, Partial, Free, "not walked at exit") \
+  X(277, sync_file_range, sys_sync_file_range, Full, Fine, "") \
   X(280, utimensat, sys_utimensat, Full, Fine, "") \
-  X(285, fallocate, sys_fallocate, Partial, Fine, "always EOPNOTSUPP") \
+  X(285, fallocate, sys_fallocate, Full, Fine, "") \
   X(292, dup3, sys_dup3, Full, Fine, "") \
   X(293, pipe2, sys_pipe2, Partial, Fine, "O_DIRECT packets") \
   X(295, preadv, sys_preadv, Full, Fine, "") \
   X(296, pwritev, sys_pwritev, Full, Fine, "") \
   X(297, rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, Full, Fine, "") \
   X(302, prlimit64, sys_prlimit64, Partial, Free, "of the caller") \
+  X(303, name_to_handle_at, sys_name_to_handle_at, Partial, Fine, "always EOPNOTSUPP") \
+  X(304, open_by_handle_at, sys_open_by_handle_at, Partial, Fine, "always EPERM") \
+  X(306, syncfs, sys_syncfs, Full, Fine, "") \
   X(309, getcpu, sys_getcpu, Full, Free, "") \
   X(316, renameat2, sys_renameat2, Full, Fine, "") \
   X(318, getrandom, sys_getrandom, Full, Free, "") \
   X(322, execveat, sys_execveat, Partial, Fine, "AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW") \
   X(325, mlock2, sys_mlock2, Partial, Fine, "limits only") \
-  X(332, statx, sys_statx, Partial, Fine, "mount id, attributes") \
+  X(326, copy_file_range, sys_copy_file_range, Full, Fine, "") \
+  X(332, statx, sys_statx, Full, Fine, "") \
   X(435, clone3, sys_clone3, Partial, Fine, "threads, namespaces, pidfds, cgroups, chosen ids") \
   X(436, close_range, sys_close_range, Partial, Fine, "CLOSE_RANGE_UNSHARE") \
-  X(439, faccessat2, sys_faccessat2, Full, Fine, "")
+  X(439, faccessat2, sys_faccessat2, Full, Fine, "") \
+  X(452, fchmodat2, sys_fchmodat2, Full, Fine, "")
 // clang-format on

@@ -265,7 +265,7 @@ namespace {
 void call_nonsense(std::uint64_t index) {
   const auto own = static_cast<std::uint32_t>(index);
   for (std::uint32_t i = 0; i < 20'000; ++i) {
-    request(own, HostOp{i % 32}, "file").handle = static_cast<Handle>(i % 5);
+    request(own, HostOp{i % 48}, "file").handle = static_cast<Handle>(i % 5);
     (void)reserved_call(own);
   }
 }

@@ -118,6 +118,19 @@ enum class HostOp : std::uint32_t {
   SetTimes = 19,   // path or handle, times[2]
   StatFs = 20,     // handle -> StatFsReply in the bounce buffer
   Counters = 21,   // -> MemoryCounters of the calling cell in the bounce buffer
+  MakeNode = 22,   // path, mode with its type (FIFO, socket, regular, device), rdev
+  Allocate = 23,   // handle, mode = FALLOC_FL_*, offset, length -> attr
+  Seek = 24,       // handle, offset, mode = SEEK_DATA or SEEK_HOLE -> position
+  // Extended attributes of a path or, where that is empty, a handle. path2 is the name: user.*,
+  // security.capability or system.posix_acl_*; others answer as a file system without them.
+  GetXattr = 25,     // length = room (0: only the size is asked) -> bytes, in the bounce buffer
+  SetXattr = 26,     // `length` bytes of value behind path2; mode = XATTR_CREATE, XATTR_REPLACE
+  ListXattr = 27,    // length = room -> bytes of names, each with its NUL
+  RemoveXattr = 28,  // path2
+  LinkHandle = 29,   // handle of a file -> handle2, path2: linkat(AT_EMPTY_PATH)
+  SyncRange = 30,    // handle, offset, length, mode = SYNC_FILE_RANGE_*
+  SyncFs = 31,       // handle: the file system it lies on
+  CopyRange = 32,    // handle, offset -> handle2, offset2, length: bytes copied on the host
 };
 
 // RequestSlot::flags beside the O_* bits of Open (all above them).
@@ -149,6 +162,8 @@ struct FileAttr {
   std::uint32_t rdev_major;
   std::uint32_t rdev_minor;
   std::uint32_t block_size;
+  std::uint32_t attributes;       // STATX_ATTR_* that hold
+  std::uint32_t attributes_mask;  // and which the file system knows
   std::uint32_t reserved;
   Timestamp accessed;
   Timestamp modified;
@@ -189,6 +204,12 @@ struct alignas(1024) RequestSlot {
   std::uint64_t length;
   std::uint32_t uid;
   std::uint32_t gid;
+  std::uint64_t offset2;
+  std::uint32_t rdev_major;
+  std::uint32_t rdev_minor;
+  std::uint32_t masked;  // bits that the umask took from `mode` of what is made: a default ACL of
+                         // the directory wants them back
+  std::uint32_t reserved;
   std::array<Timestamp, 2> times;
   FsCredentials credentials;
   RequestReply reply;

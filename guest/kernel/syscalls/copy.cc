@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls that move bytes between files.
+#include <linux/fs.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "fs/vfs.h"
+#include "mm/heap.h"
+#include "runhl/abi/layout.h"
+#include "syscalls/context.h"
+#include "syscalls/handlers.h"
+
+namespace runhl::kernel {
+namespace {
+
+constexpr std::size_t kMaxTransfer = 0x7fff'f000;  // Linux MAX_RW_COUNT
+constexpr std::size_t kChunk = 64 * kKiB;
+
+Result<std::uint64_t> copy_offset(UserAddress from) {
+  const auto offset = TRY(UserIn<std::int64_t>(from).copy_in());
+  if (offset < 0) {
+    return fail(EINVAL);
+  }
+  return static_cast<std::uint64_t>(offset);
+}
+
+Result<Ref<File>> source_file(int fd) {
+  Ref<File> file = TRY(current_files().get(fd));
+  return file->readable() ? Result<Ref<File>>(std::move(file)) : fail(EBADF);
+}
+
+Result<Ref<File>> target_file(int fd) {
+  Ref<File> file = TRY(current_files().get(fd));
+  return file->writable() ? Result<Ref<File>>(std::move(file)) : fail(EBADF);
+}
+
+/// A file and the place in it: the program's variable, or the file's own position.
+struct Place {
+  File& file;
+  bool own = false;
+  std::uint64_t offset = 0;
+
+  Result<std::size_t> read(IoBuffer& buffer) const {
+    return own ? file.read_at(buffer, offset) : file.read(buffer);
+  }
+  Result<std::size_t> write(IoBuffer& buffer) const {
+    return own ? file.write_at(buffer, offset) : file.write(buffer);
+  }
+};
+
+/// Through kernel memory, until `wanted` bytes, the source's end or a short write.
+SyscallResult copy_through(Place& from, Place& to, std::size_t wanted) {
+  auto* const chunk = static_cast<std::byte*>(heap_allocate(kChunk));
+  if (chunk == nullptr) {
+    return fail(ENOMEM);
+  }
+  std::size_t done = 0;
+  SyscallResult result = 0;
+  while (done < wanted) {
+    IoBuffer in{std::span<std::byte>(chunk, std::min(kChunk, wanted - done))};
+    const Result<std::size_t> got = from.read(in);
+    if (!got || *got == 0) {
+      result = got;
+      break;
+    }
+    IoBuffer out{std::span<std::byte>(chunk, *got)};
+    const Result<std::size_t> put = to.write(out);
+    if (!put) {
+      result = put;
+      break;
+    }
+    done += *put;
+    from.offset += *put;
+    to.offset += *put;
+    if (*put < *got) {
+      break;
+    }
+  }
+  heap_free(chunk, kChunk);
+  return done != 0 ? SyscallResult(done) : result;
+}
+
+Result<void> check_regular(File& file) {
+  const abi::FileAttr attr = TRY(file.attributes());
+  if (S_ISDIR(attr.mode)) {
+    return fail(EISDIR);
+  }
+  return S_ISREG(attr.mode) ? Result<void>{} : fail(EINVAL);
+}
+
+/// The position at which a copy begins.
+Result<Place> place_of(File& file, UserAddress variable) {
+  if (variable != 0) {
+    return Place{.file = file, .own = true, .offset = TRY(copy_offset(variable))};
+  }
+  constexpr int kCurrent = 1;  // SEEK_CUR
+  return Place{.file = file, .own = true, .offset = TRY(file.seek(0, kCurrent))};
+}
+
+Result<void> give_place(const Place& place, UserAddress variable) {
+  if (variable != 0) {
+    return UserOut<std::uint64_t>(variable).copy_out(place.offset);
+  }
+  constexpr int kSet = 0;  // SEEK_SET
+  TRY(place.file.seek(static_cast<std::int64_t>(place.offset), kSet));
+  return {};
+}
+
+/// The file system's own copy as far as it goes, then through memory.
+SyscallResult copy_between(Place& from, Place& to, std::size_t wanted) {
+  const Ref<Node> source = from.file.node();
+  const Ref<Node> target = to.file.node();
+  std::size_t done = 0;
+  while (done < wanted) {
+    const Result<std::size_t> copied =
+        source->copy_range(from.offset, *target, to.offset, wanted - done);
+    if (!copied) {
+      const int error = to_int(copied.error());
+      const bool elsewhere = error == EOPNOTSUPP || error == EXDEV || error == ENOSYS;
+      if (done != 0 || !elsewhere) {
+        return done != 0 ? SyscallResult(done) : copied;
+      }
+      return copy_through(from, to, wanted);
+    }
+    if (*copied == 0) {
+      break;
+    }
+    done += *copied;
+    from.offset += *copied;
+    to.offset += *copied;
+  }
+  return done;
+}
+
+}  // namespace
+
+SyscallResult sys_sendfile(const SyscallArgs& args) {
+  const Ref<File> out = TRY(target_file(to_fd(args.a0)));
+  const Ref<File> in = TRY(source_file(to_fd(args.a1)));
+  Place from{.file = *in, .own = args.a2 != 0};
+  if (from.own) {
+    from.offset = TRY(copy_offset(args.a2));
+  }
+  Place to{.file = *out};
+  const SyscallResult done = copy_through(from, to, std::min<std::size_t>(args.a3, kMaxTransfer));
+  if (done && from.own) {
+    TRY(UserOut<std::uint64_t>(args.a2).copy_out(from.offset));
+  }
+  return done;
+}
+
+SyscallResult sys_copy_file_range(const SyscallArgs& args) {
+  const Ref<File> in = TRY(source_file(to_fd(args.a0)));
+  const Ref<File> out = TRY(target_file(to_fd(args.a2)));
+  if (args.a5 != 0) {
+    return fail(EINVAL);
+  }
+  TRY(check_regular(*in));
+  TRY(check_regular(*out));
+  if ((out->flags() & O_APPEND) != 0) {
+    return fail(EBADF);
+  }
+  Place from = TRY(place_of(*in, args.a1));
+  Place to = TRY(place_of(*out, args.a3));
+  std::size_t wanted = std::min<std::size_t>(args.a4, kMaxTransfer);
+  const abi::FileAttr source = TRY(in->attributes());
+  const abi::FileAttr target = TRY(out->attributes());
+  std::uint64_t from_end = 0;
+  std::uint64_t to_end = 0;
+  if (__builtin_add_overflow(from.offset, args.a4, &from_end) ||
+      __builtin_add_overflow(to.offset, args.a4, &to_end)) {
+    return fail(EOVERFLOW);
+  }
+  if (from.offset >= source.size) {
+    return 0;
+  }
+  wanted = std::min<std::uint64_t>(wanted, source.size - from.offset);
+  const bool same = source.device == target.device && source.inode == target.inode;
+  if (same && from.offset < to.offset + wanted && to.offset < from.offset + wanted) {
+    return fail(EINVAL);
+  }
+  const SyscallResult done = copy_between(from, to, wanted);
+  if (done && *done != 0) {
+    TRY(give_place(from, args.a1));
+    TRY(give_place(to, args.a3));
+  }
+  return done;
+}
+
+}  // namespace runhl::kernel
