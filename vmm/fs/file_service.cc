@@ -53,6 +53,11 @@ Result<FileService> FileService::create(std::vector<GrantedTree> trees, Ceiling 
 
 FileAnswer FileService::handle(const abi::RequestSlot& request, std::span<std::byte> bounce) {
   FileAnswer answer;
+  for (const abi::Handle done : request.close) {
+    if (done != 0) {
+      (void)close(done);  // unknown: the guest's own mistake
+    }
+  }
   answer.reply.result = credentials_.apply(request.credentials) ? dispatch(request, bounce, answer)
                                                                 : std::int64_t{-EPERM};
   return answer;
@@ -115,6 +120,8 @@ std::int64_t FileService::dispatch(const abi::RequestSlot& request, std::span<st
       return sync_range(request);
     case abi::HostOp::SyncFs:
       return sync_fs(request.handle);
+    case abi::HostOp::Lookup:
+      return lookup(request, bounce, answer);
     case abi::HostOp::CopyRange:
       return copy_range(request);
     case abi::HostOp::Counters:
@@ -174,6 +181,11 @@ std::int64_t FileService::walk(const abi::RequestSlot& request, std::span<std::b
   if (base.os_errno != 0 || !path) {
     return base.os_errno != 0 ? -base.os_errno : -EINVAL;
   }
+  ComponentAttributes components(bounce, answer.reply);
+  const bool wants_all = (request.flags & abi::kAllAttributes) != 0;
+  if (wants_all) {
+    components.add_directories(base.base, *path);
+  }
   if (path->empty()) {
     return attributes(request.handle, answer);
   }
@@ -190,6 +202,43 @@ std::int64_t FileService::walk(const abi::RequestSlot& request, std::span<std::b
   if (S_ISLNK(answer.reply.attr.mode) && (request.flags & abi::kNoFollow) == 0) {
     return answer_failure(ELOOP, base.base, *path, bounce, answer.reply);
   }
+  if (wants_all) {
+    components.add(answer.reply.attr);
+  }
+  return 0;
+}
+
+std::int64_t FileService::lookup(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                                 FileAnswer& answer) {
+  if (request.length > abi::kMaxAttributes || request.path2_length >= abi::kMaxPath ||
+      request.path_length >= abi::kMaxPath) {
+    return -EINVAL;
+  }
+  std::string names(request.path2_length, '\0');  // the one read; checked from here on
+  std::memcpy(names.data(), bounce.data() + request.path_length, names.size());
+  NamedFile directory;
+  if (const std::int64_t result = find_named(request, bounce, answer.reply, directory);
+      result != 0) {
+    return result;
+  }
+  ComponentAttributes found(bounce, answer.reply);
+  std::size_t at = 0;
+  for (std::uint64_t i = 0; i < request.length; ++i) {
+    const std::size_t end = names.find('\0', at);
+    if (end == std::string::npos) {
+      return -EINVAL;
+    }
+    const std::string_view name = std::string_view(names).substr(at, end - at);
+    if (name.empty() || name.find('/') != std::string_view::npos || !is_clean_path(name)) {
+      return -EINVAL;
+    }
+    abi::FileAttr attr{};
+    if (!attributes_in(directory.fd, &names[at], attr)) {
+      return -ENOSYS;
+    }
+    found.add(attr);
+    at = end + 1;
+  }
   return 0;
 }
 
@@ -197,7 +246,7 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
                                FileAnswer& answer) {
   const BaseOrErrno base = base_of(request.handle);
   const auto path = copy_path(bounce, 0, request.path_length);
-  const std::uint32_t flags = request.flags & ~abi::kNoFollow;
+  const std::uint32_t flags = request.flags & ~(abi::kNoFollow | abi::kAllAttributes);
   if (base.os_errno != 0 || !path || (flags & ~kOpenFlags) != 0) {
     return base.os_errno != 0 ? -base.os_errno : -EINVAL;
   }
@@ -221,6 +270,11 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
     return (flags & O_EXCL) != 0 ? -EEXIST : -EROFS;
   }
   // A place, not a file: openat2 takes no other flags with it.
+  ComponentAttributes components(bounce, answer.reply);
+  const bool wants_all = (request.flags & abi::kAllAttributes) != 0;
+  if (wants_all) {
+    components.add_directories(base.base, *path);
+  }
   const bool place_only = (flags & O_PATH) != 0;
   const std::uint64_t host_flags = place_only ? flags & std::uint32_t{O_PATH | O_DIRECTORY}
                                               : (flags & ~std::uint32_t{O_CLOEXEC}) | O_NONBLOCK;
@@ -250,6 +304,9 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
     return -error;
   }
   const abi::FileAttr& attr = answer.reply.attr;
+  if (wants_all && !path->empty()) {
+    components.add(attr);
+  }
   if (S_ISLNK(attr.mode) && (request.flags & abi::kNoFollow) == 0) {
     return answer_failure(ELOOP, base.base, *path, bounce, answer.reply);
   }
@@ -312,6 +369,36 @@ std::int64_t FileService::write(const abi::RequestSlot& request, std::span<std::
   return count;
 }
 
+namespace {
+
+// Host records become ours, as many as `room` takes; the bytes used. `cookie` moves along.
+std::size_t convert_records(std::span<const std::byte> host_records, std::span<std::byte> room,
+                            std::uint64_t& cookie) {
+  std::size_t used = 0;
+  for (std::size_t at = 0; at < host_records.size();) {
+    const auto* host = reinterpret_cast<const dirent64*>(&host_records[at]);
+    const std::size_t name_length = std::strlen(host->d_name);
+    abi::DirRecord record{};
+    record.record_length =
+        static_cast<std::uint16_t>((sizeof(record) + name_length + 7) & ~std::size_t{7});
+    if (used + record.record_length > room.size()) {
+      break;
+    }
+    record.inode = host->d_ino;
+    record.cookie = static_cast<std::uint64_t>(host->d_off);
+    record.name_length = static_cast<std::uint16_t>(name_length);
+    record.type = host->d_type;
+    std::memcpy(&room[used], &record, sizeof(record));
+    std::memcpy(&room[used + sizeof(record)], host->d_name, name_length);
+    used += record.record_length;
+    cookie = record.cookie;
+    at += host->d_reclen;
+  }
+  return used;
+}
+
+}  // namespace
+
 std::int64_t FileService::read_dir(const abi::RequestSlot& request, std::span<std::byte> bounce,
                                    FileAnswer& answer) {
   Entry* entry = entry_of(request.handle);
@@ -325,37 +412,35 @@ std::int64_t FileService::read_dir(const abi::RequestSlot& request, std::span<st
       ::lseek(entry->fd.get(), static_cast<off_t>(request.offset), SEEK_SET) < 0) {
     return -errno;
   }
-  entry->next_cookie = ~0ULL;
-  // A record of ours is 5 bytes longer than the host's, padding aside: 3/4 of the room is safe for
-  // names of 8 bytes on, and the check below keeps the rest for the next call.
-  alignas(8) std::array<std::byte, abi::kBounceSize / 2> records;
-  const ssize_t size = ::getdents64(entry->fd.get(), records.data(), records.size());
-  if (size < 0) {
-    return -errno;
+  if (request.offset == 0) {
+    (void)attributes_of(entry->fd.get(), answer.reply.attr);  // unknown: nothing is cached
   }
+  entry->next_cookie = ~0ULL;
+  // No more than the program has room for, so that nothing is read twice; and once more, to tell
+  // the end in the same trip. A record of ours is at most 8 bytes longer than the host's: half of
+  // the buffer is safe for names of any length.
+  alignas(8) std::array<std::byte, abi::kBounceSize / 2> records;
+  std::size_t room = std::clamp<std::uint64_t>(request.length, 1024, records.size());
   std::size_t used = 0;
   std::uint64_t cookie = request.offset;
-  for (std::size_t at = 0; at < static_cast<std::size_t>(size);) {
-    const auto* host = reinterpret_cast<const dirent64*>(&records[at]);
-    const std::size_t name_length = std::strlen(host->d_name);
-    abi::DirRecord record{};
-    record.record_length =
-        static_cast<std::uint16_t>((sizeof(record) + name_length + 7) & ~std::size_t{7});
-    if (used + record.record_length > bounce.size()) {
-      if (::lseek(entry->fd.get(), static_cast<off_t>(cookie), SEEK_SET) < 0) {
-        return -errno;
+  for (;;) {
+    const ssize_t size = ::getdents64(entry->fd.get(), records.data(), room);
+    if (size < 0) {
+      if (errno == EINVAL && used != 0) {
+        break;  // the next name needs more room than is left
       }
+      return -errno;
+    }
+    if (size == 0) {
+      answer.reply.count = 1;
       break;
     }
-    record.inode = host->d_ino;
-    record.cookie = static_cast<std::uint64_t>(host->d_off);
-    record.name_length = static_cast<std::uint16_t>(name_length);
-    record.type = host->d_type;
-    std::memcpy(&bounce[used], &record, sizeof(record));
-    std::memcpy(&bounce[used + sizeof(record)], host->d_name, name_length);
-    used += record.record_length;
-    cookie = record.cookie;
-    at += host->d_reclen;
+    const auto bytes = static_cast<std::size_t>(size);
+    used += convert_records(std::span(records).first(bytes), bounce.subspan(used), cookie);
+    room -= std::min(room, bytes);
+    if (room < sizeof(dirent64)) {
+      break;
+    }
   }
   entry->next_cookie = cookie;
   answer.reply.cookie = cookie;

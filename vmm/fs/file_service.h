@@ -69,6 +69,8 @@ class FileService {
   // Each returns the result (>= 0 or -errno) and fills the answer's other fields.
   std::int64_t dispatch(const abi::RequestSlot& request, std::span<std::byte> bounce,
                         FileAnswer& answer);
+  std::int64_t lookup(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                      FileAnswer& answer);
   std::int64_t walk(const abi::RequestSlot& request, std::span<std::byte> bounce,
                     FileAnswer& answer);
   std::int64_t open(const abi::RequestSlot& request, std::span<std::byte> bounce,

@@ -132,12 +132,9 @@ std::int64_t answer_failure(int os_errno, const Base& base, const std::string& p
   return -ELOOP;
 }
 
-int attributes_of(int fd, abi::FileAttr& attr) {
-  struct statx st{};
-  if (::statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) !=
-      0) {
-    return errno;
-  }
+namespace {
+
+void fill(const struct statx& st, abi::FileAttr& attr) {
   attr.inode = st.stx_ino;
   attr.device = makedev(st.stx_dev_major, st.stx_dev_minor);
   attr.size = st.stx_size;
@@ -155,7 +152,63 @@ int attributes_of(int fd, abi::FileAttr& attr) {
   attr.modified = timestamp_of(st.stx_mtime);
   attr.changed = timestamp_of(st.stx_ctime);
   attr.born = (st.stx_mask & STATX_BTIME) != 0 ? timestamp_of(st.stx_btime) : abi::Timestamp{};
+}
+
+}  // namespace
+
+int attributes_of(int fd, abi::FileAttr& attr) {
+  struct statx st{};
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, &st) !=
+      0) {
+    return errno;
+  }
+  fill(st, attr);
   return 0;
+}
+
+bool attributes_in(int directory, const char* name, abi::FileAttr& attr) {
+  constexpr std::uint64_t kMountRoot = 0x2000;  // STATX_ATTR_MOUNT_ROOT, Linux 5.8
+  struct statx st{};
+  if (::statx(directory, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT,
+              STATX_BASIC_STATS | STATX_BTIME, &st) != 0) {
+    return true;
+  }
+  if ((st.stx_attributes_mask & kMountRoot) == 0) {
+    return false;
+  }
+  if ((st.stx_attributes & kMountRoot) == 0) {
+    fill(st, attr);
+  }
+  return true;
+}
+
+void ComponentAttributes::add(const abi::FileAttr& attr) {
+  if (reply_.count < abi::kMaxAttributes) {
+    std::memcpy(&bounce_[abi::kAttributesOffset + reply_.count * sizeof(attr)], &attr,
+                sizeof(attr));
+    ++reply_.count;
+  }
+}
+
+void ComponentAttributes::add_directories(const Base& base, const std::string& path) {
+  const auto slashes = static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
+  abi::FileAttr attr{};
+  if (slashes + 2 >= abi::kMaxAttributes || attributes_of(base.fd, attr) != 0) {
+    return;
+  }
+  add(attr);
+  Base at = base;
+  UniqueFd owned;
+  for (std::size_t start = 0, slash = 0; (slash = path.find('/', start)) != std::string::npos;
+       start = slash + 1) {
+    Opened next = open_beneath(at, path.substr(start, slash - start), O_PATH | O_DIRECTORY, 0);
+    if (!next.fd || attributes_of(next.fd.get(), attr) != 0) {
+      return;
+    }
+    add(attr);
+    owned = std::move(next.fd);
+    at.fd = owned.get();
+  }
 }
 
 std::uint32_t mode_of_new(int directory, std::uint32_t mode, std::uint32_t masked) {

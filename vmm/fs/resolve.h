@@ -64,9 +64,28 @@ std::int64_t answer_failure(int os_errno, const Base& base, const std::string& p
 /// statx of an open descriptor as the ABI shows it; errno or 0.
 int attributes_of(int fd, abi::FileAttr& attr);
 
+/// The attributes of the components of a walk, for the guest's caches (abi::kAllAttributes).
+class ComponentAttributes {
+ public:
+  ComponentAttributes(std::span<std::byte> bounce, abi::RequestReply& reply)
+      : bounce_(bounce), reply_(reply) {}
+  /// Those of `base` and of each directory on the way to the path's last name, as far as they are
+  /// there. Nothing for a path that has too many.
+  void add_directories(const Base& base, const std::string& path);
+  void add(const abi::FileAttr& attr);
+
+ private:
+  std::span<std::byte> bounce_;
+  abi::RequestReply& reply_;
+};
+
 /// The mode of what is made in `directory` (any descriptor): `masked`, which the umask took, comes
 /// back where the directory has a default ACL (acl(5)). Linux before 6.13 cannot tell: no.
 std::uint32_t mode_of_new(int directory, std::uint32_t mode, std::uint32_t masked);
+
+/// statx of a name in a directory, a symlink there not followed. What cannot be told stays zero: a
+/// missing name, or one that something is mounted on. False: this host cannot tell mount points.
+bool attributes_in(int directory, const char* name, abi::FileAttr& attr);
 
 /// True for proc, sysfs, cgroup, debugfs and their kin, which are never served.
 bool on_kernel_file_system(int fd);

@@ -28,10 +28,24 @@ std::uint64_t default_tmpfs_size() {
   return (page.memory_limit != 0 ? page.memory_limit : page.heap_size) / 2;
 }
 
+/// About a tenth of the memory limit at most: 400 bytes a name with its inode.
+std::size_t most_cached_names() {
+  constexpr std::uint64_t kFew = 2048, kMany = 32768, kBytes = 4096;
+  const std::uint64_t limit = monitor_page().memory_limit;
+  return limit == 0 ? kMany : std::clamp(limit / kBytes, kFew, kMany);
+}
+
+/// What all granted trees share; lives as long as the kernel, like the mounts.
+struct HostFiles {
+  InjectedFiles injected;
+  NameCache cache{most_cached_names()};
+  HostTree trusted{.injected = &injected, .cache = &cache};
+  HostTree strict{.injected = &injected};
+};
+
 class Mounter {
  public:
-  Mounter(const abi::BootConfig& config, InjectedFiles& injected)
-      : config_(config), injected_(injected) {}
+  Mounter(const abi::BootConfig& config, HostFiles& host) : config_(config), host_(host) {}
 
   Result<Ref<Directory>> mount_root(const abi::BootMount& mount);
   Result<void> mount(const abi::BootMount& mount);
@@ -55,7 +69,7 @@ class Mounter {
   Result<void> make_read_only(std::string_view target);
 
   const abi::BootConfig& config_;
-  InjectedFiles& injected_;
+  HostFiles& host_;
   Ref<Directory> root_;
 };
 
@@ -92,7 +106,9 @@ Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tm
   Ref<TmpfsNode> node;
   switch (mount.kind) {
     case abi::MountKind::Tree:
-      return Ref<Node>(TRY(make_ref<HostNode>(mount.tree, false, &injected_)));
+      return Ref<Node>(TRY(make_ref<HostNode>(
+          mount.tree, HostNode::Close::Never,
+          (mount.flags & abi::kMountStrict) != 0 ? host_.strict : host_.trusted)));
     case abi::MountKind::Tmpfs: {
       const std::uint64_t size = mount.size_bytes != 0 ? mount.size_bytes : default_tmpfs_size();
       node = TRY(TmpfsNode::create_root(size, mount.mode != 0 ? mount.mode : 01777));
@@ -260,8 +276,8 @@ Result<void> Mounter::mount(const abi::BootMount& mount) {
 }  // namespace
 
 Result<Ref<Directory>> mount_all(const abi::BootConfig& config, BootFailure& failure) {
-  Owned<InjectedFiles> injected = TRY(make<InjectedFiles>());
-  Mounter mounter(config, *injected);
+  Owned<HostFiles> host = TRY(make<HostFiles>());
+  Mounter mounter(config, *host);
   // SAFETY: as text_at; the table holds mount_count entries.
   const auto* const mounts = reinterpret_cast<const abi::BootMount*>(
       reinterpret_cast<const std::byte*>(&config) + config.mounts);
@@ -269,7 +285,7 @@ Result<Ref<Directory>> mount_all(const abi::BootConfig& config, BootFailure& fai
     set_failure(failure, {"the container has no root file system"});
     return fail(EINVAL);
   }
-  (void)injected.release();  // lives as long as the kernel, like the mounts
+  (void)host.release();  // lives as long as the kernel, like the mounts
   const Result<Ref<Directory>> root = mounter.mount_root(mounts[0]);
   if (!root) {
     set_failure(failure, {"mount root: ", error_text(to_int(root.error()))});

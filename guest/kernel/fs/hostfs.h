@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files of the granted trees: every operation is one request to the monitor, on a handle there and
-// a path beneath it. Nothing is cached, so what the host changes is seen at once.
+// Files of the granted trees: an operation is one request to the monitor, on a handle there and a
+// path beneath it. Data is never cached. Names and attributes are (fs/name_cache.h), unless the
+// tree is strict: then what the host changes is seen at once.
 #pragma once
 
+#include "fs/name_cache.h"
 #include "fs/node.h"
 
 namespace runhl::kernel {
@@ -10,11 +12,21 @@ namespace runhl::kernel {
 class HostRequest;
 class InjectedFiles;
 
+/// What the nodes of a granted tree share; lives as long as the kernel.
+struct HostTree {
+  InjectedFiles* injected = nullptr;
+  NameCache* cache = nullptr;  // null: strict
+};
+
 class HostNode final : public Node {
  public:
-  /// `owned`: the handle is closed with the node (roots of trees are not).
-  HostNode(abi::Handle handle, bool owned, InjectedFiles* injected)
-      : handle_(handle), owned_(owned), injected_(injected) {}
+  enum class Close : std::uint8_t {
+    Never,  // the root of a tree
+    Later,  // with one of the next requests
+    AtOnce,
+  };
+  HostNode(abi::Handle handle, Close close, const HostTree& tree)
+      : handle_(handle), close_(close), tree_(tree) {}
   ~HostNode() override;
 
   [[nodiscard]] abi::Handle handle() const { return handle_; }
@@ -54,7 +66,7 @@ class HostNode final : public Node {
                          const XattrValue& value) override;
   Result<std::size_t> list_xattrs(const PathSpec& at, std::span<std::byte> out) override;
   Result<void> remove_xattr(const PathSpec& at, std::string_view name) override;
-  [[nodiscard]] const void* filesystem() const override { return injected_; }
+  [[nodiscard]] const void* filesystem() const override { return tree_.injected; }
 
  private:
   Result<HostRequest> start(abi::HostOp op) const;
@@ -64,9 +76,21 @@ class HostNode final : public Node {
   Result<void> run_two_paths(abi::HostOp op, const PathSpec& at, Node& to, const PathSpec& to_at,
                              std::uint32_t flags);
 
+  /// This node in the cache; null: strict, or out of memory.
+  CachedInode* cached();
+  void learn(NameCache::Stamp stamp, const PathSpec& at, const HostRequest& request,
+             const Result<std::int64_t>& result, bool all);
+  bool look_up_together(const PathSpec& at);
+  void learn_open(NameCache::Stamp stamp, const PathSpec& at, const OpenRequest& wanted,
+                  const HostRequest& request, const Result<std::int64_t>& handle, bool all);
+  /// An operation that makes, removes or changes what `at` names.
+  enum class Change : std::uint8_t { Make, Remove, Modify };
+  Result<void> change(HostRequest& request, const PathSpec& at, Change kind);
+
   abi::Handle handle_;
-  bool owned_;
-  InjectedFiles* injected_;
+  Close close_;
+  const HostTree& tree_;
+  Ref<CachedInode> inode_;  // set once; null: not known yet
 };
 
 }  // namespace runhl::kernel

@@ -17,6 +17,7 @@
 #include "fs/boot_mounts.h"
 #include "fs/fd_table.h"
 #include "fs/fs_context.h"
+#include "fs/name_cache.h"
 #include "fs/tmpfs.h"
 #include "hosted/monitor_backend.h"
 #include "hosted/task_hosted.h"
@@ -216,7 +217,7 @@ TEST_F(VfsTest, One_trip_resolves_and_opens) {
   const auto plain = open("dir/tovol", O_RDONLY | O_NOFOLLOW);
   EXPECT_EQ(hosted::request_count() - middle, 1U);
   ASSERT_TRUE(open("/file", O_RDONLY));
-  EXPECT_EQ(hosted::request_count() - middle, 1U + 1U + 1U) << "open and close";
+  EXPECT_EQ(hosted::request_count() - middle, 1U + 1U) << "closing needs no trip of its own";
   EXPECT_LE(middle - before, 2U);
 }
 
@@ -468,6 +469,136 @@ TEST_F(VfsTest, Path_only_descriptors_name_symlinks_and_fifos) {
   EXPECT_TRUE(S_ISLNK((*link)->attributes()->mode));
   std::array<char, 16> target{};
   EXPECT_EQ(*(*link)->node()->read_link({.path = {}, .follow = false}, target), 7U);
+}
+
+TEST_F(VfsTest, A_known_path_costs_no_trip_for_a_second) {
+  ASSERT_EQ(stat_error("/dir/sub/data"), 0);
+  const unsigned before = hosted::request_count();
+  EXPECT_EQ(stat_error("/dir/sub/data"), 0);
+  EXPECT_EQ(stat_error("/dir/sub/up"), 0) << "another name of the same directory: one trip";
+  EXPECT_EQ(hosted::request_count() - before, 2U) << "the name, then where the symlink leads";
+  const unsigned again = hosted::request_count();
+  EXPECT_EQ(stat_error("/dir/sub/up"), 0);
+  EXPECT_EQ(stat_error("/dir/nothing"), ENOENT);
+  EXPECT_EQ(stat_error("/dir/nothing"), ENOENT);
+  EXPECT_EQ(hosted::request_count() - again, 1U) << "what is missing is known, too";
+  hosted::advance_clock(NameCache::kValidity);
+  EXPECT_EQ(stat_error("/dir/sub/data"), 0);
+  EXPECT_EQ(hosted::request_count() - again, 2U);
+}
+
+TEST_F(VfsTest, A_change_on_the_host_is_seen_within_a_second) {
+  stdfs::create_directories(top_ + "/root/dir/parent");
+  write_host("root/dir/parent/data", "x");
+  ASSERT_EQ(stat_error("/dir/new"), ENOENT);
+  ASSERT_EQ(stat_error("/dir/parent/data"), 0);
+  ASSERT_EQ(vfs_stat(*walk("/file"), Follow::Yes)->size, 5U);
+  write_host("root/dir/new", "x");
+  write_host("root/file", "longer text");
+  stdfs::rename(top_ + "/root/dir/parent", top_ + "/root/dir/moved");
+  hosted::advance_clock(NameCache::kValidity);
+  EXPECT_EQ(stat_error("/dir/new"), 0);
+  EXPECT_EQ(vfs_stat(*walk("/file"), Follow::Yes)->size, 11U);
+  EXPECT_EQ(stat_error("/dir/moved/data"), 0);
+  EXPECT_EQ(stat_error("/dir/parent/data"), ENOENT);
+}
+
+TEST_F(VfsTest, A_strict_tree_sees_changes_of_the_host_at_once) {
+  MountTable::instance().clear();
+  mount({{abi::MountKind::Tree, "/", 0}, {abi::MountKind::Tree, "/vol", 1, abi::kMountStrict}});
+  stdfs::create_directories(top_ + "/root/vol");
+  ASSERT_EQ(stat_error("/vol/new"), ENOENT);
+  write_host("volume/new", "x");
+  EXPECT_EQ(stat_error("/vol/new"), 0);
+  stdfs::remove(top_ + "/volume/new");
+  EXPECT_EQ(stat_error("/vol/new"), ENOENT);
+}
+
+TEST_F(VfsTest, Own_changes_are_seen_at_once) {
+  ASSERT_EQ(stat_error("/dir/a"), ENOENT);
+  const auto file = open("/dir/a", O_CREAT | O_RDWR);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(vfs_stat(*walk("/dir/a"), Follow::Yes)->size, 0U);
+  EXPECT_EQ(write(*file, "12345"), 0);
+  EXPECT_EQ(vfs_stat(*walk("/dir/a"), Follow::Yes)->size, 5U);
+  EXPECT_EQ(error_of(vfs_link(*walk("/dir/a"), *walk("/dir/b"), Follow::No)), 0);
+  EXPECT_EQ(vfs_stat(*walk("/dir/a"), Follow::Yes)->links, 2U) << "names share their inode";
+  EXPECT_EQ(error_of(vfs_set_mode(*walk("/dir/b"), 0600, Follow::Yes)), 0);
+  EXPECT_EQ(vfs_stat(*walk("/dir/a"), Follow::Yes)->mode & 07777, 0600U);
+  EXPECT_EQ(error_of(vfs_rename(*walk("/dir/b"), *walk("/dir/c"), 0)), 0);
+  EXPECT_EQ(stat_error("/dir/b"), ENOENT);
+  EXPECT_EQ(stat_error("/dir/c"), 0);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/dir/c"), false)), 0);
+  EXPECT_EQ(stat_error("/dir/c"), ENOENT);
+  EXPECT_EQ(vfs_stat(*walk("/dir/a"), Follow::Yes)->links, 1U);
+  EXPECT_EQ(error_of(vfs_make_directory(*walk("/dir/d"), 0755)), 0);
+  EXPECT_EQ(stat_error("/dir/d/x"), ENOENT);
+  EXPECT_EQ(error_of(vfs_rename(*walk("/dir/d"), *walk("/moved"), 0)), 0);
+  EXPECT_EQ(stat_error("/dir/d/x"), ENOENT);
+  ASSERT_TRUE(open("/moved/x", O_CREAT | O_WRONLY));
+  EXPECT_EQ(stat_error("/moved/x"), 0);
+}
+
+TEST_F(VfsTest, A_change_through_an_unknown_path_is_seen_through_a_known_one) {
+  stdfs::create_directories(top_ + "/root/work");
+  stdfs::create_symlink("work", top_ + "/root/way");
+  chdir("/work");
+  ASSERT_EQ(stat_error("data2"), ENOENT);
+  hosted::advance_clock(NameCache::kValidity / 2);
+  ASSERT_TRUE(open("/way/data2", O_CREAT | O_WRONLY));
+  EXPECT_EQ(stat_error("data2"), 0);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/work/data2"), false)), 0);
+  EXPECT_EQ(stat_error("data2"), ENOENT);
+}
+
+TEST_F(VfsTest, A_listed_directory_is_known_to_be_complete_and_stats_come_together) {
+  stdfs::create_directories(top_ + "/root/many");
+  for (int i = 0; i < 100; ++i) {
+    write_host("root/many/" + std::to_string(i), "x");
+  }
+  hosted::advance_clock(NameCache::kValidity);  // else it could change again unnoticed
+  ASSERT_EQ(list("/many").size(), 102U);
+  const unsigned before = hosted::request_count();
+  EXPECT_EQ(stat_error("/many/none"), ENOENT);
+  EXPECT_EQ(stat_error("/many/neither"), ENOENT);
+  EXPECT_EQ(hosted::request_count() - before, 1U) << "may it be searched; then: not listed";
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(vfs_stat(*walk("/many/" + std::to_string(i)), Follow::No)->size, 1U);
+  }
+  EXPECT_LE(hosted::request_count() - before, 8U) << "8, 16, 32, ... together";
+}
+
+TEST_F(VfsTest, The_cache_forgets_what_does_not_fit) {
+  NameCache cache(64);
+  abi::FileAttr attr{};
+  attr.mode = S_IFDIR | 0755;
+  attr.inode = 1;
+  const Ref<CachedInode> root = cache.learn(attr);
+  std::vector<abi::FileAttr> attrs{attr, attr};
+  for (std::uint64_t i = 2; i < 2000; ++i) {
+    attrs[1].inode = i;
+    attrs[1].mode = S_IFREG | 0644;
+    const std::string name = "n" + std::to_string(i);
+    cache.learn_walk(cache.stamp(), *root, {.path = name, .attrs = attrs}, 1);
+    ASSERT_EQ(cache.find(*root, {.path = name}, 1).answer, NameCache::Answer::Attributes);
+    EXPECT_EQ(cache.find(*root, {.path = name}, 3).answer, NameCache::Answer::Unknown)
+        << "somebody else has to ask";
+  }
+  EXPECT_EQ(cache.find(*root, {.path = "n2"}, 1).answer, NameCache::Answer::Unknown);
+}
+
+TEST_F(VfsTest, An_inode_number_that_comes_back_is_another_file) {
+  NameCache cache(64);
+  abi::FileAttr attr{};
+  attr.mode = S_IFREG | 0644;
+  attr.inode = 7;
+  attr.born.seconds = 100;
+  const Ref<CachedInode> old = cache.learn(attr);
+  attr.born.seconds = 200;
+  const Ref<CachedInode> fresh = cache.learn(attr);
+  EXPECT_NE(old, fresh);
+  EXPECT_FALSE(cache.attributes(*old));
+  EXPECT_EQ(cache.attributes(*fresh)->born.seconds, 200);
 }
 
 }  // namespace

@@ -79,8 +79,7 @@ Result<std::int64_t> HostRequest::call() {
 
 Result<std::int32_t> HostRequest::ring_call(abi::RingOp op, std::uint32_t /*stream*/,
                                             std::uint32_t length, std::uint64_t /*value*/,
-                                            bool /*interruptible*/,
-                                            Nanoseconds /*deadline*/) {
+                                            bool /*interruptible*/, Nanoseconds /*deadline*/) {
   return op == abi::RingOp::StreamWrite ? static_cast<std::int32_t>(length) : 0;
 }
 

@@ -16,6 +16,9 @@ namespace runhl::kernel::hosted {
 void reset_task();
 abi::MonitorPage& map_monitor_page();
 
+/// The clocks go on by so much at once.
+void advance_clock(Nanoseconds by);
+
 /// Serves requests of the HostRequest stand-in; see host_request_hosted.cc.
 class Backend {
  public:

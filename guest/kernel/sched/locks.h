@@ -8,6 +8,7 @@
 //   30    descriptor table                            sleeping
 //   40    inode                                       sleeping
 //   45    pipe, eventfd, epoll, stream                spin
+//   47    names and attributes of host files          spin
 //   55    process table: numbers, family, groups      spin
 //   56    signals of a process                        spin
 //   57    signal actions                              spin
@@ -30,6 +31,7 @@ enum class LockRank : std::uint8_t {
   FilePosition = 37,  // of an open file; held over its reads and writes
   Inode = 40,
   Pipe = 45,
+  NameCache = 47,
   TaskList = 55,
   Signals = 56,
   SignalHands = 57,

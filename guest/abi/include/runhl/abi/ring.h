@@ -101,7 +101,9 @@ enum class HostOp : std::uint32_t {
                 // that is neither regular nor a directory: result -ENXIO with attr valid
   Read = 3,     // handle, offset, length <= kBounceSize -> bytes, in the bounce buffer
   Write = 4,    // handle, offset (or flags kAppend), length -> bytes; attr.size afterwards
-  ReadDir = 5,  // handle, offset = cookie (0 first) -> bytes of DirRecords; reply.cookie = next
+  ReadDir = 5,  // handle, offset = cookie (0 first), length = room in linux_dirent64s -> bytes of
+                // DirRecords; reply.cookie = next; reply.count = 1: the directory ends there;
+                // attr = the directory's, from before its entries were read
   Close = 6,    // handle -> 0
   Inject = 7,   // handle, slot, flags kInjectWritable -> slot, by ADDFD into the cells' table
   Attributes = 8,  // handle -> 0, attr
@@ -131,9 +133,21 @@ enum class HostOp : std::uint32_t {
   SyncRange = 30,    // handle, offset, length, mode = SYNC_FILE_RANGE_*
   SyncFs = 31,       // handle: the file system it lies on
   CopyRange = 32,    // handle, offset -> handle2, offset2, length: bytes copied on the host
+  // Attributes of many names of one directory (the path, or the handle): path2 is `length` names,
+  // each with a NUL behind it. reply.count FileAttr at kAttributesOffset, in their order; mode 0
+  // where there is none to tell (missing, a mount point). -ENOSYS: ask one by one.
+  Lookup = 33,
 };
 
+/// Where a reply's array of FileAttr begins in the bounce buffer, behind path and link target.
+inline constexpr std::uint64_t kAttributesOffset = 8192;
+inline constexpr std::uint32_t kMaxAttributes = 256;
+
 // RequestSlot::flags beside the O_* bits of Open (all above them).
+// Walk, Open: the attributes of handle and of each component up to the last one that was found, in
+// this order, at kAttributesOffset; reply.count of them. Paths of kMaxAttributes components or
+// more: none.
+inline constexpr std::uint32_t kAllAttributes = 1U << 26;
 inline constexpr std::uint32_t kNoFollow = 1U << 27;
 inline constexpr std::uint32_t kAppend = 1U << 28;
 inline constexpr std::uint32_t kInjectWritable = 1U << 29;
@@ -187,7 +201,7 @@ struct RequestReply {
   std::uint32_t link_start;
   std::uint32_t link_end;
   std::uint32_t length;  // bytes in the bounce buffer
-  std::uint32_t reserved;
+  std::uint32_t count;   // of attributes; ReadDir: 1 at the end
   FileAttr attr;
 };
 
@@ -210,6 +224,7 @@ struct alignas(1024) RequestSlot {
   std::uint32_t masked;  // bits that the umask took from `mode` of what is made: a default ACL of
                          // the directory wants them back
   std::uint32_t reserved;
+  std::array<Handle, 4> close;  // handles the guest is done with, closed on the way; 0: none
   std::array<Timestamp, 2> times;
   FsCredentials credentials;
   RequestReply reply;
