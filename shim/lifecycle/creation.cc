@@ -158,6 +158,10 @@ Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& re
 
 Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFactory& factory) {
   Facts& facts = *facts_;
+  UniqueFd null_device{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  if (!null_device) {
+    return fail_errno("open /dev/null");
+  }
   const pid_t pid = ::fork();
   if (pid < 0) {
     return fail_errno("fork");
@@ -168,6 +172,7 @@ Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFacto
                      .cgroup = std::move(facts.cgroup),
                      .dir = std::move(facts.dir),
                      .exit_file = std::move(facts.exit_file),
+                     .null_device = std::move(null_device),
                      .channel = std::move(monitor_end),
                      .factory = factory};
     {

@@ -60,13 +60,15 @@ Result<void> SetupChannel::send(SetupStep step, ErrorCode code, int os_errno,
 Result<SetupChannel::Message> SetupChannel::receive() {
   Buffer buffer;
   ssize_t got = 0;
+  // ECONNRESET says, once, that the peer ended without having read all of ours; what it sent before
+  // is still there.
   do {
     got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
-  } while (got < 0 && errno == EINTR);
-  if (got < 0 && errno != ECONNRESET) {
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
+  if (got < 0) {
     return fail_errno("setup channel");
   }
-  const std::size_t size = got < 0 ? 0 : static_cast<std::size_t>(got);
+  const auto size = static_cast<std::size_t>(got);
   Header header;
   if (size < sizeof(header)) {
     return fail(ErrorCode::Io, kPeerEnded);

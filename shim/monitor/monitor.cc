@@ -155,7 +155,7 @@ Result<void> Setup::become_own_process() {
   (void)::setsid();  // fails only for a leader, who has a session already
   const std::array keep{plan_.channel.fd(), plan_.dir.fd(), plan_.exit_file.get(), signals_.get(),
                         log_descriptor()};
-  stdio_ = TRY(take_streams(keep));
+  stdio_ = TRY(take_streams(keep, std::move(plan_.null_device)));
   log_leave_stderr();
   if (log_descriptor() < 0 && stdio_.err) {
     report_.reset(::fcntl(stdio_.err.get(), F_DUPFD_CLOEXEC, 3));

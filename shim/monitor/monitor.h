@@ -16,6 +16,7 @@ struct MonitorPlan {
   CgroupPlan cgroup;
   StateDir dir;
   UniqueFd exit_file;
+  UniqueFd null_device;  // /dev/null: the container's device rules hold for the monitor soon
   SetupChannel channel;
   MachineFactory factory;
 };

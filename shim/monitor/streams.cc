@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace runhl::shim {
@@ -26,18 +27,14 @@ Result<UniqueFd> take_stream(int fd) {
   return taken;
 }
 
-Result<void> point_streams_at_null() {
-  UniqueFd null{::open("/dev/null", O_RDWR)};
-  if (!null) {
-    return fail_errno("open /dev/null");
-  }
+Result<void> point_streams_at(UniqueFd null_device) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    if (null.get() != fd && ::dup2(null.get(), fd) < 0) {
+    if (null_device.get() != fd && ::dup2(null_device.get(), fd) < 0) {
       return fail_errno("point a stream at /dev/null");
     }
   }
-  if (null.get() < kFirstFree) {
-    (void)null.release();  // it took the place of a closed stream and stays there
+  if (null_device.get() < kFirstFree) {
+    (void)null_device.release();  // it took the place of a closed stream and stays there
   }
   return {};
 }
@@ -60,16 +57,17 @@ void close_all_but(std::vector<int> keep) {
 
 }  // namespace
 
-Result<vmm::Stdio> take_streams(std::span<const int> keep) {
+Result<vmm::Stdio> take_streams(std::span<const int> keep, UniqueFd null_device) {
   vmm::Stdio stdio{.in = TRY(take_stream(STDIN_FILENO)),
                    .out = TRY(take_stream(STDOUT_FILENO)),
                    .err = TRY(take_stream(STDERR_FILENO))};
   std::vector<int> kept(keep.begin(), keep.end());
+  kept.push_back(null_device.get());
   for (const UniqueFd* stream : {&stdio.in, &stdio.out, &stdio.err}) {
     kept.push_back(stream->get());
   }
   close_all_but(std::move(kept));
-  TRY(point_streams_at_null());
+  TRY(point_streams_at(std::move(null_device)));
   return stdio;
 }
 

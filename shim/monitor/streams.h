@@ -10,8 +10,9 @@
 namespace runhl::shim {
 
 /// Takes descriptors 0, 1 and 2 as the container's streams (unchanged; a closed one is none), puts
-/// /dev/null in their place and closes every other descriptor of the process that is not in `keep`:
-/// engines leak theirs into the runtime, and a pipe held here would block them.
-Result<vmm::Stdio> take_streams(std::span<const int> keep);
+/// `null_device` (/dev/null, read and write) in their place and closes every other descriptor of
+/// the process that is not in `keep`: engines leak theirs into the runtime, and a pipe held here
+/// would block them.
+Result<vmm::Stdio> take_streams(std::span<const int> keep, UniqueFd null_device);
 
 }  // namespace runhl::shim

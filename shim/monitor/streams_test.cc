@@ -35,6 +35,10 @@ bool is_null(int fd) {
   return std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), error) == "/dev/null";
 }
 
+UniqueFd open_null() {
+  return UniqueFd{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+}
+
 TEST(TakeStreams, Keeps_the_streams_and_what_is_named_and_nothing_else) {
   std::array<int, 2> out{}, stray{}, kept{};
   ASSERT_EQ(::pipe(out.data()), 0);
@@ -43,7 +47,7 @@ TEST(TakeStreams, Keeps_the_streams_and_what_is_named_and_nothing_else) {
   const int failed_check = in_child([&] {
     ::dup2(out[1], STDOUT_FILENO);
     const std::array keep{kept[0], -1, kept[1]};
-    const auto stdio = take_streams(keep);
+    const auto stdio = take_streams(keep, open_null());
     if (!stdio || ::write(stdio->out.get(), "x", 1) != 1) {
       return 1;
     }
@@ -66,8 +70,9 @@ TEST(TakeStreams, Keeps_the_streams_and_what_is_named_and_nothing_else) {
 
 TEST(TakeStreams, A_closed_stream_is_none) {
   EXPECT_EQ(in_child([] {
+              UniqueFd null = open_null();  // not in the place of the closed one
               ::close(STDIN_FILENO);
-              const auto stdio = take_streams({});
+              const auto stdio = take_streams({}, std::move(null));
               return stdio && !stdio->in && stdio->err && is_null(0) ? 0 : 1;
             }),
             0);
@@ -79,7 +84,7 @@ TEST(TakeStreams, A_stream_that_main_had_to_fill_is_none) {
               if (::open("/dev/null", O_PATH) != STDIN_FILENO) {
                 return 2;
               }
-              const auto stdio = take_streams({});
+              const auto stdio = take_streams({}, open_null());
               return stdio && !stdio->in && stdio->out && is_null(0) ? 0 : 1;
             }),
             0);
