@@ -24,11 +24,10 @@ Nanoseconds wanted(const Vcpu& cpu) {
 void tick_update(Vcpu& cpu) {
   Carrier& carrier = this_carrier();
   const Nanoseconds deadline = wanted(cpu);
-  if (deadline == carrier.tick_deadline) {
-    return;
-  }
-  if (deadline == 0) {
-    carrier.tick_deadline = 0;  // lazily: an expiry that nobody wants only costs one signal
+  // Arming is a host call, an expiry that nobody wants one signal. So nothing is disarmed, and what
+  // is armed for any time until then will do: two tasks that wake each other arm it once a slice.
+  const bool armed = carrier.tick_deadline <= deadline && carrier.tick_deadline > monotonic_now();
+  if (deadline == 0 || armed) {
     return;
   }
   if (!carrier.tick_made) {
