@@ -99,6 +99,7 @@ Result<MonitorArea> fill_monitor_area(const MachineSpec& spec, const StartFeatur
   page.boot_config_size = static_cast<std::uint32_t>(config.size());
   page.memory_limit = spec.memory_limit;
   page.heap_size = heap_size_of(spec);
+  page.pids_limit = spec.pids_limit;
   if (::getrandom(page.seed.data(), page.seed.size(), 0) !=
       static_cast<ssize_t>(page.seed.size())) {
     return fail_errno("getrandom");

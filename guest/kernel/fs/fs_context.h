@@ -22,10 +22,22 @@ class FsContext : public RefCounted<FsContext> {
     const Mutex::Guard guard(lock_);
     Ref<FsContext> copy = TRY(make_ref<FsContext>(root_));
     copy->cwd_ = cwd_;
+    copy->root_changed_.store(root_changed());
     copy->set_umask(umask());
     return copy;
   }
-  [[nodiscard]] Ref<Directory> root() const { return root_; }
+  [[nodiscard]] Ref<Directory> root() {
+    const Mutex::Guard guard(lock_);
+    return root_;
+  }
+  /// chroot(2).
+  void set_root(Ref<Directory> root) {
+    const Mutex::Guard guard(lock_);
+    root_.swap(root);
+    root_changed_.store(true, std::memory_order_relaxed);
+  }
+  /// The root is not the mount tree's: ".." stops there, getcwd begins there.
+  [[nodiscard]] bool root_changed() const { return root_changed_.load(std::memory_order_relaxed); }
   [[nodiscard]] Ref<Directory> cwd() {
     const Mutex::Guard guard(lock_);
     return cwd_;
@@ -44,6 +56,7 @@ class FsContext : public RefCounted<FsContext> {
   Mutex lock_{LockRank::FdTable};
   Ref<Directory> root_;
   Ref<Directory> cwd_;
+  std::atomic<bool> root_changed_{false};
   std::atomic<std::uint32_t> umask_{022};
 };
 

@@ -58,6 +58,11 @@ Directory::~Directory() {
   mounts.directories_.erase(mounts.directories_.iterator_to(*this));
 }
 
+bool Directory::is_at(const Mount& mount, std::string_view path) const {
+  const Mutex::Guard guard(MountTable::instance().directories_lock_);
+  return &mount == &mount_ && path == path_.view();
+}
+
 Result<Directory::Where> Directory::copy_path(std::span<char> out) const {
   MountTable& mounts = MountTable::instance();
   const Mutex::Guard guard(mounts.directories_lock_);

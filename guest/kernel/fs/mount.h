@@ -52,6 +52,7 @@ class Directory : public RefCounted<Directory>, public boost::intrusive::list_ba
     bool removed;
   };
   Result<Where> copy_path(std::span<char> out) const;
+  [[nodiscard]] bool is_at(const Mount& mount, std::string_view path) const;
 
  private:
   Directory(Mount& mount, Text path, Ref<Node> node);

@@ -7,6 +7,9 @@
 #include <cstring>
 #include <new>
 
+#include "fs/fs_context.h"
+#include "proc/task.h"
+
 namespace runhl::kernel {
 namespace {
 
@@ -19,11 +22,16 @@ Result<Owned<PathWalk>> PathWalk::create(const Ref<Directory>& start) {
   if (walk == nullptr) {
     return fail(ENOMEM);
   }
-  walk->mount_ = &start->mount();
-  walk->base_ = start->node();
-  const Directory::Where where = TRY(start->copy_path(walk->path_));
-  walk->path_size_ = walk->base_size_ = walk->verified_size_ = where.length;
+  TRY(walk->begin_at(*start));
   return walk;
+}
+
+Result<void> PathWalk::begin_at(const Directory& directory) {
+  mount_ = &directory.mount();
+  base_ = directory.node();
+  const Directory::Where where = TRY(directory.copy_path(path_));
+  path_size_ = base_size_ = verified_size_ = where.length;
+  return {};
 }
 
 Result<void> PathWalk::set_path(std::string_view path, EmptyPath empty) {
@@ -37,10 +45,7 @@ Result<void> PathWalk::set_path(std::string_view path, EmptyPath empty) {
   std::memcpy(rest_.data(), path.data(), path.size());
   rest_at_ = 0;
   rest_end_ = path.size();
-  if (path.front() == '/') {
-    go_to_root(*MountTable::instance().root());
-  }
-  return {};
+  return path.front() == '/' ? go_to_root() : Result<void>{};
 }
 
 Result<void> PathWalk::copy_path(UserAddress path, EmptyPath empty) {
@@ -51,17 +56,20 @@ Result<void> PathWalk::copy_path(UserAddress path, EmptyPath empty) {
   if (size == 0) {
     return empty == EmptyPath::Allow ? Result<void>{} : fail(ENOENT);
   }
-  if (rest_[0] == '/') {
-    go_to_root(*MountTable::instance().root());
-  }
-  return {};
+  return rest_[0] == '/' ? go_to_root() : Result<void>{};
 }
 
-void PathWalk::go_to_root(Mount& mount) {
-  mount_ = &mount;
-  base_ = mount.root;
+/// The task's root; while the mounts are made there is only the tree's.
+Result<void> PathWalk::go_to_root() {
+  FsContext* const fs = current().fs;
+  if (fs != nullptr && fs->root_changed()) {
+    return begin_at(*fs->root());
+  }
+  mount_ = MountTable::instance().root();
+  base_ = mount_->root;
   base_size_ = path_size_ = verified_size_ = 0;
   enter_mounts();
+  return {};
 }
 
 /// Into what is mounted at the present position.
@@ -154,6 +162,10 @@ Result<void> PathWalk::go_up() {
     }
     rest_at_ += 2;
   }
+  FsContext* const fs = current().fs;
+  if (fs != nullptr && fs->root_changed() && fs->root()->is_at(*mount_, path())) {
+    return {};
+  }
   while (path_size_ == 0 && mount_->parent != nullptr) {
     const std::string_view mountpoint = mount_->mountpoint.view();
     mount_ = mount_->parent;
@@ -235,8 +247,7 @@ Result<void> PathWalk::follow_link() {
 
   const auto link_at = static_cast<std::size_t>(sent.data() - path_.data()) + stop_.start;
   if (target.front() == '/') {
-    go_to_root(*MountTable::instance().root());
-    return {};
+    return go_to_root();
   }
   truncate_path(link_at == 0 ? 0 : link_at - 1);
   verified_size_ = path_size_;  // the file system walked up to the symlink

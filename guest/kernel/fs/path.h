@@ -82,7 +82,8 @@ class PathWalk {
   Result<void> go_up();
   Result<void> verify();
   Result<void> follow_link();
-  void go_to_root(Mount& mount);
+  Result<void> begin_at(const Directory& directory);
+  Result<void> go_to_root();
   void enter_mounts();
   void truncate_path(std::size_t size);
 

@@ -61,6 +61,8 @@ void reset_task() {
   }
   g_process->rlimits[RLIMIT_NOFILE].soft = 1024;
   g_task.process = &*g_process;
+  g_task.files = nullptr;
+  g_task.fs = nullptr;
   g_task.credentials = Credentials{};
   g_task.credentials.effective = g_task.credentials.permitted = ~0ULL;
 }

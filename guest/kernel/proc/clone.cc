@@ -10,9 +10,11 @@
 #include "core/user_memory.h"
 #include "fs/fd_table.h"
 #include "fs/fs_context.h"
+#include "host/events.h"
 #include "proc/cell.h"
 #include "proc/process.h"
 #include "proc/process_table.h"
+#include "proc/shared_parts.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
 
@@ -49,6 +51,20 @@ Result<void> check_flags(const CloneRequest& request) {
     return fail(EINVAL);
   }
   return {};
+}
+
+/// The container's own limit (config.json's pids). Zombies count, as in Linux's pids cgroup.
+Result<void> check_pids_limit() {
+  const std::uint64_t limit = monitor_page().pids_limit;
+  if (limit == 0) {
+    return {};
+  }
+  std::uint64_t count = 0;
+  const ProcessTable::Guard family;
+  for (const Pid& id : family->numbers()) {
+    count += id.task != nullptr || id.process != nullptr ? 1U : 0U;
+  }
+  return count >= limit ? fail(EAGAIN) : Result<void>{};
 }
 
 /// RLIMIT_NPROC: tasks and zombies of one user. Root and the privileged are not bound.
@@ -164,11 +180,6 @@ void leave_family(Process& child, Task& first) {
   family->remove_process(child);
 }
 
-void drop_files(Task& child) {
-  const Ref<FdTable> files(std::exchange(child.files, nullptr), false);
-  const Ref<FsContext> fs(std::exchange(child.fs, nullptr), false);
-}
-
 Result<void> give_memory(const CloneRequest& request, Process& child, Task& first) {
   if (has(request, CLONE_VM)) {
     cell_enter(*current().cell, child, first);
@@ -188,6 +199,7 @@ void wait_for_release(Process& child) {
 }
 
 Result<std::int32_t> clone_process(const CloneRequest& request) {
+  TRY(check_pids_limit());
   TRY(check_process_limit());
   const Ref<Task> task = TRY(task_create(&child_main));
   const Ref<Process> child = TRY(make_process(request));

@@ -23,6 +23,7 @@
 #include "proc/exec_credentials.h"
 #include "proc/process.h"
 #include "proc/process_table.h"
+#include "proc/shared_parts.h"
 #include "proc/stack_builder.h"
 #include "proc/task.h"
 
@@ -244,14 +245,6 @@ Result<UserAddress> fill_stack(const AddressSpace& mm, const ExecRequest& reques
 std::string_view base_name(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-/// A table that others share is not theirs to lose descriptors from.
-Result<void> own_files(Task& task) {
-  if (task.files->use_count() > 1) {
-    const Ref<FdTable> shared(std::exchange(task.files, TRY(task.files->copy()).detach()), false);
-  }
-  return {};
 }
 
 /// Everything that destroys the old image. Errors are fatal for the process.

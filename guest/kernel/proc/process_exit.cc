@@ -5,14 +5,13 @@
 #include "arch/x86_64/host_syscall.h"
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
-#include "fs/fd_table.h"
-#include "fs/fs_context.h"
 #include "host/host_call.h"
 #include "proc/cell.h"
 #include "proc/interval_timer.h"
 #include "proc/parent_notice.h"
 #include "proc/process.h"
 #include "proc/process_table.h"
+#include "proc/shared_parts.h"
 #include "proc/signals.h"
 #include "sched/futex.h"
 #include "sched/scheduler.h"
@@ -123,12 +122,6 @@ void become_zombie(Task& task, int wait_status) {
   if (notify_parent_of_end(process)) {
     family->remove_process(process);
   }
-}
-
-void drop_files(Task& task) {
-  // A count of ours is given up: closing may sleep.
-  const Ref<FdTable> files(std::exchange(task.files, nullptr), false);
-  const Ref<FsContext> fs(std::exchange(task.fs, nullptr), false);
 }
 
 }  // namespace

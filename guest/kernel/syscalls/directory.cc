@@ -2,6 +2,7 @@
 // Names: getdents, mkdir, unlink, rename, links, the working directory.
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/limits.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -213,27 +214,67 @@ SyscallResult sys_symlinkat(const SyscallArgs& args) {
   return do_symlink(args.a0, to_fd(args.a1), args.a2);
 }
 
-SyscallResult sys_getcwd(const SyscallArgs& args) {
-  const auto path = TRY(make<std::array<char, PATH_MAX>>());
-  const auto text = TRY(make<std::array<char, PATH_MAX>>());
-  const Ref<Directory> cwd = current_fs().cwd();
-  const Directory::Where where = TRY(cwd->copy_path(*path));
+namespace {
+
+using PathText = std::array<char, PATH_MAX>;
+
+/// The guest's path of a directory, from the mount tree's root; its length.
+Result<std::size_t> path_of(const Directory& directory, PathText& out) {
+  const auto path = TRY(make<PathText>());
+  const Directory::Where where = TRY(directory.copy_path(*path));
   if (where.removed) {
     return fail(ENOENT);
   }
-  const std::size_t length = TRY(MountTable::instance().guest_path(
-      cwd->mount(), {path->data(), where.length}, std::span(*text).first(PATH_MAX - 1)));
-  if (length + 1 > args.a1) {
+  return MountTable::instance().guest_path(directory.mount(), {path->data(), where.length},
+                                           std::span(out).first(PATH_MAX - 1));
+}
+
+/// What lies behind the changed root; or Linux's mark for what lies outside.
+Result<Text> below_root(std::string_view path) {
+  const auto text = TRY(make<PathText>());
+  const std::string_view root(text->data(), TRY(path_of(*current_fs().root(), *text)));
+  if (root == "/") {
+    return Text::copy(path);
+  }
+  if (!path.starts_with(root) || (path.size() > root.size() && path[root.size()] != '/')) {
+    return Text::join("(unreachable)", path);
+  }
+  const std::string_view rest = path.substr(root.size());
+  return Text::copy(rest.empty() ? "/" : rest);
+}
+
+}  // namespace
+
+SyscallResult sys_getcwd(const SyscallArgs& args) {
+  const auto text = TRY(make<PathText>());
+  std::string_view path(text->data(), TRY(path_of(*current_fs().cwd(), *text)));
+  Text below;
+  if (current_fs().root_changed()) {
+    below = TRY(below_root(path));
+    path = below.view();
+  }
+  if (path.size() + 1 > args.a1) {
     return fail(ERANGE);
   }
-  (*text)[length] = '\0';
-  TRY(copy_to_user(args.a0, text->data(), length + 1));
-  return length + 1;
+  const char end = '\0';
+  TRY(copy_to_user(args.a0, path.data(), path.size()));
+  TRY(copy_to_user(args.a0 + path.size(), &end, 1));
+  return path.size() + 1;
 }
 
 SyscallResult sys_chdir(const SyscallArgs& args) {
   const Owned<PathWalk> walk = TRY(walk_from(AT_FDCWD, args.a0));
   current_fs().set_cwd(TRY(vfs_open_directory(*walk)));
+  return 0;
+}
+
+SyscallResult sys_chroot(const SyscallArgs& args) {
+  const Owned<PathWalk> walk = TRY(walk_from(AT_FDCWD, args.a0));
+  Ref<Directory> directory = TRY(vfs_open_directory(*walk));
+  if (!current().credentials.has(CAP_SYS_CHROOT)) {
+    return fail(EPERM);
+  }
+  current_fs().set_root(std::move(directory));
   return 0;
 }
 

@@ -2,6 +2,7 @@
 // Making processes, waiting for them, ending.
 #include "proc/process.h"
 
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <sys/resource.h>
@@ -11,6 +12,7 @@
 #include "host/clock.h"
 #include "proc/clone.h"
 #include "proc/process_table.h"
+#include "proc/shared_parts.h"
 #include "proc/task_signals.h"
 #include "proc/wait_child.h"
 #include "syscalls/handlers.h"
@@ -104,6 +106,32 @@ SyscallResult sys_clone3(const SyscallArgs& args) {
   request.child_tid = from.child_tid;
   request.tls = from.tls;
   return cloned(request);
+}
+
+SyscallResult sys_unshare(const SyscallArgs& args) {
+  constexpr std::uint64_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                        CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET |
+                                        CLONE_NEWTIME;
+  // What a process of one thread has for itself already.
+  constexpr std::uint64_t kAlone = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
+  Task& task = current();
+  if ((args.a0 & ~(kNamespaces | kAlone | CLONE_SYSVSEM | CLONE_FILES | CLONE_FS)) != 0) {
+    return fail(EINVAL);
+  }
+  if ((args.a0 & kNamespaces) != 0) {
+    const bool unprivileged = (args.a0 & CLONE_NEWUSER) != 0;
+    return fail(unprivileged || task.credentials.has(CAP_SYS_ADMIN) ? EINVAL : EPERM);
+  }
+  if ((args.a0 & kAlone) != 0 && !is_alone(task)) {
+    return fail(EINVAL);
+  }
+  if ((args.a0 & CLONE_FILES) != 0) {
+    TRY(own_files(task));
+  }
+  if ((args.a0 & CLONE_FS) != 0) {
+    TRY(own_place(task));
+  }
+  return 0;
 }
 
 // ---- waiting

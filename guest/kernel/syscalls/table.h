@@ -124,6 +124,7 @@
   X(157, prctl, sys_prctl, Partial, Free, "names, privileges and capabilities only") \
   X(158, arch_prctl, sys_arch_prctl, Partial, Free, "no ARCH_SET_GS, no permission for AMX") \
   X(160, setrlimit, sys_setrlimit, Full, Big, "") \
+  X(161, chroot, sys_chroot, Full, Fine, "") \
   X(162, sync, sys_sync, Partial, Fine, "the host decides when") \
   X(186, gettid, sys_gettid, Full, Free, "") \
   X(187, readahead, sys_readahead, Partial, Fine, "checked; the host reads ahead by itself") \
@@ -168,6 +169,7 @@
   X(269, faccessat, sys_faccessat, Full, Fine, "") \
   X(270, pselect6, sys_pselect6, Partial, Fine, "as poll") \
   X(271, ppoll, sys_ppoll, Partial, Fine, "as poll") \
+  X(272, unshare, sys_unshare, Partial, Fine, "namespaces") \
   X(273, set_robust_list, sys_set_robust_list, Partial, Free, "not walked at exit") \
   X(277, sync_file_range, sys_sync_file_range, Full, Fine, "") \
   X(280, utimensat, sys_utimensat, Full, Fine, "") \

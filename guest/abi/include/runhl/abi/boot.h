@@ -37,6 +37,7 @@ struct MonitorPage {
   std::array<std::uint8_t, 32> seed;  // fresh random bytes
   std::uint64_t memory_limit;         // bytes, 0: none; also bounds the kernel memfd
   std::uint64_t heap_size;            // bytes of the memfd's heap
+  std::uint64_t pids_limit;           // tasks of the guest, 0: none
 };
 
 struct StringList {
