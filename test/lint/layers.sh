@@ -14,7 +14,8 @@ forbid() {  # pattern of includes, reason, files…
     status=1
   fi
 }
-forbid 'runhl/(vmm|shim|abi)/' 'oci/ knows only base and core' oci
+forbid 'runhl/(vmm|shim|abi)/' 'oci/ knows only base and core' oci ':!:oci/initrd'
+forbid 'runhl/(vmm|shim|abi/[^i]|oci)/?' 'oci/initrd knows base, core and the format of the index' oci/initrd
 forbid 'runhl/(oci|shim)/' 'vmm/ never knows oci/ or shim/' vmm
 forbid 'runhl/(oci|vmm|shim|abi)/' 'src/base and src/core stand below all others' src/base src/core
 forbid 'runhl/(oci|vmm|shim|base)/' 'the guest sees core and abi only' guest

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Archives of directories that were converted before. An archive is used again only for a tree
+// whose manifest is the same byte for byte, so never for one that has changed.
+//
+//   <directory>/KEY.cpio       the archive
+//   <directory>/KEY.manifest   what it was made of; written last, so it vouches for the archive
+//   <directory>/KEY.lock       held while it is being made; gone afterwards
+//
+//   Cache cache = TRY(Cache::open(TRY(Cache::default_directory())));
+//   UniqueFd archive = TRY(cache.find(manifest));          // none: not there
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "runhl/base/result.h"
+#include "runhl/base/unique_fd.h"
+#include "runhl/initrd/directory.h"
+
+namespace runhl::initrd {
+
+class Cache {
+ public:
+  /// /var/lib/runhl/initrd for root, else in $XDG_CACHE_HOME (~/.cache).
+  static Result<std::string> default_directory();
+  /// Makes it where it is missing. Permission: others may write to it.
+  static Result<Cache> open(const std::string& directory);
+
+  /// The archive, opened for reading and marked as used; none: it has to be made.
+  [[nodiscard]] Result<UniqueFd> find(const Manifest& manifest) const;
+  /// Makes the archive of `root` unless it is there. Several callers make it once.
+  Result<UniqueFd> add(int root) const;
+  /// Removes the archives that were not used for longest until at most `keep_bytes` are left; the
+  /// number of bytes that were freed. Containers that run from one keep it.
+  Result<std::uint64_t> prune(std::uint64_t keep_bytes) const;
+
+ private:
+  explicit Cache(std::string directory, UniqueFd fd)
+      : directory_(std::move(directory)), fd_(std::move(fd)) {}
+  Result<UniqueFd> lock(const std::string& key) const;
+  Result<UniqueFd> make(int root, const Manifest& manifest) const;
+
+  std::string directory_;
+  UniqueFd fd_;
+};
+
+}  // namespace runhl::initrd

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an initrd holds: a tree of names over inodes, before it is written. A directory of the host
+// fills it (directory_source.h); layers of an image merged into one tree can, too.
+//
+//   Tree tree;
+//   const InodeNumber etc = tree.add_inode({.mode = S_IFDIR | 0755});
+//   TRY(tree.add_name("etc", etc));               // parents come first
+//   TRY(write_archive(tree, source, out_fd));     // archive.h
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runhl/base/result.h"
+
+namespace runhl::initrd {
+
+using InodeNumber = std::uint32_t;  // from 1; 1 is the root directory
+
+struct Xattr {
+  std::string name;
+  std::string value;
+  friend auto operator<=>(const Xattr&, const Xattr&) = default;
+};
+
+struct InodeSpec {
+  std::uint32_t mode = 0;  // st_mode
+  std::uint32_t uid = 0, gid = 0;
+  std::uint64_t size = 0;     // of a regular file
+  std::int64_t modified = 0;  // seconds
+  std::uint32_t modified_ns = 0;
+  std::uint32_t device_major = 0, device_minor = 0;
+  std::string target{};         // of a symlink
+  std::vector<Xattr> xattrs{};  // any order
+};
+
+/// The order of the archive: a directory before what is in it, names of one directory by their
+/// bytes.
+struct ArchiveOrder {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const;
+};
+
+class Tree {
+ public:
+  /// A tree with an empty root directory.
+  Tree();
+
+  InodeNumber add_inode(InodeSpec spec);
+  [[nodiscard]] const InodeSpec& inode(InodeNumber number) const { return inodes_[number - 1]; }
+  [[nodiscard]] InodeSpec& inode(InodeNumber number) { return inodes_[number - 1]; }
+  [[nodiscard]] InodeNumber inode_count() const { return static_cast<InodeNumber>(inodes_.size()); }
+
+  /// `path`: names joined by '/'; its parent is there already. Errors: InvalidArgument (no such
+  /// parent, a name twice, a second name of a directory, a name that is reserved or too long).
+  Result<void> add_name(std::string_view path, InodeNumber inode);
+
+  using Names = std::map<std::string, InodeNumber, ArchiveOrder>;
+  /// All names but the root's, sorted.
+  [[nodiscard]] const Names& names() const { return names_; }
+
+ private:
+  std::vector<InodeSpec> inodes_;
+  std::vector<bool> named_;
+  Names names_;
+};
+
+/// "" for a name in the root directory.
+std::string_view parent_of(std::string_view path);
+std::string_view name_of(std::string_view path);
+
+}  // namespace runhl::initrd
