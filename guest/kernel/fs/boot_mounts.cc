@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "fs/hostfs.h"
+#include "fs/initrd_archive.h"
 #include "fs/injected_files.h"
 #include "fs/path.h"
 #include "fs/tmpfs.h"
@@ -14,6 +15,7 @@
 #include "host/events.h"
 #include "mm/heap.h"
 #include "proc/error_text.h"
+#include "runhl/abi/layout.h"
 
 namespace runhl::kernel {
 namespace {
@@ -49,6 +51,7 @@ class Mounter {
 
   Result<Ref<Directory>> mount_root(const abi::BootMount& mount);
   Result<void> mount(const abi::BootMount& mount);
+  Result<void> make_working_directory(std::string_view path);
 
  private:
   struct Spot {  // where a mount goes
@@ -59,8 +62,10 @@ class Mounter {
   };
 
   Result<Ref<TmpfsNode>> make_dev(std::uint32_t mode);
+  [[nodiscard]] Result<Ref<TmpfsNode>> make_initrd(const abi::BootMount& mount) const;
   Result<Ref<Node>> make_node(const abi::BootMount& mount, TmpfsNode*& tmpfs);
   Result<Spot> find(std::string_view target);
+  Result<Spot> find_longest(std::string_view target, std::string_view& missing);
   Result<Spot> find_or_make(const abi::BootMount& mount, std::string_view target);
   Result<void> make_parents(Mount& mount, std::string_view there, std::string_view missing,
                             bool last_is_file);
@@ -102,6 +107,16 @@ Result<Ref<TmpfsNode>> Mounter::make_dev(std::uint32_t mode) {
   return dev;
 }
 
+Result<Ref<TmpfsNode>> Mounter::make_initrd(const abi::BootMount& mount) const {
+  // SAFETY: the launcher has mapped the archive there, as long as the config says.
+  const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(abi::kInitrd),
+                                         config_.initrd_size);
+  const InitrdArchive archive = TRY(InitrdArchive::open(bytes));
+  const abi::MonitorPage& page = monitor_page();
+  const std::uint64_t all = page.memory_limit != 0 ? page.memory_limit : page.heap_size;
+  return TmpfsNode::create_initrd_root(archive, mount.size_bytes != 0 ? mount.size_bytes : all);
+}
+
 Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tmpfs) {
   Ref<TmpfsNode> node;
   switch (mount.kind) {
@@ -114,6 +129,9 @@ Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tm
       node = TRY(TmpfsNode::create_root(size, mount.mode != 0 ? mount.mode : 01777));
       break;
     }
+    case abi::MountKind::Initrd:
+      node = TRY(make_initrd(mount));
+      break;
     case abi::MountKind::Dev:
       node = TRY(make_dev(mount.mode));
       break;
@@ -162,16 +180,8 @@ Result<Mounter::Spot> Mounter::find_or_make(const abi::BootMount& mount, std::st
     if (whole.exists) {
       return whole;
     }
-    // The longest part that exists, then what is missing.
-    std::string_view there = target;
-    Spot spot;
-    do {
-      const std::size_t slash = there.rfind('/');
-      there = slash == 0 || slash == std::string_view::npos ? "/" : there.substr(0, slash);
-      spot = TRY(find(there));
-    } while (!spot.exists && there != "/");
-    std::string_view missing = target.substr(there == "/" ? 1 : there.size() + 1);
-    missing.remove_prefix(std::min(missing.find_first_not_of('/'), missing.size()));
+    std::string_view missing;
+    Spot spot = TRY(find_longest(target, missing));
     const bool one_name = missing.find('/') == std::string_view::npos;
     if (one_name && (spot.parent->tmpfs == nullptr || is_file)) {
       TRY(spot.walk->descend(missing));
@@ -207,6 +217,34 @@ Result<void> Mounter::make_parents(Mount& mount, std::string_view there, std::st
   added->tmpfs = tmpfs;
   added->in_guest_only = true;
   return {};
+}
+
+/// The longest part of an absolute path that exists; `missing` is the rest.
+Result<Mounter::Spot> Mounter::find_longest(std::string_view target, std::string_view& missing) {
+  std::string_view there = target;
+  Spot spot;
+  do {
+    const std::size_t slash = there.rfind('/');
+    there = slash == 0 || slash == std::string_view::npos ? "/" : there.substr(0, slash);
+    spot = TRY(find(there));
+  } while (!spot.exists && there != "/");
+  missing = target.substr(there == "/" ? 1 : there.size() + 1);
+  missing.remove_prefix(std::min(missing.find_first_not_of('/'), missing.size()));
+  return spot;
+}
+
+/// Makes what is missing of the working directory, as runc does; on the host's root file system the
+/// monitor has done it.
+Result<void> Mounter::make_working_directory(std::string_view path) {
+  if (root_->mount().tmpfs == nullptr || root_->mount().read_only() || TRY(find(path)).exists) {
+    return {};
+  }
+  std::string_view missing;
+  const Spot spot = TRY(find_longest(path, missing));
+  if (spot.parent != &root_->mount()) {
+    return {};
+  }
+  return make_parents(*spot.parent, spot.walk->path(), missing, false);
 }
 
 Result<void> Mounter::add(const Spot& spot, const abi::BootMount& mount, Ref<Node> node,
@@ -300,6 +338,7 @@ Result<Ref<Directory>> mount_all(const abi::BootConfig& config, BootFailure& fai
       return tl::unexpected(mounted.error());
     }
   }
+  (void)mounter.make_working_directory(text_at(config, config.cwd));  // chdir will tell
   return root;
 }
 

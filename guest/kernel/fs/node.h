@@ -111,6 +111,9 @@ class Node : public RefCounted<Node> {
                                          std::uint64_t length);
   virtual Result<abi::StatFsReply> statfs() = 0;
   virtual Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use);
+  /// An open file asks for backing() from now on; it does no more.
+  virtual void mapping_began() {}
+  virtual void mapping_ended() {}
 
   // On a path beneath it.
   virtual Result<abi::FileAttr> walk(const PathSpec& at) = 0;

@@ -22,6 +22,12 @@ constexpr std::uint64_t kMountCookies = 0x7fff'ffff'fffe'0000;
 
 // ---- regular files -----------------------------------------------------------------------------
 
+NodeFile::~NodeFile() {
+  if (mapped_.load(std::memory_order_relaxed)) {
+    node_->mapping_ended();
+  }
+}
+
 Result<std::size_t> NodeFile::read(IoBuffer& buffer) {
   const Mutex::Guard guard(position_lock_);
   const std::size_t done = TRY(node_->read_at(buffer, position_));
@@ -94,6 +100,10 @@ Result<void> NodeFile::sync(bool data_only) {
 }
 
 Result<aspace::Backing> NodeFile::backing(std::uint64_t offset, std::uint64_t length, MapUse use) {
+  // Mappings hold the file, so they have ended when it does.
+  if (!mapped_.exchange(true, std::memory_order_relaxed)) {
+    node_->mapping_began();
+  }
   return node_->backing(offset, length, use);
 }
 

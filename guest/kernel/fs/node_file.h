@@ -2,6 +2,8 @@
 // Open regular files and directories of any file system.
 #pragma once
 
+#include <atomic>
+
 #include "fs/file.h"
 #include "fs/mount.h"
 #include "sched/locks.h"
@@ -12,6 +14,7 @@ class NodeFile final : public File {
  public:
   NodeFile(Ref<Node> node, std::uint32_t mode, std::uint32_t flags, Mount& mount)
       : File(flags, &mount), node_(std::move(node)), mode_(mode) {}
+  ~NodeFile() override;
 
   Result<std::size_t> read(IoBuffer& buffer) override;
   Result<std::size_t> write(IoBuffer& buffer) override;
@@ -30,6 +33,7 @@ class NodeFile final : public File {
  private:
   Ref<Node> node_;
   std::uint32_t mode_;  // st_mode at open: the type matters
+  std::atomic<bool> mapped_{false};
   Mutex position_lock_{LockRank::FilePosition};
   std::uint64_t position_ = 0;
 };

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernel and user memory of hosted tests: the process's own. A user address is a pointer; 0 and
 // what lies in the first page fault.
+#include <sys/mman.h>
+
+#include <bit>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <vector>
 
 #include "core/user_memory.h"
 #include "mm/heap.h"
+#include "mm/page_runs.h"
 #include "runhl/core/units.h"
 
 namespace runhl::kernel {
@@ -16,12 +22,59 @@ bool faults(UserAddress address) {
 }
 }  // namespace
 
-void* heap_allocate(std::size_t size) {
-  const std::size_t alignment = size >= kPageSize ? kPageSize : 16;
-  return std::aligned_alloc(alignment, align_up(size == 0 ? 1 : size, alignment));
+// Page runs come from one sparse range, as in the kernel, since their pages are freed in any
+// pieces.
+namespace {
+constexpr std::size_t kRunPages = std::size_t{1} << 18;  // 1 GiB
+struct HostedRuns {
+  HostedRuns() {
+    void* const range = mmap(nullptr, kRunPages * kPageSize, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (range == MAP_FAILED) {
+      std::abort();
+    }
+    runs = PageRuns(static_cast<std::byte*>(range), map);
+  }
+  std::mutex lock;
+  std::vector<std::uint8_t> map = std::vector<std::uint8_t>(kRunPages);
+  PageRuns runs;
+};
+HostedRuns& hosted_runs() {
+  static HostedRuns runs;
+  return runs;
 }
-void heap_free(void* memory, std::size_t) {
-  std::free(memory);
+unsigned order_of(std::size_t size) {
+  return static_cast<unsigned>(std::bit_width((size + kPageSize - 1) / kPageSize - 1));
+}
+}  // namespace
+
+void* heap_allocate(std::size_t size) {
+  if (size >= kPageSize) {
+    const std::scoped_lock guard(hosted_runs().lock);
+    return hosted_runs().runs.allocate(order_of(size));
+  }
+  return std::aligned_alloc(16, align_up(size == 0 ? 1 : size, 16));
+}
+void heap_free(void* memory, std::size_t size) {
+  if (size < kPageSize) {
+    std::free(memory);
+  } else if (memory != nullptr) {
+    const std::scoped_lock guard(hosted_runs().lock);
+    hosted_runs().runs.free(static_cast<std::byte*>(memory), order_of(size));
+  }
+}
+void heap_free_pages(void* first, std::size_t pages) {
+  const std::scoped_lock guard(hosted_runs().lock);
+  auto* at = static_cast<std::byte*>(first);
+  while (pages != 0) {
+    const unsigned order = hosted_runs().runs.order_at(at, pages);
+    hosted_runs().runs.free(at, order);
+    at += kPageSize << order;
+    pages -= std::size_t{1} << order;
+  }
+}
+void heap_zero(void* memory, std::size_t size) {
+  std::memset(memory, 0, size);
 }
 
 std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size) {

@@ -128,22 +128,39 @@ Result<void> AddressSpace::back(const Vma& vma) {
   if (vma.object == nullptr) {
     return aspace::map_anon(vma.start, vma.size(), vma.protection);
   }
-  const MapUse shared_use =
-      (vma.max_protection & PROT_WRITE) != 0 ? MapUse::SharedWrite : MapUse::SharedRead;
-  const Result<aspace::Backing> backing =
-      vma.object->backing(vma.offset, vma.size(), vma.shared ? shared_use : MapUse::Private);
-  if (backing) {
-    const auto sharing = vma.shared ? aspace::Sharing::Shared : aspace::Sharing::Private;
-    const Result<void> mapped =
-        aspace::map_file(vma.start, vma.size(), vma.protection, *backing, sharing);
-    // EPERM: the host's mount is noexec though ours is not; text can still be a copy.
-    if (mapped || to_int(mapped.error()) != EPERM || vma.shared) {
-      return mapped;
+  for (std::uint64_t done = 0; done < vma.size();) {
+    const Result<std::uint64_t> part = back_part(vma, done);
+    if (part) {
+      done += *part;
+      continue;
     }
-  } else if (to_int(backing.error()) != ENODEV || vma.shared) {
-    return tl::unexpected(backing.error());
+    // ENODEV: nothing to map. EPERM: the host's mount is noexec though ours is not; text can still
+    // be a copy.
+    const int error = to_int(part.error());
+    if (!vma.shared && (error == ENODEV || error == EPERM)) {
+      return copy_in_file(vma);
+    }
+    if (done != 0) {  // what was mapped there before is gone already, as it may be on Linux
+      (void)aspace::unmap(vma.start, vma.size());
+      tree_.erase(vma.start, vma.end);
+    }
+    return tl::unexpected(part.error());
   }
-  return copy_in_file(vma);
+  return {};
+}
+
+/// Maps one piece of the object from `done` bytes into the VMA on; its length.
+Result<std::uint64_t> AddressSpace::back_part(const Vma& vma, std::uint64_t done) {
+  MapUse use = MapUse::Private;
+  if (vma.shared) {
+    use = (vma.max_protection & PROT_WRITE) != 0 ? MapUse::SharedWrite : MapUse::SharedRead;
+  }
+  const std::uint64_t rest = vma.size() - done;
+  const aspace::Backing backing = TRY(vma.object->backing(vma.offset + done, rest, use));
+  const std::uint64_t length = std::min(backing.length, rest);
+  TRY(aspace::map_file(vma.start + done, length, vma.protection, backing,
+                       vma.shared ? aspace::Sharing::Shared : aspace::Sharing::Private));
+  return length;
 }
 
 Result<void> AddressSpace::copy_in_file(const Vma& vma) {
@@ -328,9 +345,41 @@ Result<UserAddress> AddressSpace::move_locked(const RemapRequest& request, UserA
     // Growth would reach past the kernel memory behind it.
     TRY(vma->object->backing(vma->offset, request.new_length, MapUse::SharedWrite));
   }
-  TRY(aspace::move(request.address, request.old_length, to, request.new_length));
+  if (vma->kind == VmaKind::File) {
+    TRY(move_file(*vma, to, request.new_length));
+  } else {
+    TRY(aspace::move(request.address, request.old_length, to, request.new_length));
+  }
   tree_.relocate(*vma, to, to + request.new_length);
   return to;
+}
+
+/// A file's pieces may be several mappings of the host, and what follows them is another question
+/// to the file.
+Result<void> AddressSpace::move_file(const Vma& vma, UserAddress to, std::uint64_t new_length) {
+  if (new_length > vma.size()) {
+    Vma growth;
+    growth.start = to + vma.size();
+    growth.end = to + new_length;
+    growth.protection = vma.protection;
+    growth.max_protection = vma.max_protection;
+    growth.kind = vma.kind;
+    growth.shared = vma.shared;
+    growth.object = vma.object;
+    growth.offset = vma.offset + vma.size();
+    TRY(back(growth));
+  }
+  Result<void> moved = aspace::move(vma.start, vma.size(), to, vma.size());
+  if (!moved && to_int(moved.error()) == EFAULT) {
+    moved = {};
+    for (std::uint64_t at = 0; moved && at < vma.size(); at += kPageSize) {
+      moved = aspace::move(vma.start + at, kPageSize, to + at, kPageSize);
+    }
+  }
+  if (!moved && new_length > vma.size()) {
+    (void)aspace::unmap(to + vma.size(), new_length - vma.size());  // the first error counts
+  }
+  return moved;
 }
 
 UserAddress AddressSpace::set_break(UserAddress wanted) {

@@ -92,6 +92,8 @@ class AddressSpace {
   Result<void> check_limits(std::uint64_t added, bool data) const;
   Result<UserAddress> place(const MapRequest& request, std::uint64_t length);
   Result<void> back(const Vma& vma);
+  Result<std::uint64_t> back_part(const Vma& vma, std::uint64_t done);
+  Result<void> move_file(const Vma& vma, UserAddress to, std::uint64_t new_length);
   Result<void> copy_in_file(const Vma& vma);
   Result<void> unmap_locked(UserAddress start, UserAddress end);
   Result<UserAddress> map_locked(const MapRequest& request);

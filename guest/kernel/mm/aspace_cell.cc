@@ -23,6 +23,26 @@ constexpr bool is_allowed(int advice) {
          advice == MADV_NOHUGEPAGE || advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE;
 }
 
+struct Source {
+  int fd;
+  std::uint64_t offset;
+};
+/// Behind the end of every kernel memfd: access there is SIGBUS.
+constexpr std::uint64_t kBeyondMemory = std::uint64_t{1} << 46;
+
+Source source_of(const Backing& backing) {
+  switch (backing.kind) {
+    case Backing::Kind::KernelMemory:
+      return {.fd = abi::kFdKernelMemory, .offset = backing.offset};
+    case Backing::Kind::Initrd:
+      return {.fd = abi::kFdInitrd, .offset = backing.offset};
+    case Backing::Kind::BeyondEnd:
+      return {.fd = abi::kFdKernelMemory, .offset = kBeyondMemory};
+    default:
+      return {.fd = backing.slot, .offset = backing.offset};
+  }
+}
+
 }  // namespace
 
 Result<void> map_anon(std::uint64_t address, std::uint64_t length, std::uint32_t protection) {
@@ -32,11 +52,14 @@ Result<void> map_anon(std::uint64_t address, std::uint64_t length, std::uint32_t
 
 Result<void> map_file(std::uint64_t address, std::uint64_t length, std::uint32_t protection,
                       const Backing& backing, Sharing sharing) {
-  const int fd = backing.kind == Backing::Kind::KernelMemory ? abi::kFdKernelMemory : backing.slot;
+  if (backing.kind == Backing::Kind::Zero) {
+    return map_anon(address, length, protection);
+  }
+  const Source source = source_of(backing);
   const std::uint32_t flags =
       sharing == Sharing::Shared ? MAP_SHARED | MAP_FIXED : MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
   return checked(
-      host::mmap(address, length, protection & kAllProtection, flags, fd, backing.offset));
+      host::mmap(address, length, protection & kAllProtection, flags, source.fd, source.offset));
 }
 
 Result<void> unmap(std::uint64_t address, std::uint64_t length) {

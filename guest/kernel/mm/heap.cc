@@ -136,6 +136,30 @@ void heap_free(void* memory, std::size_t size) {
   g_heap.free_[index] = object;
 }
 
+void heap_free_pages(void* first, std::size_t pages) {
+  auto* at = static_cast<std::byte*>(first);
+  while (pages != 0) {
+    const std::size_t piece = std::size_t{1} << g_heap.runs.order_at(at, pages);
+    heap_free(at, piece * kPageSize);
+    at += piece * kPageSize;
+    pages -= piece;
+  }
+}
+
+void heap_zero(void* memory, std::size_t size) {
+  const auto start = reinterpret_cast<std::uint64_t>(memory);
+  const std::uint64_t first = align_up(start, kPageSize);
+  const std::uint64_t last = align_down(start + size, kPageSize);
+  if (first >= last || last - first < kPageSize << kReturnOrder ||
+      host::fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, abi::memfd_offset(first),
+                      last - first) < 0) {
+    __builtin_memset(memory, 0, size);
+    return;
+  }
+  __builtin_memset(memory, 0, first - start);
+  __builtin_memset(reinterpret_cast<void*>(last), 0, start + size - last);
+}
+
 std::uint64_t heap_free_bytes() {
   const SpinLock::Guard guard(g_heap.lock);
   return g_heap.runs.free_pages() * kPageSize;

@@ -17,6 +17,10 @@ namespace runhl::kernel {
 /// 16-byte aligned; page-aligned from 4096 bytes on. Not zeroed.
 [[nodiscard]] void* heap_allocate(std::size_t size);
 void heap_free(void* memory, std::size_t size);
+/// Whole pages of allocations of at least a page, in any pieces.
+void heap_free_pages(void* first, std::size_t pages);
+/// Clears heap memory; where that is much, its pages go back to the host instead of being touched.
+void heap_zero(void* memory, std::size_t size);
 
 /// Deletes with the size of T: only for final types or types with a virtual destructor that were
 /// made by make<>().

@@ -24,8 +24,8 @@ class MapObject : public RefCounted<MapObject> {
   MapObject& operator=(const MapObject&) = delete;
   virtual ~MapObject() = default;
 
-  /// Where the isolation finds the bytes [offset, offset + length), valid until the next call on
-  /// any object.
+  /// Where the isolation finds the bytes from `offset` on, Backing::length of them or less than
+  /// that: `length` are wanted. Valid until the next call on any object.
   /// ENODEV: nothing that could be mapped; private mappings then use copy_out_to().
   virtual Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length,
                                           MapUse use) = 0;

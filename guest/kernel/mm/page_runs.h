@@ -6,7 +6,9 @@
 //   void* four_pages = runs.allocate(2);
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,6 +26,14 @@ class PageRuns {
   /// 2^order pages, aligned to their size relative to the base; null: none left.
   std::byte* allocate(unsigned order);
   void free(std::byte* run, unsigned order);
+
+  /// The largest order that `run` is aligned to and that `pages` fill.
+  [[nodiscard]] unsigned order_at(const void* run, std::size_t pages) const {
+    const std::size_t page = page_of(run);
+    const auto fills = static_cast<unsigned>(std::bit_width(pages)) - 1;
+    const unsigned aligned = page == 0 ? kMaxOrder : static_cast<unsigned>(std::countr_zero(page));
+    return std::min({fills, aligned, kMaxOrder});
+  }
 
   [[nodiscard]] std::size_t free_pages() const { return free_pages_ + map_.size() - frontier_; }
 

@@ -51,6 +51,8 @@ enum class MountKind : std::uint32_t {
   EmptyDir = 4,  // proc, sysfs, devpts, mqueue, cgroup: an empty read-only directory for now
   Masked = 5,    // maskedPaths: an empty read-only directory, or an empty file, over the target
   ReadOnly = 6,  // readonlyPaths: what is at the target, read-only
+  Initrd = 7,    // the root as the archive at kInitrd has it; size_bytes: of what is changed
+                 // (0: the memory limit)
 };
 
 enum MountFlags : std::uint32_t {
@@ -89,6 +91,7 @@ struct BootConfig {
   std::uint64_t cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
   std::uint32_t umask;
   std::uint32_t no_new_privileges;
+  std::uint64_t initrd_size;                  // bytes of the archive at kInitrd; 0: there is none
   std::array<std::uint32_t, 3> stream_modes;  // st_mode of stdin, stdout, stderr; 0: not told
 };
 
