@@ -130,7 +130,8 @@ Result<void> change_root(Sys& sys, int root) {
 Result<std::vector<DetachedTree>> detach_all(Sys& sys, const std::vector<TreeRequest>& requests) {
   std::vector<DetachedTree> trees;
   for (const TreeRequest& request : requests) {
-    trees.push_back(TRY(with_context(request.pointer, detach(sys, request, trees.empty()))));
+    const bool is_root = request.pointer == "/root/path";  // there may be none: an archive
+    trees.push_back(TRY(with_context(request.pointer, detach(sys, request, is_root))));
   }
   return trees;
 }

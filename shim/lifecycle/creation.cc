@@ -17,6 +17,7 @@
 #include "lifecycle/host_resources.h"
 #include "lifecycle/pidfd_socket.h"
 #include "lifecycle/remove_container.h"
+#include "lifecycle/rootfs_mode.h"
 #include "lifecycle/small_file.h"
 #include "monitor/monitor.h"
 #include "runhl/base/log.h"
@@ -112,6 +113,14 @@ ContainerState plan_state(const CreateRequest& request, const oci::Config& confi
   return state;
 }
 
+Result<UniqueFd> open_initrd(const CreateRequest& request, const oci::Config& config) {
+  if (!request.initrd) {
+    return fail(ErrorCode::Unsupported,
+                "rootfs mode initrd: only `runhl run` and `create` have it");
+  }
+  return with_context("rootfs mode initrd", request.initrd(config.root_path));
+}
+
 }  // namespace
 
 Result<Creation> Creation::begin(const StateRoot& root, const CreateRequest& request,
@@ -138,7 +147,13 @@ Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& re
   const std::string bundle = TRY(absolute_bundle(request.bundle));
   oci::Config config = TRY(load_bundle(bundle));
   TRY(check_terminal(config, request, presence));
+  const RootfsMode mode = TRY(rootfs_mode(request, config));
+  UniqueFd initrd;
+  if (mode == RootfsMode::Initrd) {
+    initrd = TRY(open_initrd(request, config));
+  }
   ContainerState state = plan_state(request, config, bundle);
+  state.annotations[kRootfsAnnotation] = to_string(mode);
   CgroupPlan cgroup = TRY(plan_host_resources(config, &state));
   auto ends = TRY(SetupChannel::create());
   StateDir dir = TRY(root.claim(request.id));
@@ -149,7 +164,8 @@ Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& re
                                                   .state = std::move(state),
                                                   .exit_file = {},
                                                   .cgroup = std::move(cgroup),
-                                                  .channel = std::move(ends.first)}));
+                                                  .channel = std::move(ends.first),
+                                                  .initrd = std::move(initrd)}));
   creation.facts_->exit_file = TRY(creation.facts_->dir.make_progress());
   TRY(creation.fork_monitor(std::move(ends.second), factory));
   TRY(creation.set_up(release));
@@ -174,12 +190,15 @@ Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFacto
                      .exit_file = std::move(facts.exit_file),
                      .null_device = std::move(null_device),
                      .channel = std::move(monitor_end),
+                     .initrd = std::move(facts.initrd),
+                     .rootfs_size = facts.request.rootfs_size,
                      .factory = factory};
     {
       const SetupChannel verbs_end = std::move(facts.channel);
     }
     ::_exit(run_monitor(std::move(plan)));
   }
+  facts.initrd.reset();           // the monitor's alone
   facts.state.monitor.pid = pid;  // known to undo() from here on
   facts.state.monitor = TRY(identify_process(pid));
   return {};

@@ -52,6 +52,7 @@ class Creation {
     UniqueFd exit_file;
     CgroupPlan cgroup;
     SetupChannel channel;
+    UniqueFd initrd;           ///< none: the root file system is the directory
     bool hooks_began = false;  ///< then an undone container gets its poststop hooks as well
     bool pid_file_written = false;
   };

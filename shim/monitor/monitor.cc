@@ -153,8 +153,8 @@ Result<void> Setup::become_own_process() {
   signals_ = TRY(block_and_collect_signals());
   TRY(on_death_of_verb(DeathOfVerb::Kills));
   (void)::setsid();  // fails only for a leader, who has a session already
-  const std::array keep{plan_.channel.fd(), plan_.dir.fd(), plan_.exit_file.get(), signals_.get(),
-                        log_descriptor()};
+  const std::array keep{plan_.channel.fd(), plan_.dir.fd(),   plan_.exit_file.get(),
+                        signals_.get(),     log_descriptor(), plan_.initrd.get()};
   stdio_ = TRY(take_streams(keep, std::move(plan_.null_device)));
   log_leave_stderr();
   if (log_descriptor() < 0 && stdio_.err) {
@@ -190,7 +190,9 @@ Result<void> Setup::open_control_groups() {
 /// The state directory, /proc and new epoll sets are out of reach afterwards.
 Result<void> Setup::open_what_confinement_forbids() {
   process_ = process_spec(plan_.config);
-  make_working_directory(plan_.config);
+  if (!plan_.initrd) {  // else the guest does it, in memory
+    make_working_directory(plan_.config);
+  }
   cell_uid_ = TRY(claim_cell_uid(sys_, proc_.get(), {}));
   loop_ = std::make_unique<EventLoop>(TRY(EventLoop::create()));
   listener_ = TRY(control_listen(plan_.dir));
@@ -198,7 +200,9 @@ Result<void> Setup::open_what_confinement_forbids() {
 }
 
 Result<vmm::MachineSpec> Setup::enter_jail() {
-  MountPlan mounts = plan_mounts(plan_.config);
+  MountPlan mounts = plan_mounts(
+      plan_.config,
+      {.mode = plan_.initrd ? RootfsMode::Initrd : RootfsMode::Direct, .size = plan_.rootfs_size});
   vmm::MachineSpec spec;
   spec.ceiling = TRY(cut_ceiling(sys_, ceiling_of(plan_.config), privilege_));
   Jail jail = TRY(build_jail(
@@ -208,6 +212,7 @@ Result<vmm::MachineSpec> Setup::enter_jail() {
   spec.stdio = std::move(stdio_);
   spec.trees = std::move(jail.trees);
   spec.mounts = std::move(mounts.mounts);
+  spec.initrd = std::move(plan_.initrd);
   spec.cell_identity = cell_uid_.identity;
   spec.hostname = host_name();
   spec.domainname = domain_name();

@@ -18,6 +18,8 @@ struct MonitorPlan {
   UniqueFd exit_file;
   UniqueFd null_device;  // /dev/null: the container's device rules hold for the monitor soon
   SetupChannel channel;
+  UniqueFd initrd;  ///< none: the root file system is the directory
+  std::uint64_t rootfs_size = 0;
   MachineFactory factory;
 };
 

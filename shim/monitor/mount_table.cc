@@ -60,19 +60,25 @@ vmm::Mount covering(vmm::MountKind kind, const std::string& target) {
 
 }  // namespace
 
-MountPlan plan_mounts(const oci::Config& config) {
+MountPlan plan_mounts(const oci::Config& config, const RootPlan& root_plan) {
   MountPlan plan;
   vmm::Mount root;
   root.target = "/";
   root.source = "rootfs";
   root.read_only = config.root_readonly;
-  // As with runc's rootfs: what the root file system has mounted below it is part of it.
-  add_tree(&plan,
-           {.source = config.root_path,
-            .pointer = "/root/path",
-            .read_only = config.root_readonly,
-            .recursive = true},
-           std::move(root));
+  if (root_plan.mode == RootfsMode::Initrd) {
+    root.kind = vmm::MountKind::Initrd;
+    root.size_bytes = root_plan.size;
+    plan.mounts.push_back(std::move(root));
+  } else {
+    // As with runc's rootfs: what the root file system has mounted below it is part of it.
+    add_tree(&plan,
+             {.source = config.root_path,
+              .pointer = "/root/path",
+              .read_only = config.root_readonly,
+              .recursive = true},
+             std::move(root));
+  }
   for (std::size_t i = 0; i < config.mounts.size(); ++i) {
     const oci::ConfigMount& mount = config.mounts[i];
     if (!mount.bind) {

@@ -27,7 +27,7 @@ TEST(PlanMounts, The_root_comes_first_then_the_configs_order_then_what_covers) {
   config.readonly_paths = {"/proc/sys"};
   config.masked_paths = {"/proc/kcore"};
 
-  const MountPlan plan = plan_mounts(config);
+  const MountPlan plan = plan_mounts(config, {});
 
   ASSERT_EQ(plan.trees.size(), 2U);
   EXPECT_EQ(plan.trees[0].source, "/b/rootfs");
@@ -52,6 +52,16 @@ TEST(PlanMounts, The_root_comes_first_then_the_configs_order_then_what_covers) {
   EXPECT_EQ(plan.mounts[1].source, "proc");
   EXPECT_EQ(plan.mounts[2].size_bytes, 65536U);
   EXPECT_EQ(plan.mounts[4].mode, 01777U);
+}
+
+TEST(PlanMounts, An_archive_needs_no_tree_of_the_host) {
+  oci::Config config;
+  config.root_path = "/b/rootfs";
+  const MountPlan plan = plan_mounts(config, {.mode = RootfsMode::Initrd, .size = 4096});
+  EXPECT_TRUE(plan.trees.empty());
+  ASSERT_EQ(plan.mounts.size(), 1U);
+  EXPECT_EQ(plan.mounts[0].kind, MountKind::Initrd);
+  EXPECT_EQ(plan.mounts[0].size_bytes, 4096U);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cell/boot_config.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <cstring>
 #include <span>
@@ -8,6 +10,7 @@
 #include <string_view>
 
 #include "runhl/abi/boot.h"
+#include "runhl/abi/layout.h"
 
 namespace runhl::vmm::cell {
 namespace {
@@ -96,6 +99,8 @@ abi::MountKind kind_of(MountKind kind) {
       return abi::MountKind::Masked;
     case MountKind::ReadOnly:
       return abi::MountKind::ReadOnly;
+    case MountKind::Initrd:
+      return abi::MountKind::Initrd;
   }
   return abi::MountKind::EmptyDir;
 }
@@ -134,6 +139,18 @@ std::vector<abi::BootRlimit> make_rlimits(const ProcessSpec& process) {
 
 }  // namespace
 
+Result<std::uint64_t> initrd_size(const MachineSpec& spec) {
+  struct stat info{};
+  if (spec.initrd && ::fstat(spec.initrd.get(), &info) < 0) {
+    return fail_errno("the initrd");
+  }
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  if (size > abi::kWindowEnd - abi::kInitrd) {
+    return fail(ErrorCode::InvalidArgument, "the initrd is too large for the guest's window");
+  }
+  return size;
+}
+
 Result<std::vector<std::byte>> make_boot_config(const MachineSpec& spec,
                                                 const std::array<std::uint32_t, 3>& stream_modes) {
   const ProcessSpec& process = spec.process;
@@ -170,6 +187,7 @@ Result<std::vector<std::byte>> make_boot_config(const MachineSpec& spec,
   config.cap_inheritable = process.cap_inheritable;
   config.cap_bounding = process.cap_bounding;
   config.cap_ambient = process.cap_ambient;
+  config.initrd_size = TRY(initrd_size(spec));
   config.umask = process.umask;
   config.no_new_privileges = process.no_new_privileges ? 1 : 0;
   std::copy(stream_modes.begin(), stream_modes.end(), std::begin(config.stream_modes));

@@ -21,4 +21,7 @@ namespace runhl::vmm::cell {
 Result<std::vector<std::byte>> make_boot_config(const MachineSpec& spec,
                                                 const std::array<std::uint32_t, 3>& stream_modes);
 
+/// Bytes of the archive; 0: there is none.
+Result<std::uint64_t> initrd_size(const MachineSpec& spec);
+
 }  // namespace runhl::vmm::cell

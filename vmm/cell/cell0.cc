@@ -67,6 +67,13 @@ StepError place_descriptors(const Cell0Plan& plan) {
     }
     move.from = static_cast<int>(high);
   }
+  long initrd = -1;
+  if (plan.initrd >= 0) {
+    initrd = raw_call(SYS_fcntl, plan.initrd, F_DUPFD, kFdFirstUnused);
+    if (initrd < 0) {
+      return static_cast<StepError>(-initrd);
+    }
+  }
   for (const Move& move : moves) {
     const StepError error = raw_error(SYS_dup3, move.from, move.to, O_CLOEXEC);
     if (error != 0) {
@@ -74,6 +81,12 @@ StepError place_descriptors(const Cell0Plan& plan) {
     }
   }
   (void)raw_call(SYS_close, abi::kFdInitrd);  // may be open or not
+  if (initrd >= 0) {
+    const StepError error = raw_error(SYS_dup3, initrd, abi::kFdInitrd, O_CLOEXEC);
+    if (error != 0) {
+      return error;
+    }
+  }
   (void)raw_call(SYS_close, abi::kFdSnapshot);
   (void)raw_call(SYS_close_range, 0U, 2U, 0);
   // The table grows to its full size now, while nobody shares it: growing one that cells share
@@ -135,6 +148,8 @@ const char* describe(SetupStep step) {
       return "mremap of the host-call area";
     case SetupStep::MapMonitorArea:
       return "mmap of the monitor area";
+    case SetupStep::MapInitrd:
+      return "mmap of the initrd";
     case SetupStep::MapVdso:
       return "mremap of the vdso";
     case SetupStep::Descriptors:
@@ -179,6 +194,7 @@ void become_cell0_after_fork(const Cell0Plan& plan) {
   step(SetupStep::MapMemory, map_memory_after_fork(plan));
   step(SetupStep::MapHostCallArea, map_host_call_area_after_fork(plan));
   step(SetupStep::MapMonitorArea, map_monitor_area_after_fork(plan));
+  step(SetupStep::MapInitrd, map_initrd_after_fork(plan));
   step(SetupStep::MapVdso, move_vdso_after_fork(plan));
   step(SetupStep::Descriptors, place_descriptors(plan));
   channel = kFdChannel;

@@ -35,6 +35,7 @@ enum class SetupStep : std::uint32_t {
   MapMemory,
   MapHostCallArea,
   MapMonitorArea,
+  MapInitrd,
   MapVdso,
   Descriptors,
   Limits,
@@ -61,9 +62,11 @@ struct Cell0Plan {
   std::byte* host_call_area = nullptr;  ///< moved into the window
   std::uint64_t monitor_area_size = 0;
   std::uint64_t heap_size = 0;
+  std::uint64_t initrd_size = 0;
   VdsoMappings vdso;
   // Descriptors
   int kernel_memory = -1, monitor_area = -1, doorbell = -1, monitor_pidfd = -1;
+  int initrd = -1;                         ///< -1: there is none
   int channel = -1, monitor_channel = -1;  ///< the second is the other process's end
   // Identity
   uid_t uid = 0;
@@ -98,6 +101,7 @@ StepError map_text_after_fork(const Cell0Plan& plan);
 StepError map_memory_after_fork(const Cell0Plan& plan);
 StepError map_host_call_area_after_fork(const Cell0Plan& plan);
 StepError map_monitor_area_after_fork(const Cell0Plan& plan);
+StepError map_initrd_after_fork(const Cell0Plan& plan);
 StepError move_vdso_after_fork(const Cell0Plan& plan);
 /// Fills abi::CellLaunch and jumps to the launch stub; nothing outside the window survives.
 [[noreturn]] void enter_window_after_fork(const Cell0Plan& plan);

@@ -278,6 +278,8 @@ Result<LaunchedCell> launch(const MachineSpec& spec, const KernelImage& kernel,
   plan.vdso = TRY(find_vdso(spec.proc_dir.get()));
   plan.kernel_memory = kernel_memory.get();
   plan.monitor_area = cell.monitor_area.read_only.get();
+  plan.initrd = spec.initrd ? spec.initrd.get() : -1;
+  plan.initrd_size = TRY(initrd_size(spec));
   plan.doorbell = cell.doorbell.get();
   plan.monitor_pidfd = own_pidfd.get();
   plan.channel = channel.child.get();

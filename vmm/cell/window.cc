@@ -81,6 +81,13 @@ StepError map_monitor_area_after_fork(const Cell0Plan& plan) {
              0);
 }
 
+StepError map_initrd_after_fork(const Cell0Plan& plan) {
+  if (plan.initrd < 0 || plan.initrd_size == 0) {
+    return 0;
+  }
+  return map(abi::kInitrd, plan.initrd_size, PROT_READ, MAP_SHARED, plan.initrd, 0);
+}
+
 StepError move_vdso_after_fork(const Cell0Plan& plan) {
   auto* const header = static_cast<abi::HostCallHeader*>(at(abi::kHostCallArea));
   abi::LaunchInfo& info = header->launch;

@@ -39,9 +39,6 @@ std::string join(const std::string& prefix, const std::string& path) {
 }  // namespace
 
 Result<FileService> FileService::create(std::vector<GrantedTree> trees, Ceiling ceiling) {
-  if (trees.empty()) {
-    return fail(ErrorCode::InvalidArgument, "no root file system is granted");
-  }
   for (const GrantedTree& tree : trees) {
     if (on_kernel_file_system(tree.root.get())) {
       return fail(ErrorCode::InvalidArgument,

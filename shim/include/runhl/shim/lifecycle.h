@@ -47,6 +47,7 @@
 #include <vector>
 
 #include "runhl/base/result.h"
+#include "runhl/base/unique_fd.h"
 #include "runhl/oci/container_state.h"
 #include "runhl/oci/status.h"
 #include "runhl/shim/state_dir.h"
@@ -57,6 +58,14 @@ namespace runhl::shim {
 /// Makes the guest; the binary passes cell::create with its embedded kernel, a test its own.
 using MachineFactory = std::function<Result<std::unique_ptr<vmm::Machine>>(vmm::MachineSpec spec)>;
 
+/// The archive of a root file system directory, opened for reading: made now or found in a cache.
+using InitrdProvider = std::function<Result<UniqueFd>(const std::string& rootfs)>;
+
+/// Where the root file system comes from (docs/initrd-format.md): the bundle's directory itself, or
+/// an archive of it with all changes in memory.
+enum class RootfsMode : std::uint8_t { Direct, Initrd };
+std::string_view to_string(RootfsMode mode);
+
 struct CreateRequest {
   std::string id;
   std::string bundle = ".";
@@ -64,6 +73,9 @@ struct CreateRequest {
   std::string console_socket;  ///< of --console-socket; empty: none
   std::string pidfd_socket;    ///< unix socket that receives a pidfd of the monitor; empty: none
   unsigned preserve_fds = 0;   ///< refused unless 0
+  std::string rootfs_mode;  ///< of --rootfs-mode; empty: annotation dev.runhl.rootfs, else direct
+  std::uint64_t rootfs_size = 0;  ///< bytes of changes in mode initrd; 0: the memory limit
+  InitrdProvider initrd;          ///< none: mode initrd is refused
 };
 
 enum class AfterStart : std::uint8_t { Wait, Detach };

@@ -58,7 +58,7 @@ struct GrantedTree {
   bool recursive = false;  ///< mounts below it are part of it (rbind)
 };
 
-enum class MountKind : std::uint8_t { Tree, Tmpfs, Dev, EmptyDir, Masked, ReadOnly };
+enum class MountKind : std::uint8_t { Tree, Tmpfs, Dev, EmptyDir, Masked, ReadOnly, Initrd };
 
 /// One entry of the guest's mount table, in order; the first is the root.
 struct Mount {
@@ -69,7 +69,7 @@ struct Mount {
   bool read_only = false, no_suid = false, no_dev = false, no_exec = false;
   bool strict = false;           ///< validate names and attributes at every use
   std::uint32_t mode = 0755;     ///< Tmpfs, Dev
-  std::uint64_t size_bytes = 0;  ///< Tmpfs, Dev; 0: half of the memory limit
+  std::uint64_t size_bytes = 0;  ///< Tmpfs, Dev, Initrd; 0: half of the memory limit (Initrd: all)
 };
 
 /// The most that the container may do on the host, whatever the guest says (docs/security.md).
@@ -116,6 +116,7 @@ struct MachineSpec {
   Stdio stdio;
   std::vector<GrantedTree> trees;
   std::vector<Mount> mounts;
+  UniqueFd initrd;  ///< the archive of a mount of kind Initrd, opened for reading
   Ceiling ceiling;
   CellIdentity cell_identity;
   std::string hostname, domainname;
