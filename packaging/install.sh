@@ -19,7 +19,7 @@ done
 cd "$top"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { cmake --preset release && cmake --build --preset release --target runhl; } >"$log" 2>&1; then
+if ! { cmake --preset release && cmake --build --preset release --target runhl runhl-image; } >"$log" 2>&1; then
   tail -n 40 "$log" >&2
   echo "install.sh: the release build failed (above)" >&2
   exit 1

@@ -7,13 +7,14 @@ namespace runhl::commands_internal {
 
 Result<int> create(const GlobalOptions& globals, Arguments args) {
   shim::CreateRequest request;
-  IgnoredCreateOptions ignored;
+  VerbOptions verb;
   Options options("runhl create", "Creates a container; start runs its program.");
-  declare_create_options(options, &request, &ignored);
+  declare_create_options(options, &request, &verb);
   options.positional("container-id", "name of the new container", &request.id, Presence::Required);
   if (!TRY(options.parse(args))) {
     return 0;
   }
+  TRY(apply_rootfs_options(verb, &request));
   const shim::StateRoot root(TRY(shim::StateRoot::path_for(globals.root)));
   TRY(with_context("create " + request.id, shim::create(root, request, cell_factory())));
   return 0;

@@ -6,8 +6,7 @@
 
 namespace runhl {
 
-void declare_create_options(Options& options, shim::CreateRequest* request,
-                            IgnoredCreateOptions* ignored) {
+void declare_create_options(Options& options, shim::CreateRequest* request, VerbOptions* verb) {
   options.value("-b,--bundle", "directory with config.json (default: the working directory)",
                 &request->bundle);
   options.value("--pid-file", "write the container's pid to this file", &request->pid_file);
@@ -19,10 +18,17 @@ void declare_create_options(Options& options, shim::CreateRequest* request,
                 &request->preserve_fds);
   options.value("--pidfd-socket", "socket that receives a pidfd of the container",
                 &request->pidfd_socket);
+  options.value("--rootfs-mode",
+                "direct: the bundle's directory (the default); initrd: an archive of it, changes "
+                "stay in memory and end with the container",
+                &request->rootfs_mode);
+  options.value("--rootfs-size",
+                "room for changes in mode initrd, as 512M (default: the memory limit)",
+                &verb->rootfs_size);
+  options.value("--cache", "directory of converted archives", &verb->cache);
   options.flag("--no-pivot", "accepted: the container's root is not this mount namespace's",
-               &ignored->no_pivot);
-  options.flag("--no-new-keyring", "accepted: a guest has no host keyring",
-               &ignored->no_new_keyring);
+               &verb->no_pivot);
+  options.flag("--no-new-keyring", "accepted: a guest has no host keyring", &verb->no_new_keyring);
 }
 
 shim::MachineFactory cell_factory() {

@@ -36,13 +36,13 @@ Result<std::string> random_id() {
 
 Result<int> run(const GlobalOptions& globals, Arguments args) {
   shim::RunRequest request;
-  IgnoredCreateOptions ignored;
+  VerbOptions verb;
   std::string name;
   bool detach = false, keep = false, no_subreaper = false;
   Options options("runhl run",
                   "Creates a container, starts it, waits for its end and removes it.\n"
                   "The exit code is the program's, 128+N after signal N, 1 when it did not start.");
-  declare_create_options(options, &request.create, &ignored);
+  declare_create_options(options, &request.create, &verb);
   options.flag("-d,--detach", "do not wait for its end", &detach);
   options.flag("--keep", "do not remove it after its end", &keep);
   options.flag("--no-subreaper", "accepted: nothing is reparented to this process", &no_subreaper);
@@ -53,6 +53,7 @@ Result<int> run(const GlobalOptions& globals, Arguments args) {
     return 0;
   }
   request.create.id = name;
+  TRY(apply_rootfs_options(verb, &request.create));
   if (names_bundle(name)) {
     request.create.bundle = name;
     request.create.id = TRY(random_id());

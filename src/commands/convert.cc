@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands.h"
+#include "image_helper.h"
+
+namespace runhl::commands_internal {
+
+Result<int> convert(const GlobalOptions& /*globals*/, Arguments args) {
+  std::vector<std::string> all{"convert"};
+  all.insert(all.end(), args.begin(), args.end());
+  return tl::unexpected(exec_image_helper(std::move(all)));
+}
+
+}  // namespace runhl::commands_internal
