@@ -11,10 +11,10 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 export LC_ALL=C.UTF-8
 original=("$@")
-rounds=200 idle=100 files=50000 file_bytes=21500 calls=5 out=/dev/null
+rounds=200 idle=100 files=50000 file_bytes=21500 calls=5 walks=7 out=/dev/null
 while [ $# -gt 0 ]; do
   case $1 in
-    --smoke) rounds=3 idle=5 files=1000 calls=1 && shift ;;
+    --smoke) rounds=3 idle=5 files=1000 calls=1 walks=1 && shift ;;
     --rounds) rounds=$2 && shift 2 ;;
     --out) out=$2 && shift 2 ;;
     *) echo "usage: test/bench/run.sh [--smoke] [--rounds N] [--out FILE]" >&2 && exit 2 ;;
@@ -131,6 +131,15 @@ costs
 lives default "create + start + delete, the same bundle"
 run_times big "run, minimal, rootfs of $((files * (file_bytes / 1024 + 1) / 1024)) MiB in $files files" --cgroup-manager=disabled
 
+# The two forms of the root file system: the archive was made before the first round.
+"$runhl" --root "$T/root-runhl" run --rootfs-mode initrd --cache "$T/cache" --bundle "$T/minimal" c </dev/null >/dev/null
+"$T/interleave" "$rounds" \
+  :: initrd "$runhl" --root "$T/root-runhl" run --rootfs-mode initrd --cache "$T/cache" --bundle "$T/minimal" c \
+  :: direct "$runhl" --root "$T/root-runhl" run --bundle "$T/minimal" c >"$T/times"
+awk '{v[$1] = $2; bad += $5} END {printf "| run, minimal, rootfs mode initrd / direct: %.2f | %.2f / %.2f ms | – | – | – |\n", v["initrd"] / v["direct"], v["initrd"] / 1000, v["direct"] / 1000; exit bad > 0}' \
+  "$T/times" | tee -a "$T/table"
+[ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+
 # What starting and reaping any process costs here: the floor under all rows.
 "$T/interleave" "$rounds" :: native "$T/programs/nothing" >"$T/times"
 awk '{printf "| spawn + wait of the static program, native | %.2f ms | | | |\n", $2 / 1000}' "$T/times" | tee -a "$T/table"
@@ -151,6 +160,32 @@ done
 awk '{for (i = 1; i < NF; ++i) {if ($i == "fast_syscalls") f = $(i + 1) + 0; if ($i == "trapped_syscalls") t = $(i + 1) + 0}}
      END {if (!f) exit 1; printf "| hot calls: share that trapped | %.4f %% of %d | – | – | – |\n", 100 * t / (f + t), f + t}' \
   "$T/debug.log" | tee -a "$T/table" || status=1
+
+# The same program walks the same tree natively, from an archive and through the monitor, in turn.
+bundle walk walk_tree "$minimal | .process.args += [\"/data\", \"1\"]"
+mv "$T/big/rootfs/data" "$T/walk/rootfs/data"
+: >"$T/walk.all"
+walk_once() {  # name command…
+  "${@:2}" </dev/null 2>>"$T/walk.err" | sed "s/^/$1 /" >>"$T/walk.all"
+}
+for n in $(seq 0 "$walks"); do
+  [ "$n" -ne 1 ] || : >"$T/walk.all"  # the first round converts and fills caches
+  walk_once native "$T/programs/walk_tree" "$T/walk/rootfs/data" 1
+  walk_once initrd "$runhl" --root "$T/root-runhl" run --rootfs-mode initrd --cache "$T/cache" --bundle "$T/walk" c
+  walk_once direct "$runhl" --root "$T/root-runhl" run --bundle "$T/walk" c
+done
+sort -k1,2 -k4n "$T/walk.all" | awk '
+  {key = $1 " " $2; v[key, ++n[key]] = $4; entries = $3}
+  function median(key) {return v[key, int((n[key] + 1) / 2)]}
+  END {
+    split("names attributes contents", what, " ")
+    for (i = 1; i <= 3; ++i) {
+      native = median("native " what[i]); a = median("initrd " what[i]); b = median("direct " what[i])
+      if (!native || !a || !b) exit 1
+      printf "| walk of %d entries, %s: initrd / native %.2f, direct / native %.2f | %.1f / %.1f ms | – | – | native %.1f ms |\n", entries, what[i], a / native, b / native, a / 1000, b / 1000, native / 1000
+    }
+  }' | tee -a "$T/table"
+[ "${PIPESTATUS[1]}" -eq 0 ] || { echo "bench: walk_tree: $(head -c 300 "$T/walk.err")" >&2; status=1; }
 
 # --- many idle containers --------------------------------------------------------------------------
 # Memory as promised: the container's cgroup without file cache (shmem is not file cache), plus the

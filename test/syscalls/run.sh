@@ -5,6 +5,7 @@
 #
 #   test/syscalls/run.sh [GROUP…]                       # io, rename, … ; all when none is named
 #   FILTER='Io.*' test/syscalls/run.sh io               # gtest's filter
+#   RUN_OPTIONS='--rootfs-mode initrd --cache /tmp/c' test/syscalls/run.sh    # the guest's root from an archive
 #   USERS=0 SYSCALL_BUILD=build/dev RUNHL=build/dev/src/runhl test/syscalls/run.sh
 #
 # Every group runs as root with docker's capabilities and as uid 1000 without any. What the oracle
@@ -53,10 +54,11 @@ make_config() {  # user program args…
 # runc or runhl, one program to its end: its verdicts as "OK name", "FAILED name", "SKIPPED name".
 run_once() {  # runtime user group filter log seconds
   local runtime=$1 bin=$runhl id=syscalls-$$-$RANDOM
-  [ "$runtime" = runhl ] || bin=$(command -v "$runtime")
+  local options=()
+  if [ "$runtime" = runhl ]; then read -ra options <<<"${RUN_OPTIONS:-}"; else bin=$(command -v "$runtime"); fi
   make_config "$2" "/tests/$3" "--gtest_filter=$4" --gtest_color=no --gtest_brief=0
   rm -rf "$bundle/rootfs/scratch/"*
-  timeout -k 5 "$6" "$bin" --root "$work/root-$runtime" run --bundle "$bundle" "$id" >"$5" 2>&1 </dev/null
+  timeout -k 5 "$6" "$bin" --root "$work/root-$runtime" run "${options[@]}" --bundle "$bundle" "$id" >"$5" 2>&1 </dev/null
   "$bin" --root "$work/root-$runtime" delete --force "$id" >/dev/null 2>&1 </dev/null
   sed -nE 's/^\[ +(OK|FAILED|SKIPPED) +\] ([A-Za-z_0-9\/]+\.[A-Za-z_0-9\/]+)( \(.*|)$/\1 \2/p' "$5" | sort -u
 }
