@@ -146,6 +146,9 @@ SyscallResult sys_pwritev(const SyscallArgs& args) {
 
 SyscallResult sys_lseek(const SyscallArgs& args) {
   const Ref<File> file = TRY(current_files().get(to_fd(args.a0)));
+  if (to_u32(args.a2) > SEEK_HOLE) {  // also of what cannot seek
+    return fail(EINVAL);
+  }
   return file->seek(static_cast<std::int64_t>(args.a1), to_fd(args.a2));
 }
 
