@@ -66,10 +66,39 @@ TEST_P(Io, The_access_mode_is_kept) {
   EXPECT_THAT(::read(writer.get(), &c, 1), FailsWith(EBADF));
 }
 
+TEST_P(Io, What_has_no_positions_is_ESPIPE_whatever_its_access_mode) {
+  std::array<int, 2> ends{};
+  ASSERT_THAT(::pipe(ends.data()), Succeeds());
+  const Fd reader{ends[0]}, writer{ends[1]};
+  char c = 0;
+  for (const int end : ends) {
+    EXPECT_THAT(::pread(end, &c, 1, 0), FailsWith(ESPIPE));
+    EXPECT_THAT(::pwrite(end, &c, 1, 0), FailsWith(ESPIPE));
+    EXPECT_THAT(::lseek(end, 0, SEEK_SET), FailsWith(ESPIPE));
+    EXPECT_THAT(::lseek(end, 0, 77), FailsWith(EINVAL));
+  }
+}
+
+TEST_P(Io, The_flags_of_an_open_file_are_those_of_its_open) {
+  constexpr int kLargeFile = 0100000;  // what the kernel adds for 64-bit programs
+  make_file("a");
+  const Fd file{::open(path("a").c_str(), O_RDWR | O_APPEND | O_CREAT | O_TRUNC)};
+  EXPECT_THAT(::fcntl(file.get(), F_GETFL), SucceedsWith(O_RDWR | O_APPEND | kLargeFile));
+  const Fd place{::open(path("a").c_str(), O_PATH)};
+  EXPECT_THAT(::fcntl(place.get(), F_GETFL), SucceedsWith(O_PATH));
+  std::array<int, 2> ends{};
+  ASSERT_THAT(::pipe2(ends.data(), O_NONBLOCK), Succeeds());
+  EXPECT_THAT(::fcntl(ends[0], F_GETFL), SucceedsWith(O_RDONLY | O_NONBLOCK));
+  EXPECT_THAT(::fcntl(ends[1], F_GETFL), SucceedsWith(O_WRONLY | O_NONBLOCK));
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 TEST_P(Io, A_directory_cannot_be_read) {
   char c = 0;
   const Fd directory{::open(path().c_str(), O_RDONLY)};
   EXPECT_THAT(::read(directory.get(), &c, 1), FailsWith(EISDIR));
+  EXPECT_THAT(::pread(directory.get(), &c, 1, 0), FailsWith(EISDIR));
   EXPECT_THAT(::open(path().c_str(), O_WRONLY), FailsWith(EISDIR));
 }
 

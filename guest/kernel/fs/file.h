@@ -29,6 +29,8 @@ class File : public MapObject {
   // The defaults are those of something that cannot seek and is no directory.
   virtual Result<std::size_t> read(IoBuffer& buffer) = 0;
   virtual Result<std::size_t> write(IoBuffer& buffer) = 0;
+  /// It can be read and written at an offset: asked before the access mode, as Linux does.
+  [[nodiscard]] virtual bool has_positions() const { return false; }
   virtual Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset);
   virtual Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t offset);
   virtual Result<std::uint64_t> seek(std::int64_t offset, int whence);

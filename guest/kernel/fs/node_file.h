@@ -18,6 +18,7 @@ class NodeFile final : public File {
 
   Result<std::size_t> read(IoBuffer& buffer) override;
   Result<std::size_t> write(IoBuffer& buffer) override;
+  [[nodiscard]] bool has_positions() const override { return true; }
   Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset) override;
   Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t offset) override;
   Result<std::uint64_t> seek(std::int64_t offset, int whence) override;
@@ -44,6 +45,10 @@ class DirectoryFile final : public File {
       : File(flags, &directory->mount()), directory_(std::move(directory)) {}
 
   Result<std::size_t> read(IoBuffer& buffer) override;
+  [[nodiscard]] bool has_positions() const override { return true; }
+  Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t /*offset*/) override {
+    return read(buffer);
+  }
   Result<std::size_t> write(IoBuffer& buffer) override;
   Result<std::uint64_t> seek(std::int64_t offset, int whence) override;
   Result<abi::FileAttr> attributes() override;

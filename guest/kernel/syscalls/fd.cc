@@ -17,11 +17,14 @@ namespace {
 constexpr std::uint32_t kCloseRangeUnshare = 2;
 constexpr std::uint32_t kCloseRangeCloexec = 4;
 
+// O_LARGEFILE as the kernel has it; the C library's is 0.
+constexpr std::uint32_t kLargeFile = 0100000;
+
 // What open(2) knows; other bits are ignored as Linux does.
 constexpr std::uint32_t kOpenFlags = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND |
                                      O_NONBLOCK | O_DSYNC | O_SYNC | O_ASYNC | O_DIRECT |
-                                     0100000 /* the kernel's O_LARGEFILE */ | O_DIRECTORY |
-                                     O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE;
+                                     kLargeFile | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC |
+                                     O_PATH | O_TMPFILE;
 // What F_SETFL may change.
 constexpr std::uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
 
@@ -33,6 +36,8 @@ SyscallResult do_open(int dirfd, UserAddress path, std::uint32_t flags, std::uin
   flags &= kOpenFlags;
   if ((flags & O_PATH) != 0) {
     flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+  } else {
+    flags |= kLargeFile;  // always, for 64-bit programs
   }
   if ((flags & O_CREAT) == 0) {
     mode = 0;
@@ -155,7 +160,7 @@ SyscallResult sys_fcntl(const SyscallArgs& args) {
       TRY(current_files().set_close_on_exec(fd, to_close_on_exec((args.a2 & FD_CLOEXEC) != 0)));
       return 0;
     case F_GETFL:
-      return file->flags() | 0100000U;  // O_LARGEFILE, as Linux shows it to 64-bit programs
+      return file->flags();
     default:
       break;
   }

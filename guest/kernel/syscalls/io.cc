@@ -33,6 +33,11 @@ Result<Ref<File>> writable_file(int fd) {
   return file;
 }
 
+Result<void> require_positions(int fd) {
+  const Ref<File> file = TRY(current_files().get(fd));
+  return file->has_positions() ? Result<void>{} : fail(ESPIPE);
+}
+
 Result<UserSpan> user_span(std::uint64_t address, std::uint64_t size) {
   if (address >= abi::kUserEnd || size > abi::kUserEnd - address) {
     return fail(EFAULT);
@@ -79,16 +84,18 @@ class IoVector {
 };
 
 SyscallResult read_vector_at(const SyscallArgs& args) {
-  const Ref<File> file = TRY(readable_file(to_fd(args.a0)));
   const std::uint64_t offset = TRY(offset_of(args.a3));
+  TRY(require_positions(to_fd(args.a0)));
+  const Ref<File> file = TRY(readable_file(to_fd(args.a0)));
   const Owned<IoVector> vector = TRY(IoVector::copy(args.a1, args.a2));
   IoBuffer buffer(vector->spans());
   return file->read_at(buffer, offset);
 }
 
 SyscallResult write_vector_at(const SyscallArgs& args) {
-  const Ref<File> file = TRY(writable_file(to_fd(args.a0)));
   const std::uint64_t offset = TRY(offset_of(args.a3));
+  TRY(require_positions(to_fd(args.a0)));
+  const Ref<File> file = TRY(writable_file(to_fd(args.a0)));
   const Owned<IoVector> vector = TRY(IoVector::copy(args.a1, args.a2));
   IoBuffer buffer(vector->spans());
   return file->write_at(buffer, offset);
@@ -110,6 +117,7 @@ SyscallResult sys_write(const SyscallArgs& args) {
 
 SyscallResult sys_pread64(const SyscallArgs& args) {
   const std::uint64_t offset = TRY(offset_of(args.a3));
+  TRY(require_positions(to_fd(args.a0)));
   const Ref<File> file = TRY(readable_file(to_fd(args.a0)));
   IoBuffer buffer(TRY(user_span(args.a1, args.a2)));
   return file->read_at(buffer, offset);
@@ -117,6 +125,7 @@ SyscallResult sys_pread64(const SyscallArgs& args) {
 
 SyscallResult sys_pwrite64(const SyscallArgs& args) {
   const std::uint64_t offset = TRY(offset_of(args.a3));
+  TRY(require_positions(to_fd(args.a0)));
   const Ref<File> file = TRY(writable_file(to_fd(args.a0)));
   IoBuffer buffer(TRY(user_span(args.a1, args.a2)));
   return file->write_at(buffer, offset);
