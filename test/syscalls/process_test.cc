@@ -588,6 +588,54 @@ TEST(Exec, An_argument_that_is_too_long) {
               Exited(0));
 }
 
+/// A program that root has put into /scratch, run by uid 1000: its wait status.
+int run_as_user(mode_t mode) {
+  const std::string program = "/scratch/program";
+  EXPECT_THAT(in_child([&] {
+                ::execl("/bin/cp", "cp", "/bin/busybox", program.c_str(), nullptr);
+                return 1;
+              }),
+              Exited(0));
+  EXPECT_THAT(::chmod(program.c_str(), mode), Succeeds());
+  const int status = in_child([&] {
+    if (::setgid(1000) != 0 || ::setuid(1000) != 0) {
+      return 100;
+    }
+    ::execl(program.c_str(), "sh", "-c", "exit $(id -u | cut -c1)", nullptr);
+    return errno;
+  });
+  ::unlink(program.c_str());
+  return status;
+}
+
+TEST(Exec, A_program_that_may_be_executed_need_not_be_readable) {
+  if (::getuid() != 0) {
+    GTEST_SKIP() << "needs two users";
+  }
+  EXPECT_THAT(run_as_user(0711), Exited(1));
+  EXPECT_THAT(run_as_user(0744), Exited(EACCES));
+}
+
+TEST(Exec, Arguments_and_environment_count_together) {
+  EXPECT_THAT(in_child([] {
+                const rlimit stack{1 << 20, 1 << 20};  // a quarter of it: 256 KiB
+                ::setrlimit(RLIMIT_STACK, &stack);
+                const std::string half(100'000, 'x');
+                std::vector<char*> argv{const_cast<char*>("true"), const_cast<char*>(half.c_str()),
+                                        nullptr};
+                std::vector<char*> env{const_cast<char*>(half.c_str()),
+                                       const_cast<char*>(half.c_str()), nullptr};
+                ::execve("/bin/true", argv.data(), env.data());
+                if (errno != E2BIG) {
+                  return 1;
+                }
+                env.erase(env.begin());
+                ::execve("/bin/true", argv.data(), env.data());
+                return 2;
+              }),
+              Exited(0));
+}
+
 TEST(Ids, Groups_and_sessions) {
   EXPECT_THAT(::getpgid(1 << 20), FailsWith(ESRCH));
   EXPECT_THAT(::setpgid(0, -1), FailsWith(EINVAL));

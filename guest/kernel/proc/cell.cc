@@ -138,16 +138,17 @@ Result<void> cell_replace_carrier(Cell& cell) {
 }
 
 void cell_leave(Process& process) {
-  Cell& cell = *process.cell;
+  // Its count goes with it: the cell in turn holds one of the process, for its limits.
+  const Ref<Cell> cell(std::exchange(process.cell, nullptr), false);
   process.mm = nullptr;
   process.rewriter = nullptr;
   bool last = false;
   {
     const ProcessTable::Guard family;
-    last = --cell.processes == 0;
+    last = --cell->processes == 0;
   }
   if (last) {
-    cell.mm.reset();  // the host frees the pages with the process
+    cell->mm.reset();  // the host frees the pages with the process
   }
 }
 

@@ -30,11 +30,17 @@ Result<ExecRequest> copy_request(int dirfd, UserAddress path, UserAddress argume
   const std::uint64_t limit = vector_limit();
   TRY(request.arguments.copy_from_program(arguments, limit));
   TRY(request.environment.copy_from_program(environment, limit));
-  if (request.arguments.bytes().size() + request.environment.bytes().size() > limit) {
-    return fail(E2BIG);
-  }
   if (request.arguments.count() == 0) {
     TRY(request.arguments.append(""));  // as Linux since 5.18
+  }
+  // The name, the strings and the pointers to them count together.
+  const std::uint64_t strings = request.file_name.view().size() + 1 +
+                                request.arguments.bytes().size() +
+                                request.environment.bytes().size();
+  const std::uint64_t pointers =
+      (request.arguments.count() + request.environment.count()) * sizeof(UserAddress);
+  if (strings + pointers > limit) {
+    return fail(E2BIG);
   }
   return request;
 }

@@ -46,7 +46,7 @@
   X(56, clone, sys_clone, Partial, Fine, "threads, namespaces, pidfds") \
   X(57, fork, sys_fork, Full, Fine, "") \
   X(58, vfork, sys_vfork, Full, Fine, "") \
-  X(59, execve, sys_execve, Partial, Fine, "the program must be readable") \
+  X(59, execve, sys_execve, Partial, Fine, "an unreadable program, where the ceiling cannot read it") \
   X(60, exit, sys_exit, Full, Fine, "") \
   X(61, wait4, sys_wait4, Partial, Fine, "usage: CPU time only") \
   X(62, kill, sys_kill, Full, Fine, "") \
