@@ -33,16 +33,21 @@ fi
 
 T=$(mktemp -d /tmp/rb.XXXXXX)
 tag=bench-$$
+# State lies in memory, as /run does where these runtimes keep theirs. A disk file system shows itself
+# instead: ext4 gives out no inode that was freed in the last seconds, so each start of a loop would
+# search longer than the one before.
+mkdir "$T/roots" && mount -n -t tmpfs none "$T/roots" || exit 2
 runtimes=(runhl crun runc)
 binary() { if [ "$1" = runhl ]; then echo "$runhl"; else command -v "$1"; fi; }
 for r in "${runtimes[@]}"; do [ -n "$(binary $r)" ] || { echo "bench: no $r" >&2; exit 2; }; done
 cleanup() {
   for r in "${runtimes[@]}"; do
-    for id in $("$(binary $r)" --root "$T/root-$r" list -q 2>/dev/null); do
-      "$(binary $r)" --root "$T/root-$r" delete --force "$id" >/dev/null 2>&1
+    for id in $("$(binary $r)" --root "$T/roots/$r" list -q 2>/dev/null); do
+      "$(binary $r)" --root "$T/roots/$r" delete --force "$id" >/dev/null 2>&1
     done
   done
   rmdir /sys/fs/cgroup/*/"$tag" 2>/dev/null
+  umount -n "$T/roots"
   rm -rf "$T"
 }
 trap cleanup EXIT
@@ -71,7 +76,7 @@ mkdir "$T/big/rootfs/data"
 bundle calls hot_calls "$minimal | .process.args += [\"$calls\"]"
 bundle idle idle "$limited"
 
-rt() { local r=$1 && shift && "$(binary "$r")" --root "$T/root-$r" "$@"; }
+rt() { local r=$1 && shift && "$(binary "$r")" --root "$T/roots/$r" "$@"; }
 
 # --- whole-process times -------------------------------------------------------------------------
 row() {  # label file divisor unit
@@ -93,9 +98,9 @@ status=0
 
 run_times() {  # bundle label [crun options]
   "$T/interleave" "$rounds" \
-    :: runhl "$runhl" --root "$T/root-runhl" run --bundle "$T/$1" c \
-    :: crun crun "${@:3}" --root "$T/root-crun" run --bundle "$T/$1" c \
-    :: runc runc --root "$T/root-runc" run --bundle "$T/$1" c >"$T/times"
+    :: runhl "$runhl" --root "$T/roots/runhl" run --bundle "$T/$1" c \
+    :: crun crun "${@:3}" --root "$T/roots/crun" run --bundle "$T/$1" c \
+    :: runc runc --root "$T/roots/runc" run --bundle "$T/$1" c >"$T/times"
   row "$2" "$T/times" 1000 ms || status=1
 }
 # What the last times were made of: the medians of all processes of a run together.
@@ -111,9 +116,9 @@ cost() {  # label column divisor unit
 lives() {  # bundle label
   local r chains=()
   for r in "${runtimes[@]}"; do
-    chains+=(:: "$r" "$(binary $r)" --root "$T/root-$r" create --bundle "$T/$1" c
-      + "$(binary $r)" --root "$T/root-$r" start c
-      + "$(binary $r)" --root "$T/root-$r" delete --force c)
+    chains+=(:: "$r" "$(binary $r)" --root "$T/roots/$r" create --bundle "$T/$1" c
+      + "$(binary $r)" --root "$T/roots/$r" start c
+      + "$(binary $r)" --root "$T/roots/$r" delete --force c)
   done
   "$T/interleave" "$rounds" "${chains[@]}" >"$T/times"
   row "$2" "$T/times" 1000 ms || status=1
@@ -156,7 +161,7 @@ for call in getppid lseek clock_gettime clock_gettime-vdso page-fault; do
 done
 # Which share of the calls went by signal (trapped) instead of by the rewritten site: the guest's own
 # counters, which the monitor logs at its end.
-"$runhl" --root "$T/root-runhl" --debug --log "$T/debug.log" run --bundle "$T/calls" counted </dev/null >/dev/null
+"$runhl" --root "$T/roots/runhl" --debug --log "$T/debug.log" run --bundle "$T/calls" counted </dev/null >/dev/null
 awk '{for (i = 1; i < NF; ++i) {if ($i == "fast_syscalls") f = $(i + 1) + 0; if ($i == "trapped_syscalls") t = $(i + 1) + 0}}
      END {if (!f) exit 1; printf "| hot calls: share that trapped | %.4f %% of %d | – | – | – |\n", 100 * t / (f + t), f + t}' \
   "$T/debug.log" | tee -a "$T/table" || status=1
@@ -225,7 +230,7 @@ row "containers started a second, one after another (run --detach)" "$T/rate" 1 
 # Time in system calls of all processes of one run, by step. strace stretches each call; the shares
 # are what this shows, not the sums.
 if command -v strace >/dev/null; then
-  strace -f -T -qq -o "$T/trace" "$runhl" --root "$T/root-runhl" run --bundle "$T/default" c </dev/null >/dev/null 2>&1
+  strace -f -T -qq -o "$T/trace" "$runhl" --root "$T/roots/runhl" run --bundle "$T/default" c </dev/null >/dev/null 2>&1
   {
     echo
     echo "| step of \`runhl run\`, default bundle (under strace) | calls | time in them |"
