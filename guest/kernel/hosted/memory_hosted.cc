@@ -76,6 +76,16 @@ void heap_free_pages(void* first, std::size_t pages) {
 void heap_zero(void* memory, std::size_t size) {
   std::memset(memory, 0, size);
 }
+void* heap_allocate_zeroed(std::size_t size) {
+  void* const memory = heap_allocate(align_up(size, kPageSize));
+  if (memory != nullptr) {
+    std::memset(memory, 0, size);
+  }
+  return memory;
+}
+void heap_zero(void* memory, std::size_t size) {
+  std::memset(memory, 0, size);
+}
 
 std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size) {
   if (size == 0 || faults(from)) {  // memcpy takes no null, not even for nothing

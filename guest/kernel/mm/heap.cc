@@ -4,8 +4,10 @@
 #include <linux/falloc.h>
 #include <linux/mman.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <utility>
 
 #include "arch/x86_64/host_syscall.h"
 #include "core/panic.h"
@@ -13,7 +15,10 @@
 #include "mm/page_runs.h"
 #include "runhl/abi/layout.h"
 #include "runhl/core/units.h"
+#include "sched/lock_host.h"
+#include "sched/lock_trace.h"
 #include "sched/locks.h"
+#include "sched/timers.h"
 
 namespace runhl::kernel {
 
@@ -33,6 +38,8 @@ struct Heap {
   std::byte* first_page = nullptr;                      // written once, by heap_init
   PageRuns runs;                                        // guarded by lock
   std::array<FreeObject*, kClassSizes.size()> free_{};  // guarded by lock
+  bool resting = false;                                 // guarded by lock: the timer is armed
+  Timer* rest_timer = nullptr;                          // made and used by who set `resting`
 };
 constinit Heap g_heap;
 
@@ -77,6 +84,83 @@ void* allocate_small(std::size_t size) {
 
 /// From this order on (256 KiB) a freed run's pages go back to the host at once.
 constexpr unsigned kReturnOrder = 6;
+/// From this order on (64 KiB) free runs go back when the heap is at rest, or holds many.
+constexpr unsigned kTrimOrder = 4;
+constexpr std::size_t kManyDirtyPages = 16 * kMiB / kPageSize;
+constexpr Nanoseconds kRest = 1'000'000'000;
+/// Clearing less is cheaper by storing zeroes.
+constexpr std::size_t kPunchSize = kPageSize << kTrimOrder;
+
+/// A refusal only keeps the memory resident.
+bool punch(void* memory, std::size_t size) {
+  return host::fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                         abi::memfd_offset(reinterpret_cast<std::uint64_t>(memory)), size) == 0;
+}
+
+/// The host call is made without the lock, on a run that nobody else can have.
+void trim() {
+  for (;;) {
+    PageRuns::Run run;
+    {
+      const SpinLock::Guard guard(g_heap.lock);
+      run = g_heap.runs.take_dirty(kTrimOrder);
+    }
+    if (run.memory == nullptr) {
+      return;
+    }
+    (void)punch(run.memory, kPageSize << run.order);
+    const SpinLock::Guard guard(g_heap.lock);
+    g_heap.runs.free(run.memory, run.order, PageRuns::State::Clean);
+  }
+}
+
+/// True: the caller is to arm the timer, which rests.
+bool begin_rest() {
+  const SpinLock::Guard guard(g_heap.lock);
+  const bool begins = !g_heap.resting && g_heap.runs.dirty_pages() >= std::size_t{1} << kTrimOrder;
+  g_heap.resting |= begins;
+  return begins;
+}
+
+bool end_rest() {
+  const SpinLock::Guard guard(g_heap.lock);
+  return std::exchange(g_heap.resting, false);
+}
+
+/// Null: no memory for it, and then there is little to give back. Called by one task at a time.
+Timer* rest_timer() {
+  if (g_heap.rest_timer == nullptr) {
+    auto* const timer = new (std::nothrow) Timer;
+    if (timer == nullptr) {
+      return nullptr;
+    }
+    timer->fire = [](Timer&) {
+      (void)end_rest();
+      trim();
+    };
+    g_heap.rest_timer = timer;  // lives as long as the kernel
+  }
+  return g_heap.rest_timer;
+}
+
+bool holds_many_dirty_pages() {
+  const SpinLock::Guard guard(g_heap.lock);
+  return g_heap.runs.dirty_pages() > kManyDirtyPages;
+}
+
+/// Gives free runs back soon, or now when they are many. Takes the timers' lock.
+void trim_later() {
+  if (holds_many_dirty_pages()) {
+    trim();
+  } else if (begin_rest()) {
+    Timer* const timer = rest_timer();
+    if (timer == nullptr) {
+      (void)end_rest();
+      return;
+    }
+    timer_set(*timer, monotonic_now() + kRest);
+  }
+}
 
 }  // namespace
 
@@ -116,14 +200,17 @@ void heap_free(void* memory, std::size_t size) {
   }
   if (size > kLargest) {
     const unsigned order = order_of(size);
-    if (order >= kReturnOrder) {
-      // Before the run can be given out again. A refusal only keeps the memory resident.
-      (void)host::fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                            abi::memfd_offset(reinterpret_cast<std::uint64_t>(memory)),
-                            kPageSize << order);
+    // Before the run can be given out again.
+    const bool clean = order >= kReturnOrder && punch(memory, kPageSize << order);
+    {
+      const SpinLock::Guard guard(g_heap.lock);
+      g_heap.runs.free(static_cast<std::byte*>(memory), order,
+                       clean ? PageRuns::State::Clean : PageRuns::State::Dirty);
     }
-    const SpinLock::Guard guard(g_heap.lock);
-    g_heap.runs.free(static_cast<std::byte*>(memory), order);
+    const LockTrace* const held = lock_host::trace();
+    if (!clean && held != nullptr && !held->holds_spinlock()) {
+      trim_later();
+    }
     return;
   }
   const std::size_t index = class_of(size);
@@ -146,18 +233,26 @@ void heap_free_pages(void* first, std::size_t pages) {
   }
 }
 
-void heap_zero(void* memory, std::size_t size) {
-  const auto start = reinterpret_cast<std::uint64_t>(memory);
-  const std::uint64_t first = align_up(start, kPageSize);
-  const std::uint64_t last = align_down(start + size, kPageSize);
-  if (first >= last || last - first < kPageSize << kReturnOrder ||
-      host::fallocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, abi::memfd_offset(first),
-                      last - first) < 0) {
+void* heap_allocate_zeroed(std::size_t size) {
+  size = align_up(size, kPageSize);
+  void* const memory = heap_allocate(size);
+  if (memory != nullptr && (order_of(size) < kTrimOrder || !punch(memory, size))) {
     __builtin_memset(memory, 0, size);
+  }
+  return memory;
+}
+
+void heap_zero(void* memory, std::size_t size) {
+  auto* const start = static_cast<std::byte*>(memory);
+  const auto address = reinterpret_cast<std::uint64_t>(memory);
+  const std::uint64_t head = std::min(align_up(address, kPageSize) - address, size);
+  const std::uint64_t pages = align_down(size - head, kPageSize);
+  if (pages < kPunchSize || !punch(start + head, pages)) {
+    __builtin_memset(start, 0, size);
     return;
   }
-  __builtin_memset(memory, 0, first - start);
-  __builtin_memset(reinterpret_cast<void*>(last), 0, start + size - last);
+  __builtin_memset(start, 0, head);
+  __builtin_memset(start + head + pages, 0, size - head - pages);
 }
 
 std::uint64_t heap_free_bytes() {

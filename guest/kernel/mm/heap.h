@@ -16,9 +16,13 @@ namespace runhl::kernel {
 
 /// 16-byte aligned; page-aligned from 4096 bytes on. Not zeroed.
 [[nodiscard]] void* heap_allocate(std::size_t size);
+/// Many whole pages go back to the host at once, fewer after a second.
 void heap_free(void* memory, std::size_t size);
 /// Whole pages of allocations of at least a page, in any pieces.
 void heap_free_pages(void* first, std::size_t pages);
+/// Whole pages that read as zeroes. Large runs are not touched: the host gives their pages as they
+/// are used.
+[[nodiscard]] void* heap_allocate_zeroed(std::size_t size);
 /// Clears heap memory; where that is much, its pages go back to the host instead of being touched.
 void heap_zero(void* memory, std::size_t size);
 

@@ -14,25 +14,31 @@ std::size_t PageRuns::page_of(const void* run) const {
   return static_cast<std::size_t>(static_cast<const std::byte*>(run) - base_) / kPageSize;
 }
 
-void PageRuns::put(std::size_t page, unsigned order) {
+void PageRuns::put(std::size_t page, unsigned order, State state) {
+  const std::uint8_t dirty = state == State::Dirty ? kDirty : 0;
+  map_[page] = static_cast<std::uint8_t>(kFree | dirty | order);
+  FreeRun*& list = list_of(page);
   FreeRun* const run = run_at(page);
-  *run = {lists_[order], nullptr};
+  *run = {list, nullptr};
   if (run->next != nullptr) {
     run->next->previous = run;
   }
-  lists_[order] = run;
-  map_[page] = static_cast<std::uint8_t>(kFree | order);
+  list = run;
   free_pages_ += std::size_t{1} << order;
+  dirty_pages_ += dirty != 0 ? std::size_t{1} << order : 0;
 }
 
-void PageRuns::take(std::size_t page, unsigned order) {
+PageRuns::State PageRuns::take(std::size_t page, unsigned order) {
   FreeRun* const run = run_at(page);
-  (run->previous != nullptr ? run->previous->next : lists_[order]) = run->next;
+  const State state = (map_[page] & kDirty) != 0 ? State::Dirty : State::Clean;
+  (run->previous != nullptr ? run->previous->next : list_of(page)) = run->next;
   if (run->next != nullptr) {
     run->next->previous = run->previous;
   }
   map_[page] = 0;
   free_pages_ -= std::size_t{1} << order;
+  dirty_pages_ -= state == State::Dirty ? std::size_t{1} << order : 0;
+  return state;
 }
 
 /// Moves the frontier so that lists_[order] has a run; the pages skipped for alignment go to the
@@ -45,17 +51,21 @@ bool PageRuns::extend(unsigned order) {
   }
   while (frontier_ < start) {
     const auto piece = static_cast<unsigned>(__builtin_ctzll(frontier_));
-    put(frontier_, piece);
+    put(frontier_, piece, State::Clean);
     frontier_ += std::size_t{1} << piece;
   }
   frontier_ = start + size;
-  put(start, order);
+  put(start, order, State::Clean);
   return true;
 }
 
 std::byte* PageRuns::allocate(unsigned order) {
+  // Of equal size the ones that the host has memory for.
+  const auto any = [this](unsigned size) {
+    return lists_[1][size] != nullptr ? lists_[1][size] : lists_[0][size];
+  };
   unsigned found = order;
-  while (found <= kMaxOrder && lists_[found] == nullptr) {
+  while (found <= kMaxOrder && any(found) == nullptr) {
     ++found;
   }
   if (found > kMaxOrder) {
@@ -64,27 +74,39 @@ std::byte* PageRuns::allocate(unsigned order) {
     }
     found = order;
   }
-  const std::size_t page = page_of(lists_[found]);
-  take(page, found);
+  const std::size_t page = page_of(any(found));
+  const State state = take(page, found);
   while (found > order) {
     --found;
-    put(page + (std::size_t{1} << found), found);
+    put(page + (std::size_t{1} << found), found, state);
   }
   return base_ + page * kPageSize;
 }
 
-void PageRuns::free(std::byte* run, unsigned order) {
+void PageRuns::free(std::byte* run, unsigned order, State state) {
   std::size_t page = page_of(run);
   while (order < kMaxOrder) {
     const std::size_t buddy = page ^ (std::size_t{1} << order);
-    if (buddy >= frontier_ || map_[buddy] != (kFree | order)) {
+    if (buddy >= frontier_ || (map_[buddy] & ~kDirty) != (kFree | order)) {
       break;
     }
-    take(buddy, order);
+    if (take(buddy, order) == State::Dirty) {
+      state = State::Dirty;
+    }
     page &= ~(std::size_t{1} << order);
     ++order;
   }
-  put(page, order);
+  put(page, order, state);
+}
+
+PageRuns::Run PageRuns::take_dirty(unsigned min_order) {
+  for (unsigned order = kMaxOrder + 1; order-- > min_order;) {
+    if (FreeRun* const run = lists_[1][order]) {
+      take(page_of(run), order);
+      return {reinterpret_cast<std::byte*>(run), order};
+    }
+  }
+  return {};
 }
 
 }  // namespace runhl::kernel

@@ -53,6 +53,29 @@ TEST_F(PageRunsTest, Freed_neighbours_become_one_run) {
   EXPECT_NE(runs_.allocate(8), nullptr);
 }
 
+TEST_F(PageRunsTest, Dirty_runs_are_found_until_they_were_cleaned) {
+  std::byte* const small = runs_.allocate(0);
+  std::byte* const large = runs_.allocate(4);
+  EXPECT_EQ(runs_.take_dirty(0).memory, nullptr) << "what was never given out is clean";
+  runs_.free(large, 4);
+  runs_.free(small, 0);
+  EXPECT_GE(runs_.dirty_pages(), 17U);
+  const PageRuns::Run found = runs_.take_dirty(4);
+  ASSERT_NE(found.memory, nullptr);
+  EXPECT_GE(found.order, 4U);
+  runs_.free(found.memory, found.order, PageRuns::State::Clean);
+  EXPECT_EQ(runs_.take_dirty(4).memory, nullptr);
+  EXPECT_EQ(runs_.free_pages(), kPages);
+}
+
+TEST_F(PageRunsTest, Dirt_spreads_over_a_merged_run) {
+  std::byte* const first = runs_.allocate(0);
+  std::byte* const second = runs_.allocate(0);
+  runs_.free(first, 0, PageRuns::State::Clean);
+  runs_.free(second, 0, PageRuns::State::Dirty);
+  EXPECT_EQ(runs_.take_dirty(1).memory, first);
+}
+
 TEST_F(PageRunsTest, Runs_never_overlap) {
   struct Run {
     std::byte* start;

@@ -72,3 +72,38 @@ case_cpuset() {
   expect_eq "$(cat "/sys/fs/cgroup/cpuset/$e2e_tag/$id/cpuset.cpus")" 0 cpus
   force_delete
 }
+
+memory_in_use() { cat "/sys/fs/cgroup/memory/$e2e_tag/$id/memory.usage_in_bytes"; }
+memory_below() { [ "$(memory_in_use)" -lt "$1" ]; }
+
+# What a program frees, the host has back within five seconds.
+gives_back() {  # kind MiB
+  local full
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  program give_back
+  edit '(.mounts[] | select(.destination == "/dev/shm")).options |= map(select(startswith("size=") | not))'
+  cgroup_path
+  args /bin/give_back "$@"
+  mkfifo "$dir/in"
+  rt run --bundle "$bundle" "$id" <"$dir/in" >"$dir/out" 2>"$dir/err" &
+  exec 9>"$dir/in"
+  wait_until grep -q full "$dir/out"
+  full=$(memory_in_use)
+  [ "$full" -gt $(($2 << 20)) ] || fail "only $full bytes in use with $2 MiB written"
+  echo free >&9
+  wait_until grep -q free "$dir/out"
+  local deadline=$((${EPOCHREALTIME/./} + 5000000))
+  until memory_below $((full / 10)); do
+    [ "${EPOCHREALTIME/./}" -lt "$deadline" ] || fail "$(memory_in_use) of $full bytes are kept"
+    sleep .1
+  done
+  echo end >&9
+  exec 9>&-
+  wait $! || fail "exit status $?"
+}
+case_private_memory_comes_back() { gives_back private 256; }
+case_shared_memory_comes_back() { gives_back shared 256; }
+case_memory_of_a_file_comes_back() { gives_back file 256; }
+case_memory_of_small_files_comes_back() { gives_back files 128; }
