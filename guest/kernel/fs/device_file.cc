@@ -62,17 +62,13 @@ class DeviceFile final : public File {
   }
   Result<std::uint64_t> seek(std::int64_t /*offset*/, int /*whence*/) override { return 0; }
   Result<abi::FileAttr> attributes() override { return attr_; }
-  Result<std::uint32_t> check_map(std::uint32_t /*protection*/, bool shared) override {
-    // A private mapping of zero is anonymous memory; copy_out_to() leaves the zeros alone.
-    if (device_ != MemoryDevice::Zero || shared) {
+  Result<std::uint32_t> check_map(std::uint32_t /*protection*/, bool /*shared*/) override {
+    if (device_ != MemoryDevice::Zero) {
       return fail(ENODEV);
     }
     return PROT_READ | PROT_WRITE | PROT_EXEC;
   }
-  Result<void> copy_out_to(UserAddress /*to*/, std::uint64_t /*offset*/,
-                           std::uint64_t /*length*/) override {
-    return {};
-  }
+  [[nodiscard]] bool maps_as_anonymous() const override { return device_ == MemoryDevice::Zero; }
 
  private:
   MemoryDevice device_;

@@ -44,6 +44,9 @@ class File : public MapObject {
   /// EACCES, ENODEV, EPERM where mmap is refused; `max_protection` is what mprotect may give.
   virtual Result<std::uint32_t> check_map(std::uint32_t protection, bool shared);
 
+  /// A mapping of it is one of fresh memory (/dev/zero).
+  [[nodiscard]] virtual bool maps_as_anonymous() const { return false; }
+
   /// POLL* that hold now.
   virtual std::uint32_t poll_state();
   /// Input that only the monitor knows about: poll_state() cannot tell, wait_ready() can.

@@ -107,10 +107,10 @@ Result<aspace::Backing> NodeFile::backing(std::uint64_t offset, std::uint64_t le
   return node_->backing(offset, length, use);
 }
 
-Result<void> NodeFile::copy_out_to(UserAddress to, std::uint64_t offset, std::uint64_t length) {
+Result<std::uint64_t> NodeFile::copy_out_to(UserAddress to, std::uint64_t offset,
+                                            std::uint64_t length) {
   IoBuffer buffer(UserSpan{.address = to, .size = length});
-  TRY(node_->read_at(buffer, offset));
-  return {};
+  return TRY(node_->read_at(buffer, offset));
 }
 
 Result<void> NodeFile::sync_mapping() {

@@ -26,7 +26,8 @@ class NodeFile final : public File {
   Result<void> truncate(std::uint64_t size) override;
   Result<void> sync(bool data_only) override;
   Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
-  Result<void> copy_out_to(UserAddress to, std::uint64_t offset, std::uint64_t length) override;
+  Result<std::uint64_t> copy_out_to(UserAddress to, std::uint64_t offset,
+                                    std::uint64_t length) override;
   Result<void> sync_mapping() override;
   Result<std::uint32_t> check_map(std::uint32_t protection, bool shared) override;
   [[nodiscard]] Ref<Node> node() const override { return node_; }

@@ -11,13 +11,19 @@ namespace {
 std::map<std::uint64_t, Page> g_pages;
 std::uint64_t g_identity = 1;
 int g_failure = 0;
+unsigned g_calls_to_failure = 0;
+std::uint64_t g_cut = 0;
 }  // namespace
 
 std::map<std::uint64_t, Page>& pages() {
   return g_pages;
 }
-void fail_next_aspace_call(int error) {
+void fail_aspace_call(unsigned count, int error) {
+  g_calls_to_failure = count;
   g_failure = error;
+}
+void cut_host_mapping(std::uint64_t at) {
+  g_cut = at;
 }
 }  // namespace hosted
 
@@ -27,7 +33,7 @@ using hosted::g_pages;
 
 namespace {
 Result<void> begin() {
-  if (hosted::g_failure != 0) {
+  if (hosted::g_failure != 0 && --hosted::g_calls_to_failure == 0) {
     return fail(std::exchange(hosted::g_failure, 0));
   }
   return {};
@@ -47,7 +53,9 @@ Result<void> map_file(std::uint64_t address, std::uint64_t length, std::uint32_t
   TRY(begin());
   for (std::uint64_t at = address; at < address + length; at += kPageSize) {
     g_pages[at] = {
-        .protection = protection, .slot = backing.slot, .offset = backing.offset + (at - address)};
+        .protection = protection,
+        .slot = backing.kind == Backing::Kind::BeyondEnd ? hosted::kBeyondEnd : backing.slot,
+        .offset = backing.offset + (at - address)};
   }
   return {};
 }
@@ -74,6 +82,9 @@ Result<void> move(std::uint64_t from, std::uint64_t from_length, std::uint64_t t
                   std::uint64_t to_length) {
   TRY(begin());
   const hosted::Page first = g_pages.at(from);
+  if (from < hosted::g_cut && hosted::g_cut < from + from_length) {
+    return fail(EFAULT);  // two mappings of the host
+  }
   for (std::uint64_t at = 0; at < to_length; at += kPageSize) {
     if (at < from_length) {
       g_pages[to + at] = g_pages.at(from + at);

@@ -83,9 +83,6 @@ void* heap_allocate_zeroed(std::size_t size) {
   }
   return memory;
 }
-void heap_zero(void* memory, std::size_t size) {
-  std::memset(memory, 0, size);
-}
 
 std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size) {
   if (size == 0 || faults(from)) {  // memcpy takes no null, not even for nothing

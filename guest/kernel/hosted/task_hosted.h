@@ -29,6 +29,9 @@ void set_backend(Backend* backend);
 /// Requests served so far: tests count trips.
 unsigned request_count();
 
+/// Page::slot of what lies behind an object's end.
+inline constexpr int kBeyondEnd = -2;
+
 /// What the aspace stand-in holds at a page.
 struct Page {
   std::uint32_t protection = 0;
@@ -37,7 +40,12 @@ struct Page {
   std::uint64_t identity = 0;  // changes with every fresh anonymous page
 };
 std::map<std::uint64_t, Page>& pages();
-/// The next aspace call fails with this errno; 0: none.
-void fail_next_aspace_call(int error);
+/// The host keeps the mappings before and behind this address apart: none is moved as one; 0: none.
+void cut_host_mapping(std::uint64_t at);
+/// The `count`th aspace call from now fails with this errno; 0: none.
+void fail_aspace_call(unsigned count, int error);
+inline void fail_next_aspace_call(int error) {
+  fail_aspace_call(1, error);
+}
 
 }  // namespace runhl::kernel::hosted

@@ -10,37 +10,37 @@
 
 #include "mm/aspace.h"
 #include "mm/heap.h"
+#include "mm/shared_memory.h"
 #include "runhl/abi/layout.h"
 
 namespace runhl::kernel {
-namespace {
 
-/// [start, start + length) as whole pages inside user space; `error` where it is not.
-struct Range {
-  UserAddress start, end;
-};
-Result<Range> user_range(UserAddress start, std::uint64_t length, int error) {
+Result<UserRange> user_range(UserAddress start, std::uint64_t length, int error) {
   if (!is_aligned(start, kPageSize)) {
     return fail(EINVAL);
   }
   if (length > abi::kUserEnd || start > abi::kUserEnd - align_up(length, kPageSize)) {
     return fail(error);
   }
-  return Range{start, start + align_up(length, kPageSize)};
+  return UserRange{start, start + align_up(length, kPageSize)};
 }
 
+namespace {
+bool exceeds(std::uint64_t used, std::uint64_t more, std::uint64_t limit) {
+  return limit != ~0ULL && (used > limit || more > limit - used);
+}
 }  // namespace
 
 Result<void> AddressSpace::check_limits(std::uint64_t added, bool data) const {
   if (tree_.size() >= kMaxMappings) {
     return fail(ENOMEM);
   }
-  const auto exceeds = [](std::uint64_t used, std::uint64_t more, std::uint64_t limit) {
-    return limit != ~0ULL && (used > limit || more > limit - used);
-  };
   if (exceeds(tree_.total_bytes(), added, limits_[RLIMIT_AS].soft) ||
       (data && exceeds(tree_.data_bytes(), added, limits_[RLIMIT_DATA].soft))) {
     return fail(ENOMEM);
+  }
+  if (lock_future_ && exceeds(tree_.locked_bytes(), added, future_lock_limit_)) {
+    return fail(EAGAIN);
   }
   return {};
 }
@@ -48,7 +48,7 @@ Result<void> AddressSpace::check_limits(std::uint64_t added, bool data) const {
 Result<UserAddress> AddressSpace::place(const MapRequest& request, std::uint64_t length) {
   const bool fixed = (request.flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) != 0;
   if (fixed) {
-    const Range range = TRY(user_range(request.address, length, ENOMEM));
+    const UserRange range = TRY(user_range(request.address, length, ENOMEM));
     if (range.start < abi::kUserBase) {
       return fail(EPERM);  // Linux: below mmap_min_addr
     }
@@ -59,8 +59,10 @@ Result<UserAddress> AddressSpace::place(const MapRequest& request, std::uint64_t
   }
   if (request.address != 0) {
     const UserAddress hint = std::max(align_down(request.address, kPageSize), abi::kUserBase);
-    if (hint <= abi::kUserEnd && length <= abi::kUserEnd - hint &&
-        tree_.is_free(hint, hint + length)) {
+    const auto next = tree_.first_ending_above(hint);
+    const std::uint64_t gap = next != tree_.end() && next->grows_down ? kStackGuardGap : 0;
+    if (hint <= abi::kUserEnd && length + gap <= abi::kUserEnd - hint &&
+        tree_.is_free(hint, hint + length + gap)) {
       return hint;
     }
   }
@@ -68,7 +70,10 @@ Result<UserAddress> AddressSpace::place(const MapRequest& request, std::uint64_t
 }
 
 Result<UserAddress> AddressSpace::find_free(std::uint64_t length) {
-  const UserAddress at = tree_.highest_gap(abi::kUserBase, layout_.mmap_top, length);
+  UserAddress at = tree_.highest_gap(abi::kUserBase, layout_.mmap_top, length);
+  if (at == 0) {
+    at = tree_.highest_gap(layout_.mmap_top, abi::kUserEnd, length);  // Linux: bottom-up then
+  }
   if (at == 0) {
     return fail(ENOMEM);
   }
@@ -77,7 +82,37 @@ Result<UserAddress> AddressSpace::find_free(std::uint64_t length) {
 
 Result<UserAddress> AddressSpace::map(const MapRequest& request) {
   const Mutex::Guard guard(lock_);
-  return map_locked(request);
+  const UserAddress start = TRY(map_locked(request));
+  if ((request.flags & (MAP_POPULATE | MAP_LOCKED)) != 0 || lock_future_) {
+    populate(start, start + align_up(request.length, kPageSize));
+  }
+  return start;
+}
+
+Result<Owned<Vma>> AddressSpace::make_vma(const MapRequest& request, UserAddress start,
+                                          std::uint64_t length) {
+  const bool shared = (request.flags & MAP_TYPE) != MAP_PRIVATE;
+  Owned<Vma> vma = TRY(make<Vma>());
+  vma->start = start;
+  vma->end = start + length;
+  vma->protection = request.protection;
+  vma->max_protection = request.max_protection;
+  vma->kind = request.kind;
+  vma->shared = shared;
+  vma->grows_down = (request.flags & MAP_GROWSDOWN) != 0;
+  vma->locked = lock_future_ || (request.flags & MAP_LOCKED) != 0;
+  vma->object = request.object;
+  vma->offset = request.object != nullptr ? request.offset : 0;
+  if (request.object != nullptr) {
+    vma->kind = VmaKind::File;
+  } else if (shared) {
+    vma->kind = VmaKind::SharedAnonymous;
+    vma->object = TRY(SharedMemory::create(length));
+  }
+  if (vma->grows_down && vma->object != nullptr) {
+    return fail(EINVAL);
+  }
+  return vma;
 }
 
 Result<UserAddress> AddressSpace::map_locked(const MapRequest& request) {
@@ -92,85 +127,82 @@ Result<UserAddress> AddressSpace::map_locked(const MapRequest& request) {
     return fail(EOVERFLOW);
   }
   const UserAddress start = TRY(place(request, length));
-  const bool shared = (request.flags & MAP_TYPE) != MAP_PRIVATE;
-
-  std::unique_ptr<Vma> vma(new (std::nothrow) Vma);
-  if (vma == nullptr) {
-    return fail(ENOMEM);
-  }
-  vma->start = start;
-  vma->end = start + length;
-  vma->protection = request.protection;
-  vma->max_protection = request.max_protection;
-  vma->kind = request.kind;
-  vma->shared = shared;
-  vma->object = request.object;
-  vma->offset = request.object != nullptr ? request.offset : 0;
-  if (request.object != nullptr) {
-    vma->kind = VmaKind::File;
-  } else if (shared) {
-    vma->kind = VmaKind::SharedAnonymous;
-    vma->object = TRY(SharedMemory::create(length));
-  }
+  Owned<Vma> vma = TRY(make_vma(request, start, length));
   TRY(check_limits(length, vma->is_data()));
-  if ((request.flags & MAP_FIXED) != 0) {
-    TRY(tree_.split(start));
-    TRY(tree_.split(start + length));
-  }
-  TRY(back(*vma));  // in place of what was there, in one step of the host
+  TRY(tree_.split(start));
+  TRY(tree_.split(start + length));
+  TRY(back(*vma, start, start + length));  // in place of what was there
   tree_.erase(start, start + length);
   tree_.insert(vma.release());
   return start;
 }
 
-/// Makes the host mapping of a VMA that is not in the tree yet.
-Result<void> AddressSpace::back(const Vma& vma) {
-  if (vma.object == nullptr) {
-    return aspace::map_anon(vma.start, vma.size(), vma.protection);
+/// Makes the host mapping of one piece of a VMA, beginning at `start`; returns its length.
+Result<std::uint64_t> AddressSpace::back_piece(Vma& vma, UserAddress start, UserAddress end) {
+  const std::uint64_t offset = vma.offset + (start - vma.start);
+  const bool writable = (vma.max_protection & PROT_WRITE) != 0;
+  const MapUse use = !vma.shared ? MapUse::Private
+                     : writable  ? MapUse::SharedWrite
+                                 : MapUse::SharedRead;
+  const Result<aspace::Backing> backing = vma.object->backing(offset, end - start, use);
+  const bool may_copy = use != MapUse::SharedWrite && start == vma.start && end == vma.end;
+  if (backing) {
+    const std::uint64_t length = std::min(backing->length, end - start);
+    const auto sharing = vma.shared ? aspace::Sharing::Shared : aspace::Sharing::Private;
+    const Result<void> mapped = aspace::map_file(start, length, vma.protection, *backing, sharing);
+    // EPERM: the host's mount is noexec though ours is not; text can still be a copy.
+    if (mapped) {
+      return length;
+    }
+    if (to_int(mapped.error()) != EPERM || !may_copy) {
+      return tl::unexpected(mapped.error());
+    }
+  } else if (to_int(backing.error()) != ENODEV || !may_copy) {
+    return tl::unexpected(backing.error());
   }
-  for (std::uint64_t done = 0; done < vma.size();) {
-    const Result<std::uint64_t> part = back_part(vma, done);
-    if (part) {
-      done += *part;
-      continue;
+  TRY(copy_in_file(vma, start, end));
+  vma.copied = true;
+  return end - start;
+}
+
+/// Makes the host mappings of a part of a VMA that is not in the tree, in place of what is there,
+/// whose edges have been split: one, or as many as its object has pieces. A refusal with the first
+/// piece changes nothing; later the range ends up unmapped.
+Result<void> AddressSpace::back(Vma& vma, UserAddress start, UserAddress end) {
+  if (vma.object == nullptr) {
+    return aspace::map_anon(start, end - start, vma.protection);
+  }
+  for (UserAddress at = start; at < end;) {
+    const Result<std::uint64_t> length = back_piece(vma, at, end);
+    if (!length) {
+      if (at != start) {
+        (void)aspace::unmap(start, end - start);  // the first error counts
+        tree_.erase(start, end);
+      }
+      return tl::unexpected(length.error());
     }
-    // ENODEV: nothing to map. EPERM: the host's mount is noexec though ours is not; text can still
-    // be a copy.
-    const int error = to_int(part.error());
-    if (!vma.shared && (error == ENODEV || error == EPERM)) {
-      return copy_in_file(vma);
-    }
-    if (done != 0) {  // what was mapped there before is gone already, as it may be on Linux
-      (void)aspace::unmap(vma.start, vma.size());
-      tree_.erase(vma.start, vma.end);
-    }
-    return tl::unexpected(part.error());
+    at += *length;
   }
   return {};
 }
 
-/// Maps one piece of the object from `done` bytes into the VMA on; its length.
-Result<std::uint64_t> AddressSpace::back_part(const Vma& vma, std::uint64_t done) {
-  MapUse use = MapUse::Private;
-  if (vma.shared) {
-    use = (vma.max_protection & PROT_WRITE) != 0 ? MapUse::SharedWrite : MapUse::SharedRead;
-  }
-  const std::uint64_t rest = vma.size() - done;
-  const aspace::Backing backing = TRY(vma.object->backing(vma.offset + done, rest, use));
-  const std::uint64_t length = std::min(backing.length, rest);
-  TRY(aspace::map_file(vma.start + done, length, vma.protection, backing,
-                       vma.shared ? aspace::Sharing::Shared : aspace::Sharing::Private));
-  return length;
-}
-
-Result<void> AddressSpace::copy_in_file(const Vma& vma) {
-  TRY(aspace::map_anon(vma.start, vma.size(), PROT_READ | PROT_WRITE));
-  Result<void> done = vma.object->copy_out_to(vma.start, vma.offset, vma.size());
+/// An anonymous copy in place of a mapping. What lies behind the file's end faults as it would.
+Result<void> AddressSpace::copy_in_file(const Vma& vma, UserAddress start, UserAddress end) {
+  TRY(aspace::map_anon(start, end - start, PROT_READ | PROT_WRITE));
+  const std::uint64_t offset = vma.offset + (start - vma.start);
+  const Result<std::uint64_t> copied = vma.object->copy_out_to(start, offset, end - start);
+  Result<void> done = copied ? Result<void>{} : tl::unexpected(copied.error());
   if (done && vma.protection != (PROT_READ | PROT_WRITE)) {
-    done = aspace::protect(vma.start, vma.size(), vma.protection);
+    done = aspace::protect(start, end - start, vma.protection);
+  }
+  const UserAddress behind = start + (copied ? align_up(*copied, kPageSize) : 0);
+  if (done && behind < end) {
+    done = aspace::map_file(behind, end - behind, vma.protection,
+                            {.kind = aspace::Backing::Kind::BeyondEnd}, aspace::Sharing::Private);
   }
   if (!done) {
-    (void)aspace::unmap(vma.start, vma.size());  // ours alone; the first error counts
+    (void)aspace::unmap(start, end - start);  // ours alone; the first error counts
+    tree_.erase(start, end);
   }
   return done;
 }
@@ -179,7 +211,7 @@ Result<void> AddressSpace::unmap(UserAddress start, std::uint64_t length) {
   if (length == 0) {
     return fail(EINVAL);
   }
-  const Range range = TRY(user_range(start, length, EINVAL));
+  const UserRange range = TRY(user_range(start, length, EINVAL));
   const Mutex::Guard guard(lock_);
   return unmap_locked(range.start, range.end);
 }
@@ -200,37 +232,29 @@ Result<void> AddressSpace::unmap_locked(UserAddress start, UserAddress end) {
   return {};
 }
 
-/// Calls act(vma, from, to) for the mapped parts of the range in order; it may split and merge
-/// mappings. ENOMEM after all of them when there was a hole, as Linux's madvise and msync do.
-template <typename F>
-Result<void> AddressSpace::for_each_part(UserAddress start, UserAddress end, F&& act) {
-  bool hole = false;
-  for (UserAddress expected = start; expected < end;) {
-    const auto at = tree_.first_ending_above(expected);
-    const bool beyond = at == tree_.end() || at->start >= end;
-    hole |= beyond || at->start > expected;
-    if (beyond) {
-      break;
-    }
-    const UserAddress from = std::max(at->start, expected);
-    expected = std::min(at->end, end);
-    TRY(act(*at, from, expected));
-  }
-  return hole ? fail(ENOMEM) : Result<void>{};
-}
-
 Result<void> AddressSpace::require_mapped(UserAddress start, std::uint64_t length) {
-  const Range range = TRY(user_range(start, length, ENOMEM));
+  const UserRange range = TRY(user_range(start, length, ENOMEM));
   const Mutex::Guard guard(lock_);
   return for_each_part(range.start, range.end,
-                       [](const Vma&, UserAddress, UserAddress) { return Result<void>{}; });
+                       [](Vma&, UserAddress, UserAddress) { return Result<void>{}; });
 }
 
 Result<void> AddressSpace::protect(UserAddress start, std::uint64_t length,
                                    std::uint32_t protection) {
-  const Range range = TRY(user_range(start, length, ENOMEM));
+  const UserRange range = TRY(user_range(start, length, ENOMEM));
   const Mutex::Guard guard(lock_);
-  return protect_locked(range.start, range.end, protection);
+  UserAddress from = range.start;
+  if ((protection & PROT_GROWSDOWN) != 0) {
+    const auto at = tree_.first_ending_above(from);
+    if (at == tree_.end() || at->start >= range.end) {
+      return fail(ENOMEM);
+    }
+    if (!at->grows_down) {
+      return fail(EINVAL);
+    }
+    from = at->start;
+  }
+  return protect_locked(from, range.end, protection & ~std::uint32_t{PROT_GROWSDOWN});
 }
 
 Result<void> AddressSpace::protect_locked(UserAddress start, UserAddress end,
@@ -246,10 +270,15 @@ Result<void> AddressSpace::protect_locked(UserAddress start, UserAddress end,
       if ((protection & ~vma->max_protection) != 0) {
         return fail(EACCES);
       }
-      const bool becomes_data = !vma->is_data() && !vma->shared && (protection & PROT_WRITE) != 0;
+      const bool becomes_data =
+          !vma->is_data() && !vma->shared && !vma->grows_down && (protection & PROT_WRITE) != 0;
       const bool splits = vma->start < start || vma->end > part_end;
       if (splits || becomes_data) {
         TRY(check_limits(0, false));
+      }
+      if (becomes_data &&
+          exceeds(tree_.data_bytes(), part_end - start, limits_[RLIMIT_DATA].soft)) {
+        return fail(ENOMEM);
       }
       TRY(tree_.split(start));
       TRY(tree_.split(part_end));
@@ -259,127 +288,6 @@ Result<void> AddressSpace::protect_locked(UserAddress start, UserAddress end,
     start = part_end;
   }
   return {};
-}
-
-bool AddressSpace::extend_in_place(Vma& vma, UserAddress end) {
-  if (end > abi::kUserEnd || end < vma.end || !tree_.is_free(vma.end, end) ||
-      !check_limits(end - vma.end, vma.is_data())) {
-    return false;
-  }
-  Vma piece;
-  piece.start = vma.end;
-  piece.end = end;
-  piece.protection = vma.protection;
-  piece.max_protection = vma.max_protection;
-  piece.kind = vma.kind;
-  piece.shared = vma.shared;
-  piece.object = vma.object;
-  piece.offset = vma.object != nullptr ? vma.offset + vma.size() : 0;
-  if (!back(piece)) {
-    return false;
-  }
-  tree_.extend(vma, end);
-  return true;
-}
-
-Result<UserAddress> AddressSpace::remap(const RemapRequest& request) {
-  const bool fixed = (request.flags & MREMAP_FIXED) != 0;
-  const bool may_move = (request.flags & MREMAP_MAYMOVE) != 0;
-  if ((request.flags & ~std::uint32_t{MREMAP_MAYMOVE | MREMAP_FIXED}) != 0 ||
-      (fixed && !may_move) || request.new_length == 0 || request.old_length == 0) {
-    return fail(EINVAL);
-  }
-  const Range old = TRY(user_range(request.address, request.old_length, EFAULT));
-  if (request.new_length > abi::kUserEnd) {
-    return fail(ENOMEM);
-  }
-  RemapRequest exact = request;
-  exact.old_length = old.end - old.start;
-  exact.new_length = align_up(request.new_length, kPageSize);
-
-  const Mutex::Guard guard(lock_);
-  Vma* const vma = tree_.find(old.start);
-  if (vma == nullptr || vma->end < old.end) {
-    return fail(EFAULT);
-  }
-  if (fixed) {
-    const Range to = TRY(user_range(request.new_address, exact.new_length, EINVAL));
-    if (to.start < abi::kUserBase || (to.start < old.end && old.start < to.end)) {
-      return fail(EINVAL);
-    }
-    TRY(unmap_locked(to.start, to.end));
-    if (exact.new_length < exact.old_length) {
-      TRY(unmap_locked(old.start + exact.new_length, old.end));
-      exact.old_length = exact.new_length;
-    }
-    return move_locked(exact, to.start);
-  }
-  if (exact.new_length <= exact.old_length) {
-    if (exact.new_length < exact.old_length) {
-      TRY(unmap_locked(old.start + exact.new_length, old.end));
-    }
-    return old.start;
-  }
-  return grow_locked(*vma, exact);
-}
-
-Result<UserAddress> AddressSpace::grow_locked(Vma& vma, const RemapRequest& request) {
-  TRY(check_limits(request.new_length - request.old_length, vma.is_data()));
-  if (vma.end == request.address + request.old_length &&
-      extend_in_place(vma, request.address + request.new_length)) {
-    return request.address;
-  }
-  if ((request.flags & MREMAP_MAYMOVE) == 0) {
-    return fail(ENOMEM);
-  }
-  const UserAddress to = TRY(find_free(request.new_length));
-  return move_locked(request, to);
-}
-
-Result<UserAddress> AddressSpace::move_locked(const RemapRequest& request, UserAddress to) {
-  const UserAddress end = request.address + request.old_length;
-  TRY(tree_.split(request.address));
-  TRY(tree_.split(end));
-  Vma* const vma = tree_.find(request.address);
-  if (vma->object != nullptr && vma->kind == VmaKind::SharedAnonymous) {
-    // Growth would reach past the kernel memory behind it.
-    TRY(vma->object->backing(vma->offset, request.new_length, MapUse::SharedWrite));
-  }
-  if (vma->kind == VmaKind::File) {
-    TRY(move_file(*vma, to, request.new_length));
-  } else {
-    TRY(aspace::move(request.address, request.old_length, to, request.new_length));
-  }
-  tree_.relocate(*vma, to, to + request.new_length);
-  return to;
-}
-
-/// A file's pieces may be several mappings of the host, and what follows them is another question
-/// to the file.
-Result<void> AddressSpace::move_file(const Vma& vma, UserAddress to, std::uint64_t new_length) {
-  if (new_length > vma.size()) {
-    Vma growth;
-    growth.start = to + vma.size();
-    growth.end = to + new_length;
-    growth.protection = vma.protection;
-    growth.max_protection = vma.max_protection;
-    growth.kind = vma.kind;
-    growth.shared = vma.shared;
-    growth.object = vma.object;
-    growth.offset = vma.offset + vma.size();
-    TRY(back(growth));
-  }
-  Result<void> moved = aspace::move(vma.start, vma.size(), to, vma.size());
-  if (!moved && to_int(moved.error()) == EFAULT) {
-    moved = {};
-    for (std::uint64_t at = 0; moved && at < vma.size(); at += kPageSize) {
-      moved = aspace::move(vma.start + at, kPageSize, to + at, kPageSize);
-    }
-  }
-  if (!moved && new_length > vma.size()) {
-    (void)aspace::unmap(to + vma.size(), new_length - vma.size());  // the first error counts
-  }
-  return moved;
 }
 
 UserAddress AddressSpace::set_break(UserAddress wanted) {
@@ -394,6 +302,14 @@ UserAddress AddressSpace::set_break(UserAddress wanted) {
       return heap_end_;
     }
   } else if (new_end > old_end) {
+    // Linux keeps one page, or the guard gap of a stack, free above the break.
+    const auto next = tree_.first_ending_above(old_end);
+    if (next != tree_.end()) {
+      const std::uint64_t gap = next->grows_down ? kStackGuardGap : 0;
+      if (new_end + kPageSize > next->start - std::min(gap, next->start)) {
+        return heap_end_;
+      }
+    }
     MapRequest request;
     request.address = old_end;
     request.length = new_end - old_end;
@@ -402,100 +318,12 @@ UserAddress AddressSpace::set_break(UserAddress wanted) {
     if (!map_locked(request)) {
       return heap_end_;
     }
+    if (lock_future_) {
+      populate(old_end, new_end);
+    }
   }
   heap_end_ = wanted;
   return heap_end_;
-}
-
-Result<void> AddressSpace::advise_one(const Vma& vma, UserAddress start, UserAddress end,
-                                      int advice) {
-  switch (advice) {
-    case MADV_DONTNEED:
-    case MADV_FREE:
-      if (vma.locked) {
-        return fail(EINVAL);
-      }
-      if (advice == MADV_FREE && (vma.shared || vma.object != nullptr)) {
-        return fail(EINVAL);
-      }
-      // Shared memory keeps its bytes on Linux too.
-      return vma.shared ? Result<void>{} : aspace::discard(start, end - start);
-    case MADV_HUGEPAGE:
-    case MADV_NOHUGEPAGE:
-      return vma.object != nullptr ? Result<void>{} : aspace::advise(start, end - start, advice);
-    case MADV_WIPEONFORK:
-      if (vma.shared || vma.object != nullptr) {
-        return fail(EINVAL);
-      }
-      return advise_fork(start, end, advice);
-    case MADV_DONTFORK:
-    case MADV_DOFORK:
-    case MADV_KEEPONFORK:
-      return advise_fork(start, end, advice);
-    default:
-      return {};
-  }
-}
-
-/// MADV_DONTFORK, DOFORK, WIPEONFORK, KEEPONFORK: marks that fork reads.
-Result<void> AddressSpace::advise_fork(UserAddress start, UserAddress end, int advice) {
-  TRY(check_limits(0, false));
-  TRY(tree_.split(start));
-  TRY(tree_.split(end));
-  tree_.change(start, end, [advice](Vma& vma) {
-    if (advice == MADV_DONTFORK || advice == MADV_DOFORK) {
-      vma.dont_fork = advice == MADV_DONTFORK;
-    } else {
-      vma.wipe_on_fork = advice == MADV_WIPEONFORK;
-    }
-  });
-  return {};
-}
-
-Result<void> AddressSpace::advise(UserAddress start, std::uint64_t length, int advice) {
-  switch (advice) {
-    case MADV_NORMAL:
-    case MADV_RANDOM:
-    case MADV_SEQUENTIAL:
-    case MADV_WILLNEED:
-    case MADV_DONTNEED:
-    case MADV_FREE:
-    case MADV_HUGEPAGE:
-    case MADV_NOHUGEPAGE:
-    case MADV_DONTDUMP:
-    case MADV_DODUMP:
-    case MADV_COLD:
-    case MADV_PAGEOUT:
-    case MADV_DONTFORK:
-    case MADV_DOFORK:
-    case MADV_WIPEONFORK:
-    case MADV_KEEPONFORK:
-      break;
-    default:
-      return fail(EINVAL);
-  }
-  const Range range = TRY(user_range(start, length, EINVAL));
-  const Mutex::Guard guard(lock_);
-  return for_each_part(range.start, range.end,
-                       [this, advice](const Vma& vma, UserAddress from, UserAddress to) {
-                         return advise_one(vma, from, to, advice);
-                       });
-}
-
-Result<void> AddressSpace::sync(UserAddress start, std::uint64_t length, int flags) {
-  if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) != 0 ||
-      (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC)) {
-    return fail(EINVAL);
-  }
-  const Range range = TRY(user_range(start, length, ENOMEM));
-  const Mutex::Guard guard(lock_);
-  return for_each_part(range.start, range.end,
-                       [flags](const Vma& vma, UserAddress, UserAddress) -> Result<void> {
-                         if ((flags & MS_SYNC) == 0 || !vma.shared || vma.object == nullptr) {
-                           return {};
-                         }
-                         return vma.object->sync_mapping();
-                       });
 }
 
 Result<MappingInfo> AddressSpace::find(UserAddress address) {
@@ -506,66 +334,6 @@ Result<MappingInfo> AddressSpace::find(UserAddress address) {
   }
   return MappingInfo{
       .start = vma->start, .end = vma->end, .protection = vma->protection, .shared = vma->shared};
-}
-
-bool AddressSpace::fault_permitted(UserAddress address, std::uint32_t access) {
-  const Result<MappingInfo> mapping = find(address);
-  return mapping && (access & ~mapping->protection) == 0;
-}
-
-Result<MappingSnapshot> AddressSpace::next_mapping(UserAddress from) {
-  const Mutex::Guard guard(lock_);
-  const auto at = tree_.first_ending_above(from);
-  if (at == tree_.end()) {
-    return fail(ENOENT);
-  }
-  const Vma& vma = *at;
-  MappingSnapshot out;
-  out.start = vma.start;
-  out.end = vma.end;
-  out.protection = vma.protection;
-  out.shared = vma.shared;
-  out.locked = vma.locked;
-  out.dont_fork = vma.dont_fork;
-  out.wipe_on_fork = vma.wipe_on_fork;
-  out.object = vma.object;
-  out.offset = vma.offset;
-  if (vma.kind == VmaKind::Special) {
-    out.name = MappingName::Annex;
-  } else if (vma.kind == VmaKind::Stack) {
-    out.name = MappingName::Stack;
-  } else if (vma.start < heap_end_ && vma.end > heap_start_) {
-    out.name = MappingName::Heap;
-  }
-  return out;
-}
-
-Result<std::unique_ptr<AddressSpace>> AddressSpace::clone_for_fork(const Rlimits& limits) const {
-  std::unique_ptr<AddressSpace> child(new (std::nothrow) AddressSpace(limits));
-  if (child == nullptr) {
-    return fail(ENOMEM);
-  }
-  TRY(child->tree_.copy_from(tree_));
-  for (Vma& vma : child->tree_) {
-    vma.locked = false;  // Linux: memory locks are not inherited
-  }
-  child->layout_ = layout_;
-  child->heap_start_ = heap_start_;
-  child->heap_end_ = heap_end_;
-  return child;
-}
-
-Result<void> AddressSpace::finish_fork() {
-  const Mutex::Guard guard(lock_);
-  for (auto at = tree_.begin(); at != tree_.end();) {
-    const Vma& vma = *at++;
-    if (vma.dont_fork) {
-      TRY(unmap_locked(vma.start, vma.end));
-    } else if (vma.wipe_on_fork) {
-      TRY(aspace::discard(vma.start, vma.size()));
-    }
-  }
-  return {};
 }
 
 Result<UserAddress> AddressSpace::reserve_annex(UserAddress near) {
@@ -591,6 +359,7 @@ Result<void> AddressSpace::reset(const UserLayout& layout) {
   }
   layout_ = layout;
   heap_start_ = heap_end_ = 0;
+  lock_future_ = false;
   return {};
 }
 

@@ -183,6 +183,138 @@ TEST_F(AddressSpaceTest, Wipe_on_fork_is_for_private_anonymous_memory) {
   EXPECT_EQ(error_of(mm_.advise(kArea, 2 * kPage, MADV_DONTFORK)), ENOMEM) << "a hole behind it";
 }
 
+/// A file of kernel memory in pieces of two pages, `pages` long.
+class PiecesFile final : public MapObject {
+ public:
+  explicit PiecesFile(std::uint64_t count) : pages(count) {}
+  Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse) override {
+    const std::uint64_t page = offset / kPage;
+    if (page >= pages) {
+      return aspace::Backing{.kind = aspace::Backing::Kind::BeyondEnd, .length = length};
+    }
+    return aspace::Backing{.kind = aspace::Backing::Kind::KernelMemory,
+                           .slot = 3,
+                           .offset = offset,
+                           .length = std::min(2 - page % 2, pages - page) * kPage};
+  }
+  std::uint64_t pages;
+};
+
+TEST_F(AddressSpaceTest, An_object_in_pieces_is_mapped_up_to_its_end) {
+  const auto file = *make_ref<PiecesFile>(3U);
+  MapRequest request;
+  request.address = kArea;
+  request.length = 5 * kPage;
+  request.protection = PROT_READ | PROT_WRITE;
+  request.flags = MAP_SHARED | MAP_FIXED;
+  request.object = file;
+  ASSERT_TRUE(mm_.map(request));
+  EXPECT_EQ(hosted::pages().at(kArea + 2 * kPage).offset, 2 * kPage);
+  EXPECT_EQ(hosted::pages().at(kArea + 3 * kPage).slot, hosted::kBeyondEnd);
+  EXPECT_EQ(mm_.resolve_bus_error(kArea + 3 * kPage), FaultOutcome::BehindEnd);
+  file->pages = 5;
+  EXPECT_EQ(mm_.resolve_bus_error(kArea + 4 * kPage), FaultOutcome::Retry);
+  EXPECT_EQ(hosted::pages().at(kArea + 4 * kPage).offset, 4 * kPage);
+  EXPECT_EQ(hosted::pages().at(kArea + 3 * kPage).slot, hosted::kBeyondEnd);
+}
+
+TEST_F(AddressSpaceTest, A_refusal_between_pieces_leaves_nothing_mapped) {
+  ASSERT_TRUE(map_at(kArea, 4, PROT_READ));
+  MapRequest request;
+  request.address = kArea;
+  request.length = 4 * kPage;
+  request.protection = PROT_READ;
+  request.flags = MAP_PRIVATE | MAP_FIXED;
+  request.object = *make_ref<PiecesFile>(4U);
+  hosted::fail_aspace_call(2, ENOMEM);
+  EXPECT_EQ(error_of(mm_.map(request)), ENOMEM);
+  EXPECT_EQ(error_of(mm_.find(kArea)), ENOMEM);
+  EXPECT_TRUE(hosted::pages().empty());
+  EXPECT_EQ(mm_.total_bytes(), 0U);
+}
+
+TEST_F(AddressSpaceTest, Growth_by_fault_stops_at_the_limit_and_the_gap) {
+  current().process->rlimits[RLIMIT_STACK].soft = 1 * kMiB;
+  ASSERT_TRUE(map_at(kArea, 4, PROT_READ | PROT_WRITE, kAnon | MAP_FIXED | MAP_GROWSDOWN));
+  EXPECT_EQ(mm_.resolve_fault(kArea - 3 * kPage, PROT_WRITE), FaultOutcome::Retry);
+  EXPECT_EQ(mm_.find(kArea - 3 * kPage)->end, kArea + 4 * kPage);
+  EXPECT_TRUE(hosted::pages().contains(kArea - 3 * kPage));
+  EXPECT_EQ(mm_.resolve_fault(kArea + 4 * kPage - kMiB, PROT_WRITE), FaultOutcome::Retry);
+  EXPECT_EQ(mm_.resolve_fault(kArea + 3 * kPage - kMiB, PROT_WRITE), FaultOutcome::NotMapped);
+  current().process->rlimits[RLIMIT_STACK].soft = ~0ULL;
+  const UserAddress below = kArea - 4 * kMiB;
+  ASSERT_TRUE(map_at(below, 1, PROT_READ));
+  EXPECT_EQ(mm_.resolve_fault(below + kPage + kStackGuardGap, PROT_READ), FaultOutcome::Retry);
+  EXPECT_EQ(mm_.resolve_fault(below + kStackGuardGap, PROT_READ), FaultOutcome::NotMapped);
+}
+
+TEST_F(AddressSpaceTest, Placement_keeps_the_gap_below_a_stack) {
+  const UserAddress stack = abi::kUserMmapTop - kPage;
+  ASSERT_TRUE(map_at(stack, 1, PROT_READ, kAnon | MAP_FIXED | MAP_GROWSDOWN));
+  EXPECT_EQ(*map_at(0, 1, PROT_READ, kAnon), stack - kStackGuardGap - kPage);
+  EXPECT_NE(*map_at(stack - kPage, 1, PROT_READ, kAnon), stack - kPage) << "a hint in the gap";
+}
+
+TEST_F(AddressSpaceTest, Protection_from_the_start_of_a_stack) {
+  ASSERT_TRUE(map_at(kArea, 4, PROT_READ, kAnon | MAP_FIXED | MAP_GROWSDOWN));
+  ASSERT_TRUE(mm_.protect(kArea + 3 * kPage, kPage, PROT_READ | PROT_WRITE | PROT_GROWSDOWN));
+  EXPECT_EQ(mm_.find(kArea)->protection, std::uint32_t{PROT_READ | PROT_WRITE});
+  ASSERT_TRUE(map_at(kArea + 8 * kPage, 1, PROT_READ));
+  EXPECT_EQ(error_of(mm_.protect(kArea + 8 * kPage, kPage, PROT_READ | PROT_GROWSDOWN)), EINVAL);
+}
+
+TEST_F(AddressSpaceTest, Remap_moves_what_the_host_keeps_apart) {
+  ASSERT_TRUE(map_at(kArea, 5, PROT_READ | PROT_WRITE));
+  ASSERT_TRUE(map_at(kArea + 5 * kPage, 1, PROT_READ));
+  const auto before = hosted::pages();
+  hosted::cut_host_mapping(kArea + 3 * kPage);
+  const UserAddress to = *mm_.remap({kArea, 5 * kPage, 7 * kPage, MREMAP_MAYMOVE, 0});
+  hosted::cut_host_mapping(0);
+  for (std::uint64_t page = 0; page < 5; ++page) {
+    EXPECT_EQ(hosted::pages().at(to + page * kPage).identity,
+              before.at(kArea + page * kPage).identity);
+  }
+  EXPECT_TRUE(hosted::pages().contains(to + 6 * kPage));
+  EXPECT_FALSE(hosted::pages().contains(kArea + 4 * kPage));
+}
+
+TEST_F(AddressSpaceTest, Remap_knows_all_its_forms) {
+  ASSERT_TRUE(map_at(kArea, 2, PROT_READ | PROT_WRITE));
+  const std::uint64_t identity = hosted::pages().at(kArea).identity;
+  constexpr int kKeep = MREMAP_MAYMOVE | MREMAP_DONTUNMAP;
+  EXPECT_EQ(error_of(mm_.remap({kArea, 2 * kPage, kPage, kKeep, 0})), EINVAL);
+  const UserAddress to = *mm_.remap({kArea, 2 * kPage, 2 * kPage, kKeep, 0});
+  EXPECT_EQ(hosted::pages().at(to).identity, identity);
+  EXPECT_NE(hosted::pages().at(kArea).identity, identity) << "fresh memory stays behind";
+  EXPECT_TRUE(mm_.find(kArea));
+
+  EXPECT_EQ(error_of(mm_.remap({kArea, 0, kPage, MREMAP_MAYMOVE, 0})), EINVAL) << "private";
+  const UserAddress shared = *map_at(0, 2, PROT_READ, MAP_SHARED | MAP_ANONYMOUS);
+  const UserAddress twin = *mm_.remap({shared, 0, 2 * kPage, MREMAP_MAYMOVE, 0});
+  EXPECT_NE(twin, shared);
+  EXPECT_EQ(hosted::pages().at(twin).offset, hosted::pages().at(shared).offset);
+
+  ASSERT_TRUE(map_at(kArea + 2 * kPage, 1, PROT_READ));
+  EXPECT_EQ(error_of(mm_.remap({kArea, 3 * kPage, 4 * kPage, MREMAP_MAYMOVE, 0})), EFAULT);
+  EXPECT_EQ(*mm_.remap({kArea, 3 * kPage, kPage, 0, 0}), kArea) << "shrinking spans mappings";
+  EXPECT_EQ(error_of(mm_.find(kArea + 2 * kPage)), ENOMEM);
+}
+
+TEST_F(AddressSpaceTest, Locked_memory_is_counted_and_limited) {
+  ASSERT_TRUE(map_at(kArea, 4, PROT_READ | PROT_WRITE));
+  ASSERT_TRUE(mm_.lock_range(kArea, 2 * kPage, 3 * kPage, true));
+  ASSERT_TRUE(mm_.lock_range(kArea + kPage, 2 * kPage, 3 * kPage, true)) << "one page is new";
+  EXPECT_EQ(mm_.locked_bytes(), 3 * kPage);
+  EXPECT_EQ(error_of(mm_.lock_range(kArea + 3 * kPage, kPage, 3 * kPage, true)), ENOMEM);
+  EXPECT_EQ(error_of(mm_.advise(kArea, kPage, MADV_DONTNEED)), EINVAL);
+  ASSERT_TRUE(mm_.unlock_range(kArea, 4 * kPage));
+  EXPECT_EQ(mm_.locked_bytes(), 0U);
+  mm_.lock_future(true, 2 * kPage);
+  EXPECT_EQ(map_error(0, 3 * kPage, kAnon), EAGAIN);
+  EXPECT_EQ(map_error(0, 2 * kPage, kAnon), 0);
+  EXPECT_EQ(mm_.locked_bytes(), 2 * kPage);
+}
+
 TEST_F(AddressSpaceTest, Mappings_are_listed_in_order_with_their_names) {
   mm_.set_heap_start(kArea);
   ASSERT_EQ(mm_.set_break(kArea + kPage), kArea + kPage);
@@ -193,6 +325,7 @@ TEST_F(AddressSpaceTest, Mappings_are_listed_in_order_with_their_names) {
   const auto next = *mm_.next_mapping(heap.end);
   EXPECT_EQ(next.start, kArea + 4 * kPage);
   EXPECT_EQ(next.name, MappingName::None);
+  EXPECT_TRUE(next.object == nullptr);
   EXPECT_EQ(error_of(mm_.next_mapping(next.end)), ENOENT);
 }
 

@@ -17,13 +17,13 @@ enum Protection : std::uint32_t { kRead = 1, kWrite = 2, kExecute = 4 };  // = P
 enum class Sharing : std::uint8_t { Private, Shared };
 
 /// What a file mapping shows: a descriptor injected into the cells' table, kernel memory, the
-/// initrd, zeros (private mappings alone), or nothing, so that access is SIGBUS.
+/// initrd, zeros (private mappings alone), or nothing: a touch is SIGBUS, whatever the protection.
 struct Backing {
   enum class Kind : std::uint8_t { Injected, KernelMemory, Initrd, Zero, BeyondEnd };
   Kind kind = Kind::Injected;
   int slot = -1;                             // Injected: kFdInjectedFirst..Last
   std::uint64_t offset = 0;                  // bytes in the file, or memfd offset; page-aligned
-  std::uint64_t length = ~std::uint64_t{0};  // bytes that lie there in one piece
+  std::uint64_t length = ~std::uint64_t{0};  // bytes that lie there in one piece; whole pages
 };
 
 Result<void> map_anon(std::uint64_t address, std::uint64_t length, std::uint32_t protection);

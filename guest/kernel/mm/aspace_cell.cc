@@ -27,7 +27,7 @@ struct Source {
   int fd;
   std::uint64_t offset;
 };
-/// Behind the end of every kernel memfd: access there is SIGBUS.
+/// Behind the end of every kernel memory: access there is SIGBUS.
 constexpr std::uint64_t kBeyondMemory = std::uint64_t{1} << 46;
 
 Source source_of(const Backing& backing) {

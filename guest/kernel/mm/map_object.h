@@ -24,31 +24,20 @@ class MapObject : public RefCounted<MapObject> {
   MapObject& operator=(const MapObject&) = delete;
   virtual ~MapObject() = default;
 
-  /// Where the isolation finds the bytes from `offset` on, Backing::length of them or less than
-  /// that: `length` are wanted. Valid until the next call on any object.
+  /// Where the isolation finds the bytes at `offset`, up to `length` of them and perhaps fewer
+  /// (Backing::length); valid until the next call on any object.
   /// ENODEV: nothing that could be mapped; private mappings then use copy_out_to().
   virtual Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length,
                                           MapUse use) = 0;
-  /// Copies what the file holds of the range to `to`; the rest of the range stays zero.
-  virtual Result<void> copy_out_to(UserAddress to, std::uint64_t offset, std::uint64_t length);
+  /// Copies what the file holds of the range to `to`: how many bytes.
+  virtual Result<std::uint64_t> copy_out_to(UserAddress to, std::uint64_t offset,
+                                            std::uint64_t length);
+  /// MADV_REMOVE: the range reads as zeroes afterwards, its memory is free. EOPNOTSUPP.
+  virtual Result<void> remove_range(std::uint64_t offset, std::uint64_t length);
   /// msync(MS_SYNC).
   virtual Result<void> sync_mapping() { return {}; }
   /// The open file that it is; null: none.
   virtual File* as_file() { return nullptr; }
-};
-
-/// Zeroed kernel memory behind MAP_SHARED|MAP_ANONYMOUS.
-class SharedMemory final : public MapObject {
- public:
-  /// `size` is whole pages.
-  static Result<Ref<SharedMemory>> create(std::uint64_t size);
-  ~SharedMemory() override;
-  Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
-
- private:
-  SharedMemory(void* memory, std::uint64_t size) : memory_(memory), size_(size) {}
-  void* memory_;
-  std::uint64_t size_;
 };
 
 }  // namespace runhl::kernel

@@ -14,6 +14,21 @@ Result<MappingInfo> find_mapping(UserAddress address) {
   return mm->find(address);
 }
 
+FaultOutcome resolve_fault(UserAddress address, std::uint32_t access) {
+  AddressSpace* const mm = current().process->mm;
+  return mm == nullptr ? FaultOutcome::NotMapped : mm->resolve_fault(address, access);
+}
+
+FaultOutcome resolve_bus_error(UserAddress address) {
+  AddressSpace* const mm = current().process->mm;
+  return mm == nullptr ? FaultOutcome::BehindEnd : mm->resolve_bus_error(address);
+}
+
+bool grow_for_copy(UserAddress address) {
+  const Process* const process = current().process;
+  return process != nullptr && process->mm != nullptr && process->mm->grow_for_copy(address);
+}
+
 Result<UserAddress> reserve_annex(UserAddress near) {
   return current().process->mm->reserve_annex(near);
 }

@@ -7,6 +7,7 @@
 #include "core/result.h"
 #include "core/user_memory.h"
 #include "mm/map_object.h"
+#include "mm/vma.h"
 
 namespace runhl::kernel {
 
@@ -23,9 +24,7 @@ enum class MappingName : std::uint8_t { None, Heap, Stack, Annex };
 struct MappingSnapshot {
   UserAddress start = 0, end = 0;
   std::uint32_t protection = 0;  // PROT_*
-  bool shared = false, locked = false;
-  bool dont_fork = false, wipe_on_fork = false, grows_down = false;
-  bool huge = false, no_huge = false;  // MADV_HUGEPAGE, MADV_NOHUGEPAGE
+  VmaFlags flags;
   MappingName name = MappingName::None;
   Ref<MapObject> object;     // as_file(): the file; null: anonymous
   std::uint64_t offset = 0;  // of `start` in it
@@ -33,6 +32,19 @@ struct MappingSnapshot {
 
 /// The mapping that holds `address`; ENOMEM when there is none. Takes the mm lock.
 Result<MappingInfo> find_mapping(UserAddress address);
+
+enum class FaultOutcome : std::uint8_t {
+  Retry,         // mended, or the map allows it: it raced with a change
+  NotMapped,     // SIGSEGV, SEGV_MAPERR
+  NotPermitted,  // SIGSEGV, SEGV_ACCERR
+  BehindEnd,     // SIGBUS, BUS_ADRERR
+};
+
+/// What the current process's fault at `address` was. `access`: one of PROT_*. Takes the mm lock.
+FaultOutcome resolve_fault(UserAddress address, std::uint32_t access);
+FaultOutcome resolve_bus_error(UserAddress address);
+/// A copy of the kernel faulted there: true: the stack has grown, try again.
+bool grow_for_copy(UserAddress address);
 
 inline constexpr std::uint64_t kAnnexSize = 64 * 1024;
 

@@ -12,13 +12,12 @@
 namespace runhl::kernel {
 
 bool Vma::is_data() const {
-  return !shared && (protection & PROT_WRITE) != 0 && kind != VmaKind::Stack;
+  return !shared && (protection & PROT_WRITE) != 0 && !grows_down;
 }
 
 bool Vma::continues_in(const Vma& next) const {
   if (end != next.start || protection != next.protection || max_protection != next.max_protection ||
-      kind != next.kind || shared != next.shared || locked != next.locked ||
-      dont_fork != next.dont_fork || wipe_on_fork != next.wipe_on_fork || object != next.object ||
+      kind != next.kind || flags() != next.flags() || object != next.object ||
       kind == VmaKind::Special) {
     return false;
   }
@@ -50,11 +49,13 @@ bool VmaTree::is_free(UserAddress start, UserAddress end) {
 void VmaTree::account(const Vma& vma) {
   total_bytes_ += vma.size();
   data_bytes_ += vma.is_data() ? vma.size() : 0;
+  locked_bytes_ += vma.locked ? vma.size() : 0;
 }
 
 void VmaTree::discount(const Vma& vma) {
   total_bytes_ -= vma.size();
   data_bytes_ -= vma.is_data() ? vma.size() : 0;
+  locked_bytes_ -= vma.locked ? vma.size() : 0;
 }
 
 void VmaTree::insert(Vma* vma) {
@@ -113,6 +114,7 @@ Result<void> VmaTree::copy_from(const VmaTree& other) {
   }
   total_bytes_ = other.total_bytes_;
   data_bytes_ = other.data_bytes_;
+  locked_bytes_ = other.locked_bytes_;
   return {};
 }
 
@@ -129,6 +131,12 @@ void VmaTree::extend(Vma& vma, UserAddress end) {
   vma.end = end;
   account(vma);
   merge_around(vma.start, end);
+}
+
+void VmaTree::extend_down(Vma& vma, UserAddress start) {
+  discount(vma);
+  vma.start = start;  // the order of the tree stays: what lies before it ends at or below start
+  account(vma);
 }
 
 VmaTree::iterator VmaTree::merge_with_next(iterator at) {
@@ -151,8 +159,7 @@ void VmaTree::merge_around(UserAddress start, UserAddress end) {
 
 void VmaTree::clear() {
   set_.clear_and_dispose([](Vma* vma) { delete vma; });
-  total_bytes_ = 0;
-  data_bytes_ = 0;
+  total_bytes_ = data_bytes_ = locked_bytes_ = 0;
 }
 
 UserAddress VmaTree::highest_gap(UserAddress bottom, UserAddress top, std::uint64_t length) {
@@ -166,7 +173,8 @@ UserAddress VmaTree::highest_gap(UserAddress bottom, UserAddress top, std::uint6
     if (at->end <= end && end - at->end >= length && end - length >= bottom) {
       return end - length;
     }
-    end = std::min(end, at->start);
+    const std::uint64_t gap = at->grows_down ? kStackGuardGap : 0;
+    end = std::min(end, at->start - std::min(gap, at->start));
   }
   return end >= bottom && end - bottom >= length ? end - length : 0;
 }

@@ -10,6 +10,7 @@
 #include "core/user_memory.h"
 #include "mm/map_object.h"
 #include "mm/ref.h"
+#include "runhl/core/units.h"
 
 namespace runhl::kernel {
 
@@ -21,21 +22,32 @@ enum class VmaKind : std::uint8_t {
   Special,          // an annex: ours, though the program may unmap it
 };
 
-struct Vma : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>> {
+/// What sets neighbours apart beside protection and object.
+struct VmaFlags {
+  bool shared = false;
+  bool locked = false;
+  bool grows_down = false;
+  bool dont_fork = false;     // MADV_DONTFORK: a forked child does not have it
+  bool wipe_on_fork = false;  // MADV_WIPEONFORK: it reads zeroes there
+  bool huge = false;          // MADV_HUGEPAGE
+  bool no_huge = false;       // MADV_NOHUGEPAGE
+  bool copied = false;        // private; holds a copy of the file, not a mapping of it
+
+  friend bool operator==(const VmaFlags&, const VmaFlags&) = default;
+};
+
+struct Vma : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<true>>, VmaFlags {
   UserAddress start = 0;
   UserAddress end = 0;
   std::uint32_t protection = 0;      // PROT_*
   std::uint32_t max_protection = 7;  // what mprotect may give
   VmaKind kind = VmaKind::Anonymous;
-  bool shared = false;
-  bool locked = false;
-  bool dont_fork = false;     // MADV_DONTFORK: a forked child does not have it
-  bool wipe_on_fork = false;  // MADV_WIPEONFORK: it reads zeroes there
   Ref<MapObject> object;
   std::uint64_t offset = 0;  // of `start` in object
 
   [[nodiscard]] std::uint64_t size() const { return end - start; }
   [[nodiscard]] bool is_data() const;  // counts against RLIMIT_DATA
+  [[nodiscard]] const VmaFlags& flags() const { return *this; }
   [[nodiscard]] bool continues_in(const Vma& next) const;
 
   friend bool operator<(const Vma& a, const Vma& b) { return a.start < b.start; }
@@ -45,6 +57,9 @@ struct VmaStartLess {
   bool operator()(UserAddress a, const Vma& b) const { return a < b.start; }
   bool operator()(const Vma& a, UserAddress b) const { return a.start < b; }
 };
+
+/// Linux's stack_guard_gap: what stays free below a mapping that grows down.
+inline constexpr std::uint64_t kStackGuardGap = 256 * kPageSize;
 
 class VmaTree {
  public:
@@ -67,6 +82,7 @@ class VmaTree {
   [[nodiscard]] std::size_t size() const { return set_.size(); }
   [[nodiscard]] std::uint64_t total_bytes() const { return total_bytes_; }
   [[nodiscard]] std::uint64_t data_bytes() const { return data_bytes_; }
+  [[nodiscard]] std::uint64_t locked_bytes() const { return locked_bytes_; }
 
   /// Takes ownership; the range must be free. Merges with equal neighbours.
   void insert(Vma* vma);
@@ -76,12 +92,14 @@ class VmaTree {
   void erase(UserAddress start, UserAddress end);
   /// Changes what counts for accounting or merging; then merges with neighbours.
   void set_protection(UserAddress start, UserAddress end, std::uint32_t protection);
-  /// Calls change(vma) for all mappings inside [start, end), whose edges have been split; then
-  /// merges with neighbours. For what does not count in the sums.
+  /// Calls change_one(vma) for all mappings inside [start, end), whose edges have been split; then
+  /// merges with neighbours.
   template <typename F>
   void change(UserAddress start, UserAddress end, F&& change_one) {
     for (auto at = first_ending_above(start); at != set_.end() && at->start < end; ++at) {
+      discount(*at);
       change_one(*at);
+      account(*at);
     }
     merge_around(start, end);
   }
@@ -91,9 +109,12 @@ class VmaTree {
   void relocate(Vma& vma, UserAddress start, UserAddress end);
   /// Makes `vma` end at `end`, which is free up to there.
   void extend(Vma& vma, UserAddress end);
+  /// Makes `vma` begin at `start`, which is free from there on.
+  void extend_down(Vma& vma, UserAddress start);
   void clear();
 
-  /// The highest free range of `length` below `top` and at or above `bottom`; 0: none.
+  /// The highest free range of `length` below `top` and at or above `bottom`; 0: none. Keeps the
+  /// guard gap below mappings that grow down.
   UserAddress highest_gap(UserAddress bottom, UserAddress top, std::uint64_t length);
   /// The free range of `length` closest to `near` within `reach` on either side; 0: none.
   UserAddress nearest_gap(UserAddress near, std::uint64_t reach, std::uint64_t length);
@@ -107,6 +128,7 @@ class VmaTree {
   Set set_;
   std::uint64_t total_bytes_ = 0;
   std::uint64_t data_bytes_ = 0;
+  std::uint64_t locked_bytes_ = 0;
 };
 
 }  // namespace runhl::kernel

@@ -138,6 +138,7 @@ void copy_user_state(const CloneRequest& request, Task& child) {
   }
   child.name = parent.name;
   child.credentials = parent.credentials;
+  child.memory_policy = parent.memory_policy;
   child.signals.blocked = parent.signals.blocked;
   if (!has(request, CLONE_VM) || has(request, CLONE_VFORK)) {
     child.signals.stack = parent.signals.stack;

@@ -33,6 +33,7 @@ namespace {
 
 constexpr unsigned kMaxScripts = 5;  // Linux: interpreters of interpreters
 constexpr std::uint64_t kMinStack = 128 * kKiB;
+constexpr std::uint64_t kFirstStack = 128 * kKiB;  // Linux: stack_expand
 constexpr std::uint64_t kDefaultStack = 8 * kMiB;
 constexpr std::uint64_t kMaxStack = 1 * kGiB;
 constexpr std::uint64_t kHwcap2Fsgsbase = 1U << 1;
@@ -213,12 +214,23 @@ std::uint64_t stack_size() {
                         : align_up(std::clamp(limit, kMinStack, kMaxStack), kPageSize);
 }
 
-Result<void> map_stack(AddressSpace& mm, bool executable) {
+/// No less than what fill_stack() will write.
+std::uint64_t stack_use(const ExecRequest& request) {
+  constexpr std::uint64_t kFixed = 3 * kPageSize;  // jitter, auxiliary vector, short strings
+  const StringBlock& arguments = request.arguments;
+  const StringBlock& environment = request.environment;
+  return arguments.bytes().size() + environment.bytes().size() + request.file_name.view().size() +
+         kFixed + (arguments.count() + environment.count()) * sizeof(std::uint64_t);
+}
+
+/// `used`: bytes that fill_stack() will write.
+Result<void> map_stack(AddressSpace& mm, bool executable, std::uint64_t used) {
   MapRequest request;
-  request.length = stack_size();
+  // Room for the strings and what Linux gives at first; the rest comes by fault.
+  request.length = align_up(std::max(used, std::min(used + kFirstStack, stack_size())), kPageSize);
   request.address = mm.layout().stack_top - request.length;
   request.protection = PROT_READ | PROT_WRITE | (executable ? std::uint32_t{PROT_EXEC} : 0U);
-  request.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
+  request.flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_GROWSDOWN;
   request.kind = VmaKind::Stack;
   TRY(mm.map(request));
   return {};
@@ -301,7 +313,7 @@ Result<void> replace_image(const ExecRequest& request, const Image& program,
   LoadedImage loaded;
   loaded.secure = credentials.secure;
   loaded.header_count = program.plan.header_count;
-  TRY(map_stack(mm, program.plan.executable_stack));
+  TRY(map_stack(mm, program.plan.executable_stack, stack_use(request)));
   loaded.program = TRY(load_program(mm, program));
   loaded.entry = loaded.program.entry;
   mm.set_heap_start(loaded.program.end + mm.layout().brk_gap);

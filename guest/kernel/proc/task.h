@@ -47,6 +47,12 @@ struct UserFrame {
   std::uint64_t rip, rflags, rsp;
 };
 
+/// set_mempolicy(2).
+struct MemoryPolicy {
+  std::uint32_t mode = 0;  // MPOL_* with its flags
+  std::uint64_t nodes = 0;
+};
+
 enum class TaskState : std::uint32_t { Running, Runnable, Sleeping, Dead };
 
 struct SleepTimer {  // wakes its task
@@ -78,6 +84,7 @@ struct Task : RefCounted<Task>, ThreadHook {
   std::int64_t cpu_time = 0;        // nanoseconds, up to `resumed`
   std::int64_t resumed = 0;         // when it got its vCPU last
   std::array<char, 16> name{};
+  MemoryPolicy memory_policy;
   bool in_syscall = false;
   bool in_kernel = true;  // but for system calls: begins, or acts on a signal, or is on its way out
   std::int32_t parent_death_signal = 0;  // PR_SET_PDEATHSIG

@@ -110,6 +110,15 @@ void Mutex::acquire() {
       kNoDeadline, Interruptible::No);
 }
 
+bool Mutex::try_acquire() {
+  if (!try_take(word_, kHeld)) {
+    return false;
+  }
+  LockTrace* const trace = lock_host::trace();
+  KERNEL_CHECK(trace == nullptr || trace->push(this, rank_, LockKind::Sleeping));
+  return true;
+}
+
 void Mutex::release() {
   const std::uint32_t was = __atomic_exchange_n(&word_, kFree, __ATOMIC_RELEASE);
   trace_release(this);

@@ -7,6 +7,7 @@
 //   20    mm of a cell: VMA tree and its host calls   sleeping; never together with KernelLock
 //   30    descriptor table                            sleeping
 //   40    inode                                       sleeping
+//   42    memory of a file or a shared mapping        sleeping
 //   45    pipe, eventfd, epoll, stream                spin
 //   47    names and attributes of host files          spin
 //   55    process table: numbers, family, groups      spin
@@ -30,6 +31,7 @@ enum class LockRank : std::uint8_t {
   FdTable = 30,
   FilePosition = 37,  // of an open file; held over its reads and writes
   Inode = 40,
+  MemoryObject = 42,
   Pipe = 45,
   NameCache = 47,
   TaskList = 55,
@@ -90,14 +92,33 @@ class Mutex {
    private:
     Mutex& lock_;
   };
+  /// Takes the lock if it is free; it may have any rank, since nothing waits for it.
+  class [[nodiscard]] TryGuard {
+   public:
+    explicit TryGuard(Mutex& lock) : lock_(lock), held_(lock.try_acquire()) {}
+    ~TryGuard() {
+      if (held_) {
+        lock_.release();
+      }
+    }
+    TryGuard(const TryGuard&) = delete;
+    TryGuard& operator=(const TryGuard&) = delete;
+    [[nodiscard]] bool held() const { return held_; }
+
+   private:
+    Mutex& lock_;
+    bool held_;
+  };
 
  private:
   void acquire();
+  bool try_acquire();
   void release();
 
   std::uint32_t word_ = 0;
   LockRank rank_;
   friend class Guard;
+  friend class TryGuard;
 };
 
 /// The one big lock over slow paths. The dispatcher takes it for calls of class Big and nothing

@@ -14,40 +14,56 @@ namespace runhl::kernel {
 namespace {
 
 constexpr std::uint32_t kProtections = PROT_READ | PROT_WRITE | PROT_EXEC;
-constexpr std::uint32_t kProtectionHints = 8 /* PROT_SEM */ | PROT_GROWSDOWN | PROT_GROWSUP;
+constexpr std::uint32_t kProtSem = 8;
+constexpr int kSoftOffline = 101;  // MADV_SOFT_OFFLINE, which glibc 2.36 does not name
+// Linux: what MAP_SHARED_VALIDATE knows (LEGACY_MAP_MASK); MAP_SYNC is for DAX files alone.
+constexpr std::uint32_t kKnownFlags = MAP_SHARED | MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS |
+                                      MAP_DENYWRITE | MAP_EXECUTABLE | MAP_GROWSDOWN | MAP_LOCKED |
+                                      MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |
+                                      MAP_HUGETLB | MAP_32BIT | (0x3fU << MAP_HUGE_SHIFT);
 
-/// The old kernels' legacy type 0 is invalid, MAP_SHARED_VALIDATE is MAP_SHARED here.
-Result<void> check_type(std::uint32_t flags) {
-  const std::uint32_t type = flags & MAP_TYPE;
-  if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE) {
-    return fail(EINVAL);
+/// The old kernels' legacy type 0 is invalid.
+Result<void> check_type(std::uint32_t flags, bool file) {
+  switch (flags & MAP_TYPE) {
+    case MAP_SHARED:
+    case MAP_PRIVATE:
+      return {};
+    case MAP_SHARED_VALIDATE:
+      if (!file) {
+        return fail(EINVAL);
+      }
+      return (flags & ~kKnownFlags) != 0 ? fail(EOPNOTSUPP) : Result<void>{};
+    default:
+      return fail(EINVAL);
   }
-  if ((flags & MAP_HUGETLB) != 0) {
-    return fail(ENOMEM);  // Linux without reserved huge pages
-  }
-  return {};
 }
 
-Result<void> check_lock_limit(std::uint64_t length) {
-  const Task& task = current();
-  const std::uint64_t limit = task.process->rlimits[RLIMIT_MEMLOCK].soft;
-  if (task.credentials.has(CAP_IPC_LOCK) || limit == ~0ULL) {
+/// A machine without reserved huge pages, of the sizes 2 MiB and 1 GiB.
+Result<void> check_huge(std::uint32_t flags, bool file) {
+  if ((flags & MAP_HUGETLB) == 0) {
     return {};
   }
-  if (limit == 0) {
-    return fail(EPERM);
-  }
-  return length > limit ? fail(ENOMEM) : Result<void>{};
+  const std::uint32_t size = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
+  return file || (size != 0 && size != 21 && size != 30) ? fail(EINVAL) : fail(ENOMEM);
 }
 
-SyscallResult lock_range(UserAddress start, std::uint64_t length) {
+std::uint64_t lock_limit() {
+  const Task& task = current();
+  return task.credentials.has(CAP_IPC_LOCK) ? ~0ULL : task.process->rlimits[RLIMIT_MEMLOCK].soft;
+}
+
+Result<void> check_may_lock() {
+  return lock_limit() == 0 ? fail(EPERM) : Result<void>{};
+}
+
+SyscallResult lock_range(UserAddress start, std::uint64_t length, bool populate) {
+  TRY(check_may_lock());
   const UserAddress first = align_down(start, kPageSize);
-  const std::uint64_t whole = length + (start - first);
-  if (whole < length) {
+  const std::uint64_t whole = align_up(length + (start - first), kPageSize);
+  if (whole < length || first + whole < first) {
     return fail(EINVAL);
   }
-  TRY(check_lock_limit(whole));
-  TRY(current_mm().require_mapped(first, whole));
+  TRY(current_mm().lock_range(first, whole, lock_limit(), populate));
   return 0;
 }
 
@@ -63,12 +79,26 @@ SyscallResult sys_mmap(const SyscallArgs& args) {
   if (!is_aligned(args.a5, kPageSize)) {
     return fail(EINVAL);
   }
-  TRY(check_type(request.flags));
-  if ((request.flags & MAP_ANONYMOUS) == 0) {
-    const Ref<File> file = TRY(current_files().get(to_fd(args.a4)));
-    const bool shared = (request.flags & MAP_TYPE) != MAP_PRIVATE;
-    request.max_protection = TRY(file->check_map(request.protection, shared));
-    request.object = file;
+  const bool file = (request.flags & MAP_ANONYMOUS) == 0;
+  Ref<File> object;
+  if (file) {
+    object = TRY(current_files().get(to_fd(args.a4)));
+  }
+  TRY(check_huge(request.flags, file));
+  if (request.length == 0) {
+    return fail(EINVAL);
+  }
+  TRY(check_type(request.flags, file));
+  if ((request.flags & MAP_LOCKED) != 0) {
+    TRY(check_may_lock());
+    if (request.length > lock_limit() - std::min(lock_limit(), current_mm().locked_bytes())) {
+      return fail(EAGAIN);
+    }
+  }
+  const bool shared = (request.flags & MAP_TYPE) != MAP_PRIVATE;
+  if (file) {
+    request.max_protection = TRY(object->check_map(request.protection, shared));
+    request.object = object->maps_as_anonymous() ? nullptr : object;
   }
   return current_mm().map(request);
 }
@@ -79,17 +109,23 @@ SyscallResult sys_munmap(const SyscallArgs& args) {
 }
 
 SyscallResult sys_mprotect(const SyscallArgs& args) {
-  const std::uint32_t protection = to_u32(args.a2) & ~kProtectionHints;
-  if ((protection & ~kProtections) != 0) {
-    return fail(EINVAL);
-  }
-  if (!is_aligned(args.a0, kPageSize)) {
+  constexpr std::uint32_t kGrows = PROT_GROWSDOWN | PROT_GROWSUP;
+  const std::uint32_t grows = to_u32(args.a2) & kGrows;
+  const std::uint32_t protection = to_u32(args.a2) & ~(kGrows | kProtSem);
+  if (grows == kGrows || !is_aligned(args.a0, kPageSize)) {
     return fail(EINVAL);
   }
   if (args.a1 == 0) {
     return 0;
   }
-  TRY(current_mm().protect(args.a0, args.a1, protection));
+  if (args.a0 + align_up(args.a1, kPageSize) <= args.a0) {
+    return fail(ENOMEM);
+  }
+  // Nothing grows upwards on x86.
+  if ((protection & ~kProtections) != 0 || grows == PROT_GROWSUP) {
+    return fail(EINVAL);
+  }
+  TRY(current_mm().protect(args.a0, args.a1, protection | grows));
   return 0;
 }
 
@@ -101,12 +137,25 @@ SyscallResult sys_mremap(const SyscallArgs& args) {
                              .new_address = args.a4});
 }
 
+SyscallResult sys_remap_file_pages(const SyscallArgs& args) {
+  if (args.a2 != 0) {  // prot
+    return fail(EINVAL);
+  }
+  TRY(current_mm().remap_file_pages(args.a0, args.a1, args.a3));
+  return 0;
+}
+
 SyscallResult sys_brk(const SyscallArgs& args) {
   return current_mm().set_break(args.a0);
 }
 
 SyscallResult sys_madvise(const SyscallArgs& args) {
-  TRY(current_mm().advise(args.a0, args.a1, to_fd(args.a2)));
+  const int advice = to_fd(args.a2);
+  if ((advice == MADV_HWPOISON || advice == kSoftOffline) &&
+      !current().credentials.has(CAP_SYS_ADMIN)) {
+    return fail(EPERM);
+  }
+  TRY(current_mm().advise(args.a0, args.a1, advice));
   return 0;
 }
 
@@ -128,19 +177,24 @@ SyscallResult sys_mincore(const SyscallArgs& args) {
 }
 
 SyscallResult sys_mlock(const SyscallArgs& args) {
-  return lock_range(args.a0, args.a1);
+  return lock_range(args.a0, args.a1, true);
 }
 
 SyscallResult sys_mlock2(const SyscallArgs& args) {
-  if ((args.a2 & ~std::uint64_t{1}) != 0) {  // MLOCK_ONFAULT
+  constexpr std::uint64_t kOnFault = MLOCK_ONFAULT;
+  if ((args.a2 & ~kOnFault) != 0) {
     return fail(EINVAL);
   }
-  return lock_range(args.a0, args.a1);
+  return lock_range(args.a0, args.a1, args.a2 == 0);
 }
 
 SyscallResult sys_munlock(const SyscallArgs& args) {
   const UserAddress first = align_down(args.a0, kPageSize);
-  TRY(current_mm().require_mapped(first, args.a1 + (args.a0 - first)));
+  const std::uint64_t whole = align_up(args.a1 + (args.a0 - first), kPageSize);
+  if (whole < args.a1 || first + whole < first) {
+    return fail(EINVAL);
+  }
+  TRY(current_mm().unlock_range(first, whole));
   return 0;
 }
 
@@ -149,12 +203,37 @@ SyscallResult sys_mlockall(const SyscallArgs& args) {
   if (args.a0 == 0 || (args.a0 & ~kFlags) != 0 || args.a0 == MCL_ONFAULT) {
     return fail(EINVAL);
   }
-  TRY(check_lock_limit((args.a0 & MCL_CURRENT) != 0 ? current_mm().total_bytes() : 1));
+  TRY(check_may_lock());
+  const std::uint64_t limit = lock_limit();
+  AddressSpace& mm = current_mm();
+  if ((args.a0 & MCL_CURRENT) != 0) {
+    TRY(mm.lock_all(limit, (args.a0 & MCL_ONFAULT) == 0));
+  }
+  mm.lock_future((args.a0 & MCL_FUTURE) != 0, limit);
   return 0;
 }
 
 SyscallResult sys_munlockall(const SyscallArgs& /*args*/) {
+  current_mm().unlock_all();
   return 0;
+}
+
+// Protection keys: as on a CPU without them.
+
+SyscallResult sys_pkey_mprotect(const SyscallArgs& args) {
+  if (to_fd(args.a3) != -1) {
+    return fail(EINVAL);
+  }
+  return sys_mprotect(args);
+}
+
+SyscallResult sys_pkey_alloc(const SyscallArgs& args) {
+  constexpr std::uint64_t kRights = PKEY_DISABLE_ACCESS | PKEY_DISABLE_WRITE;
+  return args.a0 != 0 || (args.a1 & ~kRights) != 0 ? fail(EINVAL) : fail(ENOSPC);
+}
+
+SyscallResult sys_pkey_free(const SyscallArgs& /*args*/) {
+  return fail(EINVAL);
 }
 
 }  // namespace runhl::kernel

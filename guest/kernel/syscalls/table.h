@@ -14,8 +14,8 @@
   X(6, lstat, sys_lstat, Full, Fine, "") \
   X(7, poll, sys_poll, Partial, Fine, "streams and pipes together are looked at in turns") \
   X(8, lseek, sys_lseek, Full, Fine, "") \
-  X(9, mmap, sys_mmap, Partial, Fine, "MAP_HUGETLB, MAP_GROWSDOWN, MAP_POPULATE, MAP_LOCKED") \
-  X(10, mprotect, sys_mprotect, Partial, Fine, "PROT_GROWSDOWN") \
+  X(9, mmap, sys_mmap, Partial, Fine, "MAP_HUGETLB finds no huge pages") \
+  X(10, mprotect, sys_mprotect, Full, Fine, "") \
   X(11, munmap, sys_munmap, Full, Fine, "") \
   X(12, brk, sys_brk, Full, Fine, "") \
   X(13, rt_sigaction, sys_rt_sigaction, Full, Free, "") \
@@ -30,10 +30,10 @@
   X(22, pipe, sys_pipe, Full, Fine, "") \
   X(23, select, sys_select, Partial, Fine, "as poll") \
   X(24, sched_yield, sys_sched_yield, Full, Fine, "") \
-  X(25, mremap, sys_mremap, Partial, Fine, "MREMAP_DONTUNMAP, old length 0, ranges over several mappings") \
+  X(25, mremap, sys_mremap, Full, Fine, "") \
   X(26, msync, sys_msync, Full, Fine, "") \
   X(27, mincore, sys_mincore, Partial, Fine, "every mapped page counts as resident") \
-  X(28, madvise, sys_madvise, Partial, Fine, "advice about fork, memory failure and populating") \
+  X(28, madvise, sys_madvise, Partial, Fine, "MADV_COLLAPSE, guard regions; MADV_REMOVE of memory of ours alone") \
   X(32, dup, sys_dup, Full, Fine, "") \
   X(33, dup2, sys_dup2, Full, Fine, "") \
   X(34, pause, sys_pause, Full, Fine, "") \
@@ -117,10 +117,10 @@
   X(145, sched_getscheduler, sys_sched_getscheduler, Partial, Free, "always SCHED_OTHER") \
   X(146, sched_get_priority_max, sys_sched_get_priority_max, Full, Free, "") \
   X(147, sched_get_priority_min, sys_sched_get_priority_min, Full, Free, "") \
-  X(149, mlock, sys_mlock, Partial, Fine, "limits only") \
-  X(150, munlock, sys_munlock, Partial, Fine, "limits only") \
-  X(151, mlockall, sys_mlockall, Partial, Fine, "limits only") \
-  X(152, munlockall, sys_munlockall, Partial, Fine, "limits only") \
+  X(149, mlock, sys_mlock, Partial, Fine, "limits and populating; nothing is pinned on the host") \
+  X(150, munlock, sys_munlock, Full, Fine, "") \
+  X(151, mlockall, sys_mlockall, Partial, Fine, "limits and populating; nothing is pinned on the host") \
+  X(152, munlockall, sys_munlockall, Full, Fine, "") \
   X(157, prctl, sys_prctl, Partial, Free, "names, privileges and capabilities only") \
   X(158, arch_prctl, sys_arch_prctl, Partial, Free, "no ARCH_SET_GS, no permission for AMX") \
   X(160, setrlimit, sys_setrlimit, Full, Big, "") \
@@ -145,6 +145,7 @@
   X(202, futex, sys_futex, Partial, Fine, "no PI, no robust lists, no waking across processes") \
   X(203, sched_setaffinity, sys_sched_setaffinity, Partial, Free, "one CPU; checked, nothing to move") \
   X(204, sched_getaffinity, sys_sched_getaffinity, Full, Free, "") \
+  X(216, remap_file_pages, sys_remap_file_pages, Full, Fine, "") \
   X(217, getdents64, sys_getdents64, Full, Fine, "") \
   X(218, set_tid_address, sys_set_tid_address, Full, Free, "") \
   X(221, fadvise64, sys_fadvise64, Partial, Fine, "checked; the host reads ahead by itself") \
@@ -154,7 +155,11 @@
   X(231, exit_group, sys_exit_group, Full, Fine, "") \
   X(234, tgkill, sys_tgkill, Full, Fine, "") \
   X(235, utimes, sys_utimes, Full, Fine, "") \
+  X(237, mbind, sys_mbind, Partial, Fine, "one node: without an effect, not remembered") \
+  X(238, set_mempolicy, sys_set_mempolicy, Partial, Free, "one node: without an effect") \
+  X(239, get_mempolicy, sys_get_mempolicy, Partial, Fine, "policies of mbind") \
   X(247, waitid, sys_waitid, Partial, Fine, "P_PIDFD; usage: CPU time only") \
+  X(256, migrate_pages, sys_migrate_pages, Full, Fine, "") \
   X(257, openat, sys_openat, Partial, Fine, "FIFOs and sockets on disk") \
   X(258, mkdirat, sys_mkdirat, Full, Fine, "") \
   X(259, mknodat, sys_mknodat, Full, Fine, "") \
@@ -172,6 +177,7 @@
   X(272, unshare, sys_unshare, Partial, Fine, "namespaces") \
   X(273, set_robust_list, sys_set_robust_list, Partial, Free, "not walked at exit") \
   X(277, sync_file_range, sys_sync_file_range, Full, Fine, "") \
+  X(279, move_pages, sys_move_pages, Partial, Fine, "own process only") \
   X(280, utimensat, sys_utimensat, Full, Fine, "") \
   X(285, fallocate, sys_fallocate, Full, Fine, "") \
   X(292, dup3, sys_dup3, Full, Fine, "") \
@@ -184,11 +190,16 @@
   X(304, open_by_handle_at, sys_open_by_handle_at, Partial, Fine, "always EPERM") \
   X(306, syncfs, sys_syncfs, Full, Fine, "") \
   X(309, getcpu, sys_getcpu, Full, Free, "") \
+  X(310, process_vm_readv, sys_process_vm_readv, Partial, Fine, "own process only") \
+  X(311, process_vm_writev, sys_process_vm_writev, Partial, Fine, "own process only") \
   X(316, renameat2, sys_renameat2, Full, Fine, "") \
   X(318, getrandom, sys_getrandom, Full, Free, "") \
   X(322, execveat, sys_execveat, Partial, Fine, "AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW") \
-  X(325, mlock2, sys_mlock2, Partial, Fine, "limits only") \
+  X(325, mlock2, sys_mlock2, Partial, Fine, "limits and populating; nothing is pinned on the host") \
   X(326, copy_file_range, sys_copy_file_range, Full, Fine, "") \
+  X(329, pkey_mprotect, sys_pkey_mprotect, Full, Fine, "as on a CPU without protection keys") \
+  X(330, pkey_alloc, sys_pkey_alloc, Full, Free, "as on a CPU without protection keys") \
+  X(331, pkey_free, sys_pkey_free, Full, Free, "as on a CPU without protection keys") \
   X(332, statx, sys_statx, Full, Fine, "") \
   X(435, clone3, sys_clone3, Partial, Fine, "threads, namespaces, pidfds, cgroups, chosen ids") \
   X(436, close_range, sys_close_range, Partial, Fine, "CLOSE_RANGE_UNSHARE") \

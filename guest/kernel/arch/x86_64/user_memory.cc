@@ -2,6 +2,7 @@
 #include "core/user_memory.h"
 
 #include "arch/x86_64/fault_fixup.h"
+#include "mm/user_map.h"
 #include "runhl/abi/layout.h"
 
 extern "C" {
@@ -45,14 +46,26 @@ std::uint64_t find_fault_fixup(std::uint64_t rip) {
   return 0;
 }
 
+// A copy that stops where a stack has not grown to yet goes on when it has.
+
 std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size) {
   const std::size_t length = accessible(from, size);
-  return length - runhl_copy_user(to, user_pointer(from), length);
+  std::size_t done = 0;
+  do {
+    done = length - runhl_copy_user(static_cast<std::byte*>(to) + done, user_pointer(from + done),
+                                    length - done);
+  } while (done < length && grow_for_copy(from + done));
+  return done;
 }
 
 std::size_t copy_to_user_partial(UserAddress to, const void* from, std::size_t size) {
   const std::size_t length = accessible(to, size);
-  return length - runhl_copy_user(user_pointer(to), from, length);
+  std::size_t done = 0;
+  do {
+    done = length - runhl_copy_user(user_pointer(to + done),
+                                    static_cast<const std::byte*>(from) + done, length - done);
+  } while (done < length && grow_for_copy(to + done));
+  return done;
 }
 
 Result<void> copy_from_user(void* to, UserAddress from, std::size_t size) {
@@ -70,10 +83,14 @@ Result<void> copy_to_user(UserAddress to, const void* from, std::size_t size) {
 }
 
 Result<void> clear_user(UserAddress to, std::size_t size) {
-  if (accessible(to, size) != size || runhl_clear_user(user_pointer(to), size) != 0) {
+  if (accessible(to, size) != size) {
     return fail(EFAULT);
   }
-  return {};
+  std::size_t done = 0;
+  do {
+    done = size - runhl_clear_user(user_pointer(to + done), size - done);
+  } while (done < size && grow_for_copy(to + done));
+  return done == size ? Result<void>{} : fail(EFAULT);
 }
 
 Result<std::size_t> copy_string_from_user(std::span<char> to, UserAddress from) {
