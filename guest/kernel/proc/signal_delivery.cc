@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Acting on signals, on the way to user code.
+#include "arch/x86_64/rewrite.h"
 #include "core/linux_signal.h"
 #include "proc/process.h"
 #include "proc/signal_frame.h"
@@ -26,7 +27,7 @@ int restart_code(const UserFrame& frame) {
 void restart(UserFrame& frame) {
   // The instruction's bytes are there at rewritten sites too.
   frame.rax = frame.orig_rax;
-  frame.rip -= kSyscallLength;
+  frame.rip = rewrite_original_address(frame.rip) - kSyscallLength;
   frame.orig_rax = ~0ULL;
 }
 

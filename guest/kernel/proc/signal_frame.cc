@@ -2,6 +2,7 @@
 #include "proc/signal_frame.h"
 
 #include "arch/x86_64/fpu.h"
+#include "arch/x86_64/rewrite.h"
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
 #include "runhl/abi/layout.h"
@@ -28,7 +29,7 @@ MachineContext save_registers(const Task& task, const UserFrame& f) {
   m.r12 = f.r12, m.r13 = f.r13, m.r14 = f.r14, m.r15 = f.r15;
   m.rdi = f.rdi, m.rsi = f.rsi, m.rbp = f.rbp, m.rbx = f.rbx;
   m.rdx = f.rdx, m.rax = f.rax, m.rcx = f.rcx, m.rsp = f.rsp;
-  m.rip = f.rip, m.rflags = f.rflags;
+  m.rip = rewrite_original_address(f.rip), m.rflags = f.rflags;
   m.cs = kUserCs, m.ss = kUserSs;
   m.error = task.signals.error, m.trap = task.signals.trap;
   m.fault_address = task.signals.fault_address;
@@ -40,7 +41,7 @@ void restore_registers(const MachineContext& m, UserFrame& f) {
   f.r12 = m.r12, f.r13 = m.r13, f.r14 = m.r14, f.r15 = m.r15;
   f.rdi = m.rdi, f.rsi = m.rsi, f.rbp = m.rbp, f.rbx = m.rbx;
   f.rdx = m.rdx, f.rax = m.rax, f.rcx = m.rcx, f.rsp = m.rsp;
-  f.rip = m.rip;
+  f.rip = rewrite_resume_address(m.rip);
   f.rflags = (m.rflags & kUserFlags) | kFixedFlags;
   f.orig_rax = ~0ULL;
 }

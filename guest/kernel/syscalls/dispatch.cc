@@ -148,7 +148,7 @@ void syscall_trapped(UserFrame& frame, std::uint32_t architecture) {
     frame.orig_rax = ~0ULL;
     return;
   }
-  rewrite_note_trap(frame.rip, number);
+  rewrite_note_trap(frame, number);
   dispatch(frame);
 }
 

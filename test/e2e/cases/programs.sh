@@ -11,6 +11,8 @@ inside() {  # program args…
 }
 case_system_calls_keep_registers() { inside registers; }
 case_memory_is_there() { inside touch_pages 64; }
+case_memory_calls() { inside memory; }
+case_calls_in_code_of_every_shape() { inside call_sites; }
 case_hot_calls() { inside hot_calls 1; }
 
 case_auxiliary_vector() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "arch/x86_64/rewrite.h"
 
+#include <algorithm>
 #include <array>
 
 #include "arch/x86_64/carrier.h"
@@ -17,28 +18,44 @@ namespace runhl::kernel {
 
 namespace {
 
-constexpr std::uint32_t kThreshold = 8;  // traps before a rewrite pays
-constexpr std::uint32_t kNever = ~0U;    // a site that cannot be rewritten
-constexpr std::size_t kCounters = 512;
-constexpr std::size_t kMaxAnnexes = 16;
+constexpr std::int32_t kThreshold = 8;    // traps before a rewrite pays
+constexpr std::int32_t kTryAgain = 4096;  // traps after a refusal: other code may lie there now
+constexpr std::size_t kCounters = 256;
+constexpr std::size_t kWays = 8;       // counters that a call may have
+constexpr std::size_t kPatches = 192;  // of a process; 8 to 27 are usual
+constexpr std::size_t kMaxAnnexes = 8;
+constexpr std::size_t kSlots = kAnnexSize / kSlotSize;
 
 struct SiteCounter {
-  std::uint64_t site = 0;
-  std::uint32_t traps = 0;
+  std::uint64_t call = 0;
+  std::int32_t traps = 0;  // below 0: refused, counts up to try again
 };
 
+/// The first slot holds the address of runhl_fast_entry.
 struct Annex {
   UserAddress base = 0;
-  std::uint64_t used = kAnnexHeader;
+  std::array<std::uint64_t, kSlots / 64> used{};
+
+  [[nodiscard]] bool is_used(std::size_t slot) const {
+    return (used[slot / 64] >> slot % 64 & 1) != 0;
+  }
+  void take(std::size_t slot) { used[slot / 64] |= 1ULL << slot % 64; }
+};
+
+struct TextBuffer {
+  std::array<std::uint8_t, 2 * kTextAround> bytes;
 };
 
 }  // namespace
 
-/// Used by the process's one running thread; a second one will need the mm lock around it.
+/// Used by one task at a time (`busy`): a second one that traps meanwhile goes on trapping.
 struct Rewriter {
-  std::array<SiteCounter, kCounters> counters{};  // direct-mapped by site
+  bool busy = false;
+  std::array<SiteCounter, kCounters> counters{};
   std::array<Annex, kMaxAnnexes> annexes{};
   std::size_t annex_count = 0;
+  std::array<Patch, kPatches> patches{};
+  std::size_t patch_count = 0;
 };
 
 namespace {
@@ -57,56 +74,108 @@ Result<void> write_text(UserAddress at, const void* bytes, std::size_t size) {
   return written;
 }
 
-bool reaches(UserAddress from, UserAddress to) {
-  constexpr std::uint64_t kReach = 0x7f00'0000;  // rel32, less what an annex and a site span
-  return from < to ? to - from < kReach : from - to < kReach;
+/// Sets the patch's slot to a free one of the annex that suits; false: there is none.
+bool find_slot(const Annex& annex, Patch& patch) {
+  for (std::size_t slot = 1; slot < kSlots; ++slot) {
+    const UserAddress at = annex.base + slot * kSlotSize;
+    if (!annex.is_used(slot) && slot_suits(patch, at)) {
+      patch.slot = at;
+      return true;
+    }
+  }
+  return false;
 }
 
-Result<Annex*> annex_for(Rewriter& rewriter, UserAddress site) {
+Result<Annex*> annex_for(Rewriter& rewriter, Patch& patch) {
   for (std::size_t i = 0; i < rewriter.annex_count; ++i) {
-    Annex& annex = rewriter.annexes[i];
-    if (reaches(site, annex.base) && annex.used + kTrampolineSize <= kAnnexSize) {
-      return &annex;
+    if (find_slot(rewriter.annexes[i], patch)) {
+      return &rewriter.annexes[i];
     }
   }
   if (rewriter.annex_count == kMaxAnnexes) {
     return fail(ENOSPC);
   }
-  const UserAddress base = TRY(reserve_annex(site));
+  const UserAddress base = TRY(reserve_annex(patch.start));
   const auto entry = reinterpret_cast<std::uint64_t>(&runhl_fast_entry);
   TRY(write_text(base, &entry, sizeof(entry)));
   Annex& annex = rewriter.annexes[rewriter.annex_count++];
-  annex = {base, kAnnexHeader};
+  annex = {};
+  annex.base = base;
+  if (!find_slot(annex, patch)) {
+    return fail(ERANGE);
+  }
   return &annex;
 }
 
-Result<void> patch_site(Rewriter& rewriter, UserAddress site, std::uint32_t number) {
-  Annex& annex = *TRY(annex_for(rewriter, site));
-  const UserAddress at = annex.base + annex.used;
-  const auto trampoline = encode_trampoline(at, number, site, annex.base);
-  const auto jump = encode_jump(site, at);
-  if (!trampoline || !jump) {
+Result<void> apply(Rewriter& rewriter, Patch patch, const Text& text, std::uint32_t number) {
+  if (rewriter.patch_count == kPatches) {
+    return fail(ENOSPC);
+  }
+  Annex& annex = *TRY(annex_for(rewriter, patch));
+  const auto slot = encode_slot(patch, text, number, annex.base);
+  if (!slot) {
     return fail(ERANGE);
   }
-  TRY(write_text(at, trampoline->data(), trampoline->size()));
-  TRY(write_text(site, jump->data(), jump->size()));
-  annex.used += kTrampolineSize;
+  const JumpBytes jump = encode_jump(patch);
+  TRY(write_text(patch.slot, slot->data(), slot->size()));
+  // In the table before it is in the text: what meets the jump finds its copy.
+  rewriter.patches[rewriter.patch_count++] = patch;
+  const Result<void> written = write_text(patch.start, jump.data(), jump.size());
+  if (!written) {
+    --rewriter.patch_count;
+    return written;
+  }
+  annex.take((patch.slot - annex.base) / kSlotSize);
   ++host_header().stats.rewritten_sites;
   return {};
 }
 
-bool is_rewritable(UserAddress site) {
-  const Result<MappingInfo> mapping = find_mapping(site);
-  return mapping && !mapping->shared && mapping->end - site >= kSiteSize &&
-         mapping->protection == (kRead | kExecute);
-}
-
-Result<void> try_rewrite(Rewriter& rewriter, UserAddress site, std::uint32_t number) {
-  const SiteBytes bytes = TRY(UserIn<SiteBytes>(site).copy_in());
-  if (!is_form_a(bytes, number) || !is_rewritable(site)) {
+/// The text around the call, within its mapping.
+Result<Text> read_text(UserAddress call, TextBuffer& buffer) {
+  const MappingInfo mapping = TRY(find_mapping(call));
+  if (mapping.shared || mapping.protection != (kRead | kExecute)) {
     return fail(ENOTSUP);
   }
-  return patch_site(rewriter, site, number);
+  const UserAddress start = std::max(mapping.start, call - std::min(call, kTextAround));
+  const UserAddress end = std::min(mapping.end, call + kTextAround);
+  const std::size_t got = copy_from_user_partial(buffer.bytes.data(), start, end - start);
+  return Text{.at = start, .bytes = std::span(buffer.bytes).first(got)};
+}
+
+Result<void> try_rewrite(Rewriter& rewriter, UserAddress call, std::uint32_t number) {
+  const Owned<TextBuffer> buffer = TRY(make<TextBuffer>());
+  const Text text = TRY(read_text(call, *buffer));
+  if (!text.holds(call, kSyscallSize) || text.from(call)[0] != 0x0f || text.from(call)[1] != 0x05) {
+    return fail(ENOTSUP);
+  }
+  const auto patch = plan_site(text, call, number);
+  return patch ? apply(rewriter, *patch, text, number) : fail(ENOTSUP);
+}
+
+/// The call's counter; a new one in place of the one that knows least.
+SiteCounter& counter_of(Rewriter& rewriter, UserAddress call) {
+  const auto known = [](const SiteCounter& counter) {
+    return counter.traps < 0 ? kThreshold : counter.traps;
+  };
+  const std::size_t first = (call ^ call >> 8) * kWays % kCounters;
+  SiteCounter* least = &rewriter.counters[first];
+  for (std::size_t i = first; i < first + kWays; ++i) {
+    SiteCounter& counter = rewriter.counters[i];
+    if (counter.call == call) {
+      return counter;
+    }
+    if (known(counter) < known(*least)) {
+      least = &counter;
+    }
+  }
+  *least = {call, 0};
+  return *least;
+}
+
+/// Whether the jump still lies there: the program may have mapped something else.
+bool is_in_place(const Patch& patch) {
+  JumpBytes now{};
+  return copy_from_user(now.data(), patch.start, now.size()) && now == encode_jump(patch);
 }
 
 }  // namespace
@@ -116,7 +185,9 @@ Result<Rewriter*> rewriter_create() {
 }
 
 Result<Rewriter*> rewriter_clone(const Rewriter& parent) {
-  return TRY(make<Rewriter>(parent)).release();
+  Owned<Rewriter> copy = TRY(make<Rewriter>(parent));
+  copy->busy = false;
+  return copy.release();
 }
 
 void rewriter_destroy(Rewriter* rewriter) {
@@ -125,43 +196,54 @@ void rewriter_destroy(Rewriter* rewriter) {
 
 void rewriter_reset(Rewriter& rewriter) {
   rewriter.counters.fill({});
-  rewriter.annexes.fill({});
   rewriter.annex_count = 0;
+  rewriter.patch_count = 0;
 }
 
-void rewrite_note_trap(std::uint64_t return_address, std::uint32_t number) {
+void rewrite_note_trap(UserFrame& frame, std::uint32_t number) {
   Rewriter* const rewriter = current().process->rewriter;
   // A program with a %gs of its own enters by trapping alone, where it is repaired.
-  if (rewriter == nullptr || this_carrier().gs_user || return_address < kSiteSize) {
+  if (rewriter == nullptr || rewriter->busy || this_carrier().gs_user || frame.rip < kSyscallSize) {
     return;
   }
-  const UserAddress site = return_address - kSiteSize;
-  SiteCounter& counter = rewriter->counters[(site ^ site >> 9) % kCounters];
-  if (counter.site != site) {
-    counter = {site, 0};
-  }
-  if (counter.traps == kNever || ++counter.traps < kThreshold) {
+  const UserAddress call = frame.rip - kSyscallSize;
+  SiteCounter& counter = counter_of(*rewriter, call);
+  if (++counter.traps < kThreshold) {
     return;
   }
-  (void)try_rewrite(*rewriter, site, number);  // else it goes on trapping, which is only slower
-  counter.traps = kNever;
+  rewriter->busy = true;
+  const bool done = static_cast<bool>(try_rewrite(*rewriter, call, number));
+  rewriter->busy = false;
+  counter.traps = done ? 0 : -kTryAgain;
+  if (done) {
+    frame.rip = rewrite_resume_address(frame.rip);
+  }
 }
 
-std::uint64_t rewrite_hide_annex(std::uint64_t rip) {
+std::uint64_t rewrite_original_address(std::uint64_t rip) {
   const Rewriter* const rewriter = current().process->rewriter;
   if (rewriter == nullptr) {
     return rip;
   }
-  for (std::size_t i = 0; i < rewriter->annex_count; ++i) {
-    const Annex& annex = rewriter->annexes[i];
-    const std::uint64_t offset = rip - annex.base;
-    if (offset < kAnnexHeader || offset >= annex.used) {
-      continue;
+  for (std::size_t i = 0; i < rewriter->patch_count; ++i) {
+    const Patch& patch = rewriter->patches[i];
+    if (rip - patch.slot < kSlotSize) {
+      return original_address(patch, rip);
     }
-    const UserAddress at = annex.base + align_down(offset, kTrampolineSize);
-    const auto to_return = UserIn<std::int32_t>(at + 8).copy_in();
-    if (to_return) {
-      return at + 12 + static_cast<std::uint64_t>(std::int64_t{*to_return}) - kSiteSize;
+  }
+  return rip;
+}
+
+std::uint64_t rewrite_resume_address(std::uint64_t rip) {
+  const Rewriter* const rewriter = current().process->rewriter;
+  if (rewriter == nullptr) {
+    return rip;
+  }
+  for (std::size_t i = 0; i < rewriter->patch_count; ++i) {
+    const Patch& patch = rewriter->patches[i];
+    const std::uint64_t resumed = resume_address(patch, rip);
+    if (resumed != rip && is_in_place(patch)) {
+      return resumed;
     }
   }
   return rip;

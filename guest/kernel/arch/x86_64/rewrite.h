@@ -3,11 +3,17 @@
 // trampoline in an annex of the address space, which enters the kernel without a host signal.
 //
 // Never rewritten: writable or shared mappings, containers with MonitorFlags::kNoRewriting, sites
-// that are not form A (rewrite_site.h); these go on trapping.
+// without a form (rewrite_site.h); these go on trapping.
+//
+// A program never sees the annex: what is saved for it (signal frames) names the original
+// instruction, and what resumes at an instruction that a jump has overwritten goes on in its copy.
+// Where the program has mapped something else in the meantime, nothing is translated.
 //
 // With one carrier a cell, plain stores do: the writer itself is the only one that could execute
-// the bytes. A second carrier needs, at patch_site: int3 first, membarrier, tail, membarrier, the
-// opcode, membarrier, and an append-only table by which a SIGTRAP finds its site.
+// the bytes; other threads of the process stand in the kernel and pass rewrite_resume_address()
+// when they leave it by the slow exit, where alone they can stand between two instructions of a
+// patch. A second carrier needs, at apply(): int3 first, membarrier, tail, membarrier, the opcode,
+// membarrier; the table of patches, which is append-only, is how a SIGTRAP finds its copy.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +24,7 @@
 namespace runhl::kernel {
 
 struct Rewriter;
+struct UserFrame;
 
 /// The rewriting state of one address space.
 Result<Rewriter*> rewriter_create();
@@ -27,12 +34,13 @@ void rewriter_destroy(Rewriter* rewriter);
 /// A new program in the same process: all sites and annexes are gone.
 void rewriter_reset(Rewriter& rewriter);
 
-/// A trap of call `number` whose next instruction is `return_address`; may rewrite the site.
-/// Takes the mm lock.
-void rewrite_note_trap(std::uint64_t return_address, std::uint32_t number);
+/// A trap of call `number` with the frame's rip behind it; may rewrite the site. Takes the mm lock.
+void rewrite_note_trap(UserFrame& frame, std::uint32_t number);
 
-/// An instruction pointer in a trampoline as the program may see it: the start of its site. (Only
-/// eax and rcx differ, both dead at a system call.) Others unchanged.
-std::uint64_t rewrite_hide_annex(std::uint64_t rip);
+/// An instruction pointer as the program may see it: in a slot, the original instruction (registers
+/// agree but for those that a system call leaves undefined). Others unchanged.
+std::uint64_t rewrite_original_address(std::uint64_t rip);
+/// Where to go on for a program that is to go on at `rip`: in the copy, if a jump lies there now.
+std::uint64_t rewrite_resume_address(std::uint64_t rip);
 
 }  // namespace runhl::kernel

@@ -198,25 +198,30 @@ void user_memory_fault(UserFrame& frame, const SignalEntry& entry) {
   constexpr std::uint32_t kProtExec = 4;
   Task& task = current();
   TaskSignals& signals = task.signals;
-  if (entry.signal != SIGSEGV || entry.trap != kPageFault) {
-    force_fault(task, fault_info(entry.signal, entry.code, entry.address));
-    return;
-  }
-  const Result<MappingInfo> mapping =
-      entry.address < abi::kUserEnd ? find_mapping(entry.address) : fail(ENOMEM);
-  if (!mapping) {
-    force_fault(task, fault_info(SIGSEGV, SEGV_MAPERR, entry.address));
+  const bool bus_error = entry.signal == SIGBUS && entry.code == BUS_ADRERR;
+  if (!bus_error && (entry.signal != SIGSEGV || entry.trap != kPageFault)) {
+    // Where the address is the instruction's, it may be one in an annex.
+    const std::uint64_t address = rewrite_original_address(entry.address);
+    force_fault(task, fault_info(entry.signal, entry.code, address));
     return;
   }
   const std::uint32_t wanted = (entry.error & kFetchError) != 0   ? kProtExec
                                : (entry.error & kWriteError) != 0 ? kProtWrite
                                                                   : kProtRead;
-  const bool readable = wanted == kProtRead && (mapping->protection & 7) != 0;
-  if ((mapping->protection & wanted) == 0 && !readable) {
-    force_fault(task, fault_info(SIGSEGV, SEGV_ACCERR, entry.address));
-    return;
+  switch (bus_error ? resolve_bus_error(entry.address) : resolve_fault(entry.address, wanted)) {
+    case FaultOutcome::NotMapped:
+      force_fault(task, fault_info(SIGSEGV, SEGV_MAPERR, entry.address));
+      return;
+    case FaultOutcome::NotPermitted:
+      force_fault(task, fault_info(SIGSEGV, SEGV_ACCERR, entry.address));
+      return;
+    case FaultOutcome::BehindEnd:
+      force_fault(task, fault_info(SIGBUS, BUS_ADRERR, entry.address));
+      return;
+    case FaultOutcome::Retry:
+      break;
   }
-  // The guest's map allows it: it raced with a change of the map. Again, but not for ever.
+  // The guest's map allows it: again, but not for ever.
   const bool same = signals.fault_address == entry.address && signals.fault_rip == frame.rip;
   signals.fault_retries = same ? signals.fault_retries + 1 : 1;
   signals.fault_rip = frame.rip;
@@ -230,6 +235,14 @@ void user_fault(UserFrame& frame, const SignalEntry& entry) {
   TaskSignals& signals = current().signals;
   if (entry.signal == SIGSEGV && emulate_vsyscall(frame, entry.address)) {
     return;
+  }
+  if (entry.signal == SIGILL) {
+    // Perhaps a jump to an instruction that the jump of a rewritten site has overwritten.
+    const std::uint64_t resumed = rewrite_resume_address(frame.rip);
+    if (resumed != frame.rip) {
+      frame.rip = resumed;
+      return;
+    }
   }
   signals.trap = entry.trap;
   signals.error = entry.error;
@@ -269,7 +282,6 @@ void act_on_signal(UserFrame& frame, const SignalEntry& entry) {
       return;
     case SIGALRM:
       ++host_header().stats.ticks;
-      frame.rip = rewrite_hide_annex(frame.rip);
       this_cpu().raise(kPendHost | kPendResched | kPendTick);
       return;
     case SIGCHLD:
@@ -305,6 +317,7 @@ extern "C" void runhl_exit_work(UserFrame* frame) {
   }
   if ((bits & kPendResched) != 0) {
     yield();
+    frame->rip = rewrite_resume_address(frame->rip);  // another thread may have rewritten there
   }
   deliver_signals(*frame);
   tick_update(this_cpu());  // perhaps another vCPU now
