@@ -39,7 +39,10 @@ std::string features_json() {
       {"hooks", {"prestart", "createRuntime", "createContainer", "poststart", "poststop"}},
       {"mountOptions", accepted_mount_options()},
       {"linux", linux_features()},
-      {"annotations", {{"dev.runhl.isolation", "cell"}, {"dev.runhl.rootfs", "direct,initrd"}}},
+      {"annotations",
+       {{"dev.runhl.isolation", "cell"},
+        {"dev.runhl.rewrite", "on,off"},
+        {"dev.runhl.rootfs", "direct,initrd"}}},
       {"potentiallyUnsafeConfigAnnotations", {"dev.runhl."}},
   };
   constexpr int kIndent = 2;

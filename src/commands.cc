@@ -18,6 +18,7 @@ constexpr std::array kCommands = {
     Command{"state", "print a container's state as JSON", commands_internal::state},
     Command{"kill", "send a signal to a container's first process", commands_internal::kill},
     Command{"delete", "delete what a stopped container holds", commands_internal::delete_container},
+    Command{"events", "print a running container's figures", commands_internal::events},
     Command{"list", "list the containers under the root directory", commands_internal::list},
     Command{"convert", "write a directory as an archive that a container can run from",
             commands_internal::convert},

@@ -38,6 +38,7 @@ namespace commands_internal {  // one function a file of commands/
 Result<int> convert(const GlobalOptions& globals, Arguments args);
 Result<int> create(const GlobalOptions& globals, Arguments args);
 Result<int> delete_container(const GlobalOptions& globals, Arguments args);
+Result<int> events(const GlobalOptions& globals, Arguments args);
 Result<int> features(const GlobalOptions& globals, Arguments args);
 Result<int> info(const GlobalOptions& globals, Arguments args);
 Result<int> kill(const GlobalOptions& globals, Arguments args);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// state.json: the only file of shim that knows JSON.
+// state.json as JSON and back.
 #include <charconv>
 #include <limits>
 #include <nlohmann/json.hpp>

@@ -85,25 +85,23 @@ Result<ControlRequest> decode_request(std::span<const std::byte> message) {
     return fail(ErrorCode::InvalidArgument, "control request of another version of runhl");
   }
   if (request.operation != ControlOperation::Start &&
-      request.operation != ControlOperation::Signal) {
+      request.operation != ControlOperation::Signal &&
+      request.operation != ControlOperation::Stats) {
     return fail(ErrorCode::InvalidArgument, "unknown control operation");
   }
   return request;
 }
 
-ControlReply encode_reply(const Result<void>& result) {
+ControlReply encode_reply(const Result<std::string>& result) {
   ControlReply reply;
-  if (result) {
-    reply.ok = 1;
-    return reply;
-  }
-  reply.code = static_cast<std::uint32_t>(result.error().code);
-  const std::string& text = result.error().message;
+  reply.ok = result ? 1 : 0;
+  reply.code = result ? 0 : static_cast<std::uint32_t>(result.error().code);
+  const std::string& text = result ? *result : result.error().message;
   std::copy_n(text.begin(), std::min(text.size(), ControlReply::kTextBytes - 1), reply.text);
   return reply;
 }
 
-Result<void> decode_reply(std::span<const std::byte> message) {
+Result<std::string> decode_reply(std::span<const std::byte> message) {
   ControlReply reply;
   if (message.size() != sizeof(reply)) {
     return fail(ErrorCode::Io, "the container's monitor ended without an answer");
@@ -112,12 +110,12 @@ Result<void> decode_reply(std::span<const std::byte> message) {
   if (reply.magic != kControlMagic || reply.version != kControlVersion) {
     return fail(ErrorCode::Unsupported, "the container's monitor is of another version of runhl");
   }
+  std::string text(reply.text, ::strnlen(reply.text, ControlReply::kTextBytes));
   if (reply.ok != 0) {
-    return {};
+    return text;
   }
   const auto last = static_cast<std::uint32_t>(ErrorCode::Internal);
-  return fail(static_cast<ErrorCode>(std::min(reply.code, last)),
-              std::string(reply.text, ::strnlen(reply.text, ControlReply::kTextBytes)));
+  return fail(static_cast<ErrorCode>(std::min(reply.code, last)), std::move(text));
 }
 
 Result<UniqueFd> control_listen(const StateDir& dir) {
@@ -137,6 +135,12 @@ Result<UniqueFd> control_listen(const StateDir& dir) {
 }
 
 Result<void> control_call(const StateDir& dir, const ControlRequest& request, int timeout_ms) {
+  TRY(control_query(dir, request, timeout_ms));
+  return {};
+}
+
+Result<std::string> control_query(const StateDir& dir, const ControlRequest& request,
+                                  int timeout_ms) {
   const UniqueFd socket = TRY(connect_to(dir));
   TRY(send_whole(socket.get(), std::as_bytes(std::span(&request, 1))));
   TRY(wait_readable(socket.get(), timeout_ms));
@@ -202,7 +206,8 @@ void ControlServer::serve_caller(int fd) {
   }
   if (got > 0) {
     const auto request = decode_request(std::span(message).first(static_cast<std::size_t>(got)));
-    const Result<void> result = request ? handler_(*request) : tl::unexpected(request.error());
+    const Result<std::string> result =
+        request ? handler_(*request) : tl::unexpected(request.error());
     const ControlReply reply = encode_reply(result);
     (void)send_whole(fd, std::as_bytes(std::span(&reply, 1)));  // the caller may be gone
   }

@@ -51,18 +51,21 @@ TEST_F(ControlTest, A_call_reaches_the_handler_and_its_answer_comes_back) {
   const auto dir = StateRoot(path_).claim("c1");
   ASSERT_TRUE(dir.has_value());
   std::atomic<int> seen = 0;
-  serve(*dir, [&](const ControlRequest& request) -> Result<void> {
+  serve(*dir, [&](const ControlRequest& request) -> Result<std::string> {
     seen = request.argument;
     if (request.operation == ControlOperation::Start) {
       return fail(ErrorCode::WrongState, "cannot start an already running container");
     }
-    return {};
+    return std::string("done ") + std::to_string(request.argument);
   });
   struct stat info{};
   ASSERT_EQ(::stat((dir->path() + "/control.sock").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);
   EXPECT_TRUE(control_call(*dir, {.operation = ControlOperation::Signal, .argument = 15}, 10000));
   EXPECT_EQ(seen, 15);
+  const auto text =
+      control_query(*dir, {.operation = ControlOperation::Stats, .argument = 7}, 10000);
+  EXPECT_EQ(*text, "done 7");
   const auto start = control_call(*dir, {.operation = ControlOperation::Start}, 10000);
   ASSERT_FALSE(start.has_value());
   EXPECT_EQ(start.error().code, ErrorCode::WrongState);
@@ -72,14 +75,14 @@ TEST_F(ControlTest, A_call_reaches_the_handler_and_its_answer_comes_back) {
 TEST_F(ControlTest, Works_below_a_path_longer_than_a_socket_address) {
   const auto dir = StateRoot(path_ + "/" + std::string(120, 'd')).claim(std::string(255, 'i'));
   ASSERT_TRUE(dir.has_value()) << dir.error().message;
-  serve(*dir, [](const ControlRequest&) -> Result<void> { return {}; });
+  serve(*dir, [](const ControlRequest&) -> Result<std::string> { return "x 1"; });
   EXPECT_TRUE(control_call(*dir, {.operation = ControlOperation::Start}, 10000).has_value());
 }
 
 TEST_F(ControlTest, Silent_and_garbling_callers_do_not_keep_others_out) {
   const auto dir = StateRoot(path_).claim("c1");
   ASSERT_TRUE(dir.has_value());
-  serve(*dir, [](const ControlRequest&) -> Result<void> { return {}; });
+  serve(*dir, [](const ControlRequest&) -> Result<std::string> { return "x 1"; });
   std::vector<UniqueFd> callers;
   for (int i = 0; i < 8; ++i) {
     callers.emplace_back(::socket(AF_UNIX, SOCK_SEQPACKET, 0));

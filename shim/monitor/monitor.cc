@@ -218,6 +218,7 @@ Result<vmm::MachineSpec> Setup::enter_jail() {
   spec.domainname = domain_name();
   spec.memory_limit = limit_or_none(plan_.config.resources.memory_limit);
   spec.pids_limit = limit_or_none(plan_.config.resources.pids_limit);
+  spec.rewriting = TRY(wants_rewriting(plan_.config.annotations));
   spec.proc_dir = std::move(proc_);
   spec.cell_cgroup = std::move(cgroup_handles_.cells_directory);
   spec.place_cell = place_cell(sys_, std::move(cgroup_handles_.cells_procs));

@@ -72,4 +72,16 @@ vmm::Ceiling ceiling_of(const oci::Config& config) {
           .capabilities = process.capabilities ? after_exec(process, *process.capabilities) : 0};
 }
 
+Result<bool> wants_rewriting(const std::map<std::string, std::string>& annotations) {
+  const auto found = annotations.find("dev.runhl.rewrite");
+  if (found == annotations.end() || found->second == "on") {
+    return true;
+  }
+  if (found->second == "off") {
+    return false;
+  }
+  return fail(ErrorCode::InvalidArgument,
+              "/annotations/dev.runhl.rewrite: \"" + found->second + "\" is neither on nor off");
+}
+
 }  // namespace runhl::shim

@@ -58,5 +58,13 @@ TEST(ProcessSpec, Fills_what_is_not_given) {
   EXPECT_EQ(spec.umask, 0077U);
 }
 
+TEST(ProcessSpec, Rewriting_is_on_unless_an_annotation_says_off) {
+  EXPECT_TRUE(*wants_rewriting({}));
+  EXPECT_TRUE(*wants_rewriting({{"dev.runhl.rewrite", "on"}}));
+  EXPECT_FALSE(*wants_rewriting({{"dev.runhl.rewrite", "off"}}));
+  EXPECT_EQ(wants_rewriting({{"dev.runhl.rewrite", "no"}}).error().code,
+            ErrorCode::InvalidArgument);
+}
+
 }  // namespace
 }  // namespace runhl::shim

@@ -10,7 +10,9 @@
 #include <cstring>
 #include <utility>
 
+#include "monitor/stats_text.h"
 #include "runhl/base/log.h"
+#include "runhl/vmm/syscall_names.h"
 
 namespace runhl::shim {
 namespace {
@@ -39,14 +41,14 @@ bool is_relayed(int number) {
   }
 }
 
-/// "fast_syscalls 12, trapped_syscalls 3, ..., unimplemented 56 x2".
+/// "fast_syscalls 12, trapped_syscalls 3, ..., unimplemented userfaultfd x2".
 std::string describe(const vmm::Stats& stats) {
   std::string text;
   for (const auto& [name, value] : stats.counters) {
     text += (text.empty() ? "" : ", ") + name + " " + std::to_string(value);
   }
   for (const auto& [number, calls] : stats.unimplemented_syscalls) {
-    text += ", unimplemented call " + std::to_string(number) + " x" + std::to_string(calls);
+    text += ", unimplemented " + vmm::syscall_name(number) + " x" + std::to_string(calls);
   }
   return text;
 }
@@ -181,11 +183,18 @@ void Session::on_signal() {
   }
 }
 
-Result<void> Session::on_request(const ControlRequest& request) {
-  if (request.operation == ControlOperation::Start) {
-    return start();
+Result<std::string> Session::on_request(const ControlRequest& request) {
+  switch (request.operation) {
+    case ControlOperation::Start:
+      TRY(start());
+      break;
+    case ControlOperation::Signal:
+      TRY(signal(request.argument));
+      break;
+    case ControlOperation::Stats:
+      return stats_text(parts_.machine->stats());
   }
-  return signal(request.argument);
+  return std::string();
 }
 
 Result<void> Session::start() {
@@ -223,6 +232,7 @@ void Session::write_progress(std::string_view line) {
 
 int Session::finish() {
   if (!exit_->report.empty()) {
+    exit_->report += unimplemented_lines(parts_.machine->stats());
     log_error("guest kernel: {}", exit_->report);
     if (parts_.report) {
       const std::string line = exit_->report + "\n";

@@ -60,7 +60,7 @@ class Session {
   void on_exit(vmm::Exit exit);
   void on_channel();
   void on_signal();
-  Result<void> on_request(const ControlRequest& request);
+  Result<std::string> on_request(const ControlRequest& request);
   Result<void> start();
   Result<void> signal(int number);
   [[nodiscard]] int patience_ms() const;

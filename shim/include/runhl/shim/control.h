@@ -32,6 +32,7 @@ inline constexpr std::uint32_t kControlVersion = 1;
 enum class ControlOperation : std::uint32_t {
   Start = 1,   ///< let the program's first instruction run
   Signal = 2,  ///< argument: the number
+  Stats = 3,   ///< the reply's text: stats_text()
 };
 
 struct ControlRequest {
@@ -43,21 +44,21 @@ struct ControlRequest {
 static_assert(sizeof(ControlRequest) == 16);
 
 struct ControlReply {
-  static constexpr std::size_t kTextBytes = 496;
+  static constexpr std::size_t kTextBytes = 8176;
 
   std::uint32_t magic = kControlMagic;
   std::uint32_t version = kControlVersion;
   std::uint32_t ok = 0;
   std::uint32_t code = 0;      ///< of ErrorCode, when not ok
-  char text[kTextBytes] = {};  ///< the error's message, cut to fit; NUL-terminated
+  char text[kTextBytes] = {};  ///< what was asked for, or the error's message; cut to fit, with NUL
 };
-static_assert(sizeof(ControlReply) == 512);
+static_assert(sizeof(ControlReply) == 8192);
 
 /// Checks a message as it came from the socket. Errors: InvalidArgument.
 Result<ControlRequest> decode_request(std::span<const std::byte> message);
-ControlReply encode_reply(const Result<void>& result);
-/// The reply's own result, or why it is none.
-Result<void> decode_reply(std::span<const std::byte> message);
+ControlReply encode_reply(const Result<std::string>& result);
+/// The reply's own text, or why there is none.
+Result<std::string> decode_reply(std::span<const std::byte> message);
 
 /// Binds `control.sock` in the state directory and listens.
 Result<UniqueFd> control_listen(const StateDir& dir);
@@ -65,6 +66,9 @@ Result<UniqueFd> control_listen(const StateDir& dir);
 /// One call. Errors: NotFound (nobody listens: the monitor is gone), Timeout (it does not answer),
 /// and what the monitor answered.
 Result<void> control_call(const StateDir& dir, const ControlRequest& request, int timeout_ms);
+/// The same for a request that is answered by a text.
+Result<std::string> control_query(const StateDir& dir, const ControlRequest& request,
+                                  int timeout_ms);
 
 /// Who listens on the control socket: the monitor, also when no state file says so. Errors:
 /// NotFound (nobody does).
@@ -74,7 +78,8 @@ Result<ProcessIdentity> control_peer(const StateDir& dir);
 /// blocking, a bounded number of callers at once.
 class ControlServer {
  public:
-  using Handler = std::function<Result<void>(const ControlRequest& request)>;
+  /// The reply's text; empty for what is only done.
+  using Handler = std::function<Result<std::string>(const ControlRequest& request)>;
 
   /// `loop` outlives the server.
   static Result<std::unique_ptr<ControlServer>> create(UniqueFd listener, EventLoop& loop,

@@ -42,6 +42,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -114,6 +115,17 @@ Result<void> kill(const StateRoot& root, const std::string& id, int signal, Sign
 /// Errors: NotFound "container does not exist" (with Force: none); WrongState "cannot delete
 /// container X that is not stopped: running".
 Result<void> delete_container(const StateRoot& root, const std::string& id, Force force);
+
+/// Counters of a guest's kernel, by their names.
+struct GuestCounters {
+  std::map<std::string, std::uint64_t> counters;
+  std::map<std::string, std::uint64_t> unimplemented_syscalls;  ///< by call: how often
+};
+
+/// One event of `runhl events`: {"type": "stats", …} as runc prints it, with the guest's counters
+/// as "runhl" beside runc's members. What the host's control groups do not tell is left out.
+/// Errors: NotFound "container does not exist"; WrongState "container not running".
+Result<std::string> stats_event(const StateRoot& root, const std::string& id);
 
 /// As the specification writes it, and runc.
 oci::ContainerState to_oci(const ContainerView& container);

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a running container is seen to do.
+
+stat_of() { jq -r "$1" <"$dir/out"; }
+
+case_stats_of_a_running_container() {
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  args sleep 1000
+  edit --arg path "/$e2e_tag/$id" '.linux.cgroupsPath = $path'
+  create_it
+  start_it
+  try events --stats "$id"
+  expect_status 0
+  expect_eq "$(stat_of .type)" stats
+  expect_eq "$(stat_of .id)" "$id"
+  [ "$(stat_of .data.memory.usage.usage)" -gt 0 ] || fail "memory: $(cat "$dir/out")"
+  [ "$(stat_of .data.cpu.usage.total)" -gt 0 ] || fail "cpu: $(cat "$dir/out")"
+  [ "$(stat_of .data.pids.current)" -gt 0 ] || fail "pids: $(cat "$dir/out")"
+  if [ "$RUNTIME" = runhl ]; then
+    [ "$(stat_of .data.runhl.counters.trapped_syscalls)" -gt 0 ] || fail "guest: $(cat "$dir/out")"
+  fi
+  force_delete
+}
+
+case_stats_of_no_container() {
+  try events --stats nobody
+  expect_status 1
+}
+
+# The share of system calls that needed no host signal, and the switch that turns it off.
+rewritten_sites() {
+  rm -f "$dir/log"
+  try --debug --log "$dir/log" run --bundle "$bundle" "$id"
+  expect_status 0
+  sed -n 's/.*rewritten_sites \([0-9]*\).*/\1/p' "$dir/log"
+}
+case_rewriting_can_be_switched_off() {
+  only runhl "its guest kernel rewrites programs"
+  make_bundle
+  program hot_calls
+  args /bin/hot_calls 1
+  [ "$(rewritten_sites)" -gt 0 ] || fail "nothing was rewritten"
+  edit '.annotations["dev.runhl.rewrite"] = "off"'
+  expect_eq "$(rewritten_sites)" 0 "rewritten sites"
+  edit '.annotations["dev.runhl.rewrite"] = "maybe"'
+  run_it
+  expect_status 1
+  expect_in err "/annotations/dev.runhl.rewrite"
+}
