@@ -131,6 +131,17 @@ bool is_net_sysctl(std::string_view name) {
   return last != '.' && last != '/';
 }
 
+/// Those of an IPC namespace, which is the guest's own.
+bool is_ipc_sysctl(std::string_view name) {
+  constexpr std::array<std::string_view, 13> kNames{
+      "fs.mqueue.msg_default",  "fs.mqueue.msg_max",    "fs.mqueue.msgsize_default",
+      "fs.mqueue.msgsize_max",  "fs.mqueue.queues_max", "kernel.msgmax",
+      "kernel.msgmnb",          "kernel.msgmni",        "kernel.sem",
+      "kernel.shm_rmid_forced", "kernel.shmall",        "kernel.shmmax",
+      "kernel.shmmni"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
 Result<void> read_sysctls(const Node& linux_node, Config* config) {
   const auto sysctl = linux_node.member("sysctl");
   if (!sysctl) {
@@ -138,8 +149,19 @@ Result<void> read_sysctls(const Node& linux_node, Config* config) {
   }
   for (const Node& item : TRY(sysctl->members())) {
     const std::string& name = item.value().key;
+    std::string dotted = name;
+    std::replace(dotted.begin(), dotted.end(), '/', '.');
+    if (is_ipc_sysctl(dotted)) {
+      if (find_namespace(*config, NamespaceType::Ipc) == nullptr) {
+        return item.refuse("needs an entry of type ipc in /linux/namespaces");
+      }
+      config->guest_sysctl[dotted] = TRY(item.string());
+      continue;
+    }
     if (!is_net_sysctl(name)) {
-      return item.unsupported("only net.* can be set, in the container's network namespace");
+      return item.unsupported(
+          "only net.*, kernel.shm*, kernel.msg*, kernel.sem and fs.mqueue.* "
+          "can be set");
     }
     if (find_namespace(*config, NamespaceType::Network) == nullptr) {
       return item.refuse("needs an entry of type network in /linux/namespaces");

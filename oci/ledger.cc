@@ -283,7 +283,9 @@ constexpr std::array kRows = {
     LedgerRow{"/linux/seccomp/syscalls/*/errnoRet", HoldsBecause, "see seccomp", ByValue},
     LedgerRow{"/linux/seccomp/syscalls/*/names", HoldsBecause, "see seccomp", ByValue},
     LedgerRow{"/linux/sysctl", EnforcedOnHost,
-              "net.* in the container's network namespace; others are refused", Opaque},
+              "net.* in the container's network namespace; kernel.shm*, kernel.msg*, kernel.sem "
+              "and fs.mqueue.* by the guest, whose IPC is its own; others are refused",
+              Opaque},
     LedgerRow{"/linux/timeOffsets", Refused, "the guest keeps the host's time; remove the offsets",
               ByDisposition, Newer},
     LedgerRow{"/linux/uidMappings", EnforcedOnHost, "ids of the container on the host's files",

@@ -151,7 +151,7 @@ Result<bool> decode_value(const Node& option, std::string_view key, std::string_
       return option.unsupported("limit the tmpfs by size=");
     }
   }
-  if (key == "mode" && mount->type == "tmpfs") {
+  if (key == "mode" && (mount->type == "tmpfs" || mount->type == "devpts")) {
     constexpr std::uint64_t kMostMode = 07777;
     const std::uint64_t mode = TRY(parse_number(option, value, 8));
     if (mode > kMostMode) {
@@ -169,7 +169,7 @@ Result<bool> decode_value(const Node& option, std::string_view key, std::string_
     (key == "uid" ? mount->uid : mount->gid) = static_cast<std::uint32_t>(id);
     return true;
   }
-  if (mount->type == "devpts" && (key == "mode" || key == "ptmxmode")) {
+  if (mount->type == "devpts" && key == "ptmxmode") {
     return parse_number(option, value, 8).map([](std::uint64_t) { return true; });
   }
   if (mount->type == "proc" && key == "hidepid" && (value == "0" || value == "off")) {

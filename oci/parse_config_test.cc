@@ -284,10 +284,14 @@ TEST(ParseConfig, Checks_sysctls) {
   };
   EXPECT_EQ(error("net.ipv4.ip_unprivileged_port_start"), "accepted");
   EXPECT_EQ(error("net/ipv4/conf/eth0.1/forwarding"), "accepted");
-  for (const char* name :
-       {"kernel.shmmax", "net", "net.", "net/../kernel/x", "net..x", "net.a b"}) {
-    EXPECT_THAT(error(name), HasSubstr("only net.* can be set")) << name;
+  for (const char* name : {"kernel.panic", "net", "net.", "net/../kernel/x", "net..x", "net.a b"}) {
+    EXPECT_THAT(error(name), HasSubstr("only net.*, kernel.shm*")) << name;
   }
+  EXPECT_THAT(error("kernel/shmmax"), HasSubstr("type ipc"));
+  document["linux"]["namespaces"] = json::array({{{"type", "ipc"}}});
+  EXPECT_EQ(error("kernel/shmmax"), "accepted");
+  EXPECT_EQ(parse(document)->guest_sysctl.at("kernel.shmmax"), "1");
+  EXPECT_TRUE(parse(document)->sysctl.empty());
   EXPECT_THAT(error_with("/linux/sysctl", {{"net.ipv4.x", "1"}}), HasSubstr("type network"));
 }
 

@@ -219,6 +219,10 @@ Result<vmm::MachineSpec> Setup::enter_jail() {
   spec.memory_limit = limit_or_none(plan_.config.resources.memory_limit);
   spec.pids_limit = limit_or_none(plan_.config.resources.pids_limit);
   spec.rewriting = TRY(wants_rewriting(plan_.config.annotations));
+  spec.cpu_quota_us = limit_or_none(plan_.config.resources.cpu_quota);
+  spec.cpu_period_us = plan_.config.resources.cpu_period.value_or(0);
+  spec.cpu_weight = plan_.config.resources.cpu_shares.value_or(0);
+  spec.sysctls = plan_.config.guest_sysctl;
   spec.proc_dir = std::move(proc_);
   spec.cell_cgroup = std::move(cgroup_handles_.cells_directory);
   spec.place_cell = place_cell(sys_, std::move(cgroup_handles_.cells_procs));

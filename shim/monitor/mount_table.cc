@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint32_t kDefaultTmpfsMode = 01777;  // as Linux
 constexpr std::uint32_t kDefaultDevMode = 0755;
+constexpr std::uint32_t kDefaultTerminalMode = 0600;  // as Linux's devpts
 
 /// A tmpfs on /dev is the guest's device directory: every engine asks for it so, and expects the
 /// usual devices in it.
@@ -18,14 +19,30 @@ vmm::MountKind kind_of(const oci::ConfigMount& mount) {
   if (mount.type == "tmpfs") {
     return mount.destination == "/dev" ? vmm::MountKind::Dev : vmm::MountKind::Tmpfs;
   }
-  return vmm::MountKind::EmptyDir;  // proc, sysfs, devpts, mqueue, cgroup
+  if (mount.type == "proc") {
+    return vmm::MountKind::Proc;
+  }
+  if (mount.type == "sysfs") {
+    return vmm::MountKind::Sys;
+  }
+  if (mount.type == "devpts") {
+    return vmm::MountKind::Devpts;
+  }
+  return mount.type == "mqueue" ? vmm::MountKind::Mqueue : vmm::MountKind::Cgroup;
 }
 
 std::uint32_t mode_of(const oci::ConfigMount& mount, vmm::MountKind kind) {
   if (mount.mode != 0) {
     return mount.mode;
   }
-  return kind == vmm::MountKind::Tmpfs ? kDefaultTmpfsMode : kDefaultDevMode;
+  switch (kind) {
+    case vmm::MountKind::Tmpfs:
+      return kDefaultTmpfsMode;
+    case vmm::MountKind::Devpts:
+      return kDefaultTerminalMode;
+    default:
+      return kDefaultDevMode;
+  }
 }
 
 vmm::Mount to_mount(const oci::ConfigMount& mount) {
@@ -33,12 +50,13 @@ vmm::Mount to_mount(const oci::ConfigMount& mount) {
   out.kind = kind_of(mount);
   out.target = mount.destination;
   out.source = mount.bind || !mount.source.empty() ? mount.source : mount.type;
-  out.read_only = mount.read_only || out.kind == vmm::MountKind::EmptyDir;
+  out.read_only = mount.read_only;
   out.no_suid = mount.no_suid;
   out.no_dev = mount.no_dev;
   out.no_exec = mount.no_exec;
   out.strict = mount.bind;  // a volume changes under us, the root file system hardly ever
   out.mode = mode_of(mount, out.kind);
+  out.gid = mount.gid;
   out.size_bytes = mount.size_bytes;
   return out;
 }

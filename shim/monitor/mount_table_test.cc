@@ -42,7 +42,7 @@ TEST(PlanMounts, The_root_comes_first_then_the_configs_order_then_what_covers) {
   }
   EXPECT_THAT(table,
               ::testing::ElementsAre(
-                  std::pair(MountKind::Tree, "/"), std::pair(MountKind::EmptyDir, "/proc"),
+                  std::pair(MountKind::Tree, "/"), std::pair(MountKind::Proc, "/proc"),
                   std::pair(MountKind::Dev, "/dev"), std::pair(MountKind::Tree, "/data"),
                   std::pair(MountKind::Tmpfs, "/tmp"), std::pair(MountKind::ReadOnly, "/proc/sys"),
                   std::pair(MountKind::Masked, "/proc/kcore")));

@@ -101,6 +101,16 @@ abi::MountKind kind_of(MountKind kind) {
       return abi::MountKind::ReadOnly;
     case MountKind::Initrd:
       return abi::MountKind::Initrd;
+    case MountKind::Proc:
+      return abi::MountKind::Proc;
+    case MountKind::Sys:
+      return abi::MountKind::Sys;
+    case MountKind::Devpts:
+      return abi::MountKind::Devpts;
+    case MountKind::Mqueue:
+      return abi::MountKind::Mqueue;
+    case MountKind::Cgroup:
+      return abi::MountKind::Cgroup;
   }
   return abi::MountKind::EmptyDir;
 }
@@ -118,12 +128,21 @@ Result<std::vector<abi::BootMount>> make_mounts(const MachineSpec& spec, Writer&
     row.flags = flags_of(mount, is_tree && !spec.trees[mount.tree].directory);
     row.tree = is_tree ? static_cast<abi::Handle>(mount.tree) : -1;
     row.mode = mount.mode;
+    row.owner_gid = mount.gid;
     row.size_bytes = mount.size_bytes;
     row.target = writer.string(mount.target);
     row.source = writer.string(mount.source);
     rows.push_back(row);
   }
   return rows;
+}
+
+std::vector<std::string> sysctl_lines(const MachineSpec& spec) {
+  std::vector<std::string> lines;
+  for (const auto& [name, value] : spec.sysctls) {
+    lines.push_back(name + '=' + value);
+  }
+  return lines;
 }
 
 std::vector<abi::BootRlimit> make_rlimits(const ProcessSpec& process) {
@@ -188,6 +207,10 @@ Result<std::vector<std::byte>> make_boot_config(const MachineSpec& spec,
   config.cap_bounding = process.cap_bounding;
   config.cap_ambient = process.cap_ambient;
   config.initrd_size = TRY(initrd_size(spec));
+  config.sysctls = writer.strings(sysctl_lines(spec));
+  config.cpu_quota_us = spec.cpu_quota_us;
+  config.cpu_period_us = spec.cpu_period_us;
+  config.cpu_weight = spec.cpu_weight;
   config.umask = process.umask;
   config.no_new_privileges = process.no_new_privileges ? 1 : 0;
   std::copy(stream_modes.begin(), stream_modes.end(), std::begin(config.stream_modes));

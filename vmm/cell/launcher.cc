@@ -100,6 +100,7 @@ Result<MonitorArea> fill_monitor_area(const MachineSpec& spec, const StartFeatur
   page.memory_limit = spec.memory_limit;
   page.heap_size = heap_size_of(spec);
   page.pids_limit = spec.pids_limit;
+  page.host_memory = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * kPageSize;
   if (::getrandom(page.seed.data(), page.seed.size(), 0) !=
       static_cast<ssize_t>(page.seed.size())) {
     return fail_errno("getrandom");

@@ -6,11 +6,16 @@
 
 #include <algorithm>
 
+#include "fs/cgroup/cgroup_fs.h"
 #include "fs/hostfs.h"
 #include "fs/initrd_archive.h"
 #include "fs/injected_files.h"
 #include "fs/path.h"
+#include "fs/proc/load_average.h"
+#include "fs/proc/proc_fs.h"
+#include "fs/sysfs/sys_fs.h"
 #include "fs/tmpfs.h"
+#include "fs/tty/devpts.h"
 #include "fs/vfs.h"
 #include "host/events.h"
 #include "mm/heap.h"
@@ -44,6 +49,29 @@ struct HostFiles {
   HostTree trusted{.injected = &injected, .cache = &cache};
   HostTree strict{.injected = &injected};
 };
+
+/// As /proc/mounts names a file system. What the host serves has the host's file system behind it,
+/// which is nobody's business.
+std::string_view type_name(abi::MountKind kind) {
+  switch (kind) {
+    case abi::MountKind::Tree:
+      return "runhlfs";
+    case abi::MountKind::Initrd:
+      return "rootfs";
+    case abi::MountKind::Proc:
+      return "proc";
+    case abi::MountKind::Sys:
+      return "sysfs";
+    case abi::MountKind::Devpts:
+      return "devpts";
+    case abi::MountKind::Mqueue:
+      return "mqueue";
+    case abi::MountKind::Cgroup:
+      return "cgroup2";
+    default:
+      return "tmpfs";
+  }
+}
 
 class Mounter {
  public:
@@ -92,7 +120,8 @@ Result<Ref<TmpfsNode>> Mounter::make_dev(std::uint32_t mode) {
   struct Link {
     std::string_view name, target;
   };
-  constexpr std::array<Link, 5> kLinks{{{"fd", "/proc/self/fd"},
+  constexpr std::array<Link, 6> kLinks{{{"fd", "/proc/self/fd"},
+                                        {"core", "/proc/kcore"},
                                         {"stdin", "/proc/self/fd/0"},
                                         {"stdout", "/proc/self/fd/1"},
                                         {"stderr", "/proc/self/fd/2"},
@@ -135,9 +164,20 @@ Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tm
     case abi::MountKind::Dev:
       node = TRY(make_dev(mount.mode));
       break;
+    case abi::MountKind::Devpts:
+      return Ref<Node>(TRY(make_devpts_root(mount.mode, mount.owner_gid)));
     case abi::MountKind::EmptyDir:
       node = TRY(TmpfsNode::create_root(0, 0555));
       break;
+    case abi::MountKind::Mqueue:
+      node = TRY(TmpfsNode::create_root(0, 01777));
+      break;
+    case abi::MountKind::Proc:
+      return Ref<Node>(TRY(make_proc_root()));
+    case abi::MountKind::Sys:
+      return Ref<Node>(TRY(make_sys_root()));
+    case abi::MountKind::Cgroup:
+      return Ref<Node>(TRY(make_cgroup_root()));
     default:
       return fail(EINVAL);
   }
@@ -151,6 +191,7 @@ Result<Ref<Directory>> Mounter::mount_root(const abi::BootMount& mount) {
   Mount* const root = TRY(
       MountTable::instance().add(nullptr, {}, node, mount.flags, text_at(config_, mount.source)));
   root->tmpfs = tmpfs;
+  root->type = TRY(Text::copy(type_name(mount.kind)));
   root_ = TRY(Directory::create(*root, {}, std::move(node)));
   return root_;
 }
@@ -216,6 +257,7 @@ Result<void> Mounter::make_parents(Mount& mount, std::string_view there, std::st
       TRY(MountTable::instance().add(&mount, path.view(), std::move(node), mount.flags, "none"));
   added->tmpfs = tmpfs;
   added->in_guest_only = true;
+  added->type = TRY(Text::copy("tmpfs"));
   return {};
 }
 
@@ -257,6 +299,7 @@ Result<void> Mounter::add(const Spot& spot, const abi::BootMount& mount, Ref<Nod
       spot.parent, spot.walk->path(), std::move(node), flags, text_at(config_, mount.source)));
   added->tmpfs = tmpfs;
   added->in_guest_only = !spot.exists;
+  added->type = TRY(Text::copy(type_name(mount.kind)));
   return {};
 }
 
@@ -287,9 +330,13 @@ Result<void> Mounter::make_read_only(std::string_view target) {
   if (opened.node == nullptr) {
     return {};  // a device or FIFO: nothing that could be written is behind it
   }
-  TRY(MountTable::instance().add(spot.parent, spot.walk->path(), opened.node,
-                                 spot.parent->flags | abi::kMountReadOnly,
-                                 spot.parent->source.view()));
+  const Mount& over = *spot.parent;
+  Mount* const added =
+      TRY(MountTable::instance().add(spot.parent, spot.walk->path(), opened.node,
+                                     over.flags | abi::kMountReadOnly, over.source.view()));
+  added->type = TRY(Text::copy(over.type.view()));
+  Text subtree = TRY(Text::join(over.subtree.view(), over.subtree.view().empty() ? "" : "/"));
+  added->subtree = TRY(Text::join(subtree.view(), spot.walk->path()));
   return {};
 }
 
@@ -313,7 +360,31 @@ Result<void> Mounter::mount(const abi::BootMount& mount) {
 
 }  // namespace
 
+namespace {
+
+/// "name=value", one behind the other.
+Result<void> set_sysctls(const abi::BootConfig& config, BootFailure& failure) {
+  std::string_view rest = text_at(config, config.sysctls.offset);
+  for (std::uint32_t i = 0; i < config.sysctls.count; ++i) {
+    const std::string_view line(rest.data());
+    const std::size_t equals = std::min(line.find('='), line.size());
+    const std::string_view name = line.substr(0, equals);
+    const std::string_view value = line.substr(std::min(equals + 1, line.size()));
+    const Result<void> set = set_sysctl(name, value);
+    if (!set) {
+      set_failure(failure, {"write sysctl ", name, ": ", error_text(to_int(set.error()))});
+      return set;
+    }
+    rest = std::string_view(line.data() + line.size() + 1);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Ref<Directory>> mount_all(const abi::BootConfig& config, BootFailure& failure) {
+  cpu_clock_init();
+  TRY(set_sysctls(config, failure));
   Owned<HostFiles> host = TRY(make<HostFiles>());
   Mounter mounter(config, *host);
   // SAFETY: as text_at; the table holds mount_count entries.

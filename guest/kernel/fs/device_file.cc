@@ -7,6 +7,7 @@
 #include <array>
 
 #include "core/random.h"
+#include "fs/tty/pty.h"
 
 namespace runhl::kernel {
 namespace {
@@ -77,9 +78,38 @@ class DeviceFile final : public File {
 
 }  // namespace
 
-Result<Ref<File>> open_special(const abi::FileAttr& attr, std::uint32_t flags, Mount& mount) {
-  if (!S_ISCHR(attr.mode) || attr.rdev_major != kMemoryMajor) {
+namespace {
+
+Result<Ref<File>> open_terminal(const abi::FileAttr& attr, std::uint32_t flags, Mount& mount) {
+  constexpr std::uint32_t kControlling = 0;
+  constexpr std::uint32_t kMultiplexer = 2;
+  constexpr std::uint32_t kPtsMajors = 8;
+  constexpr std::uint32_t kMinors = 256;
+  if (attr.rdev_major >= kPtsMajor && attr.rdev_major < kPtsMajor + kPtsMajors) {
+    const std::uint32_t index = (attr.rdev_major - kPtsMajor) * kMinors + attr.rdev_minor;
+    return open_pts(index, attr, flags, &mount);
+  }
+  if (attr.rdev_major != kTerminalMajor) {
     return fail(ENXIO);
+  }
+  switch (attr.rdev_minor) {
+    case kControlling:
+      return open_controlling_terminal(attr, flags, &mount);
+    case kMultiplexer:
+      return open_ptmx(flags, mount);
+    default:
+      return fail(ENXIO);
+  }
+}
+
+}  // namespace
+
+Result<Ref<File>> open_special(const abi::FileAttr& attr, std::uint32_t flags, Mount& mount) {
+  if (!S_ISCHR(attr.mode)) {
+    return fail(ENXIO);
+  }
+  if (attr.rdev_major != kMemoryMajor) {
+    return open_terminal(attr, flags, mount);
   }
   const auto device = static_cast<MemoryDevice>(attr.rdev_minor);
   switch (device) {

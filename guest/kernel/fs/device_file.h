@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The character devices that every container has: null, zero, full, random, urandom.
+// The character devices that every container has: null, zero, full, random, urandom,
+// and the nodes of terminals.
 #pragma once
 
 #include "fs/file.h"

@@ -152,6 +152,21 @@ Result<void> FdTable::set_close_on_exec(int fd, CloseOnExec value) {
   return {};
 }
 
+int FdTable::next_open(int from) {
+  const Mutex::Guard guard(lock_);
+  for (auto at = static_cast<std::size_t>(std::max(from, 0)); at < size_; ++at) {
+    if (slots_[at].file != nullptr) {
+      return static_cast<int>(at);
+    }
+  }
+  return -1;
+}
+
+std::size_t FdTable::capacity() {
+  const Mutex::Guard guard(lock_);
+  return size_;
+}
+
 Result<Ref<FdTable>> FdTable::copy() {
   Ref<FdTable> table = TRY(make_ref<FdTable>());
   const Mutex::Guard guard(lock_);

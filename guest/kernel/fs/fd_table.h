@@ -37,6 +37,10 @@ class FdTable : public RefCounted<FdTable> {
   void mark_range(unsigned first, unsigned last);  // CLOSE_RANGE_CLOEXEC
   Result<CloseOnExec> close_on_exec(int fd);
   Result<void> set_close_on_exec(int fd, CloseOnExec value);
+  /// The lowest open one from `from` on; -1: none.
+  int next_open(int from);
+  /// Descriptors that there is room for, open or not.
+  [[nodiscard]] std::size_t capacity();
   /// The same open files in a table of its own: fork, unshare.
   Result<Ref<FdTable>> copy();
   /// For exec.

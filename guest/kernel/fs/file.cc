@@ -33,6 +33,9 @@ Result<aspace::Backing> File::backing(std::uint64_t /*offset*/, std::uint64_t /*
 Result<std::uint32_t> File::check_map(std::uint32_t /*protection*/, bool /*shared*/) {
   return fail(ENODEV);
 }
+Result<Ref<File>> File::reopen(std::uint32_t /*flags*/) {
+  return fail(ENXIO);
+}
 std::uint32_t File::poll_state() {
   return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }

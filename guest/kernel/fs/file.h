@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "core/result.h"
 #include "fs/io_buffer.h"
@@ -21,6 +22,8 @@
 #include "sched/wait.h"
 
 namespace runhl::kernel {
+
+class TextWriter;
 
 class File : public MapObject {
  public:
@@ -61,6 +64,20 @@ class File : public MapObject {
   /// For fchmod, fchown, futimens, fstatfs; null: none.
   [[nodiscard]] virtual Ref<Node> node() const { return nullptr; }
 
+  /// A new description of the same object, as open() of /proc/self/fd/N makes one. ENXIO: no.
+  /// Not asked of files with a node.
+  virtual Result<Ref<File>> reopen(std::uint32_t flags);
+  /// What /proc/PID/fd/N shows of a file without a place: "anon_inode:" and this, unless empty.
+  [[nodiscard]] virtual std::string_view anonymous_name() const { return {}; }
+
+  /// Lines of its own in /proc/PID/fdinfo/N.
+  virtual void describe(TextWriter& /*out*/) const {}
+  /// Where the next read begins, for who looks from outside; 0 where that means nothing.
+  [[nodiscard]] virtual std::uint64_t position() const { return 0; }
+
+  /// Where it was opened; null: nowhere.
+  [[nodiscard]] const Ref<Place>& place() const { return place_; }
+  void set_place(Ref<Place> place) { place_ = std::move(place); }  // by who made it, at once
   [[nodiscard]] Mount* mount() const { return mount_; }
   [[nodiscard]] std::uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
   void set_flags(std::uint32_t flags) { flags_.store(flags, std::memory_order_relaxed); }
@@ -75,6 +92,7 @@ class File : public MapObject {
  private:
   Mount* mount_;  // of the path it was opened by; null: none
   std::atomic<std::uint32_t> flags_;
+  Ref<Place> place_;
 };
 
 }  // namespace runhl::kernel

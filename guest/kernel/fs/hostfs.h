@@ -66,6 +66,7 @@ class HostNode final : public Node {
                          const XattrValue& value) override;
   Result<std::size_t> list_xattrs(const PathSpec& at, std::span<std::byte> out) override;
   Result<void> remove_xattr(const PathSpec& at, std::string_view name) override;
+  [[nodiscard]] bool reopens_by_name() const override { return true; }
   [[nodiscard]] const void* filesystem() const override { return tree_.injected; }
 
  private:

@@ -36,6 +36,45 @@ MountTable& MountTable::instance() {
   return *table;
 }
 
+Result<Ref<Place>> Place::create(Mount& mount, std::string_view path) {
+  Text copy = TRY(Text::copy(path));
+  auto* place = new (std::nothrow) Place(mount, std::move(copy));
+  if (place == nullptr) {
+    return fail(ENOMEM);
+  }
+  return Ref<Place>(place);
+}
+
+Place::Place(Mount& mount, Text path) : mount_(mount), path_(std::move(path)) {
+  MountTable& mounts = MountTable::instance();
+  const Mutex::Guard guard(mounts.places_lock_);
+  mounts.places_.push_back(*this);
+}
+
+Place::~Place() {
+  MountTable& mounts = MountTable::instance();
+  const Mutex::Guard guard(mounts.places_lock_);
+  mounts.places_.erase(mounts.places_.iterator_to(*this));
+}
+
+Result<Place::Where> Place::copy_path(std::span<char> out) const {
+  MountTable& mounts = MountTable::instance();
+  const Mutex::Guard guard(mounts.places_lock_);
+  const std::string_view path = path_.view();
+  if (path.size() > out.size()) {
+    return fail(ENAMETOOLONG);
+  }
+  if (!path.empty()) {
+    std::memcpy(out.data(), path.data(), path.size());
+  }
+  return Where{.length = path.size(), .removed = removed_};
+}
+
+void Place::mark_removed() {
+  const Mutex::Guard guard(MountTable::instance().places_lock_);
+  removed_ = true;
+}
+
 Result<Ref<Directory>> Directory::create(Mount& mount, std::string_view path, Ref<Node> node) {
   Text copy = TRY(Text::copy(path));
   auto* directory = new (std::nothrow) Directory(mount, std::move(copy), std::move(node));
@@ -46,34 +85,11 @@ Result<Ref<Directory>> Directory::create(Mount& mount, std::string_view path, Re
 }
 
 Directory::Directory(Mount& mount, Text path, Ref<Node> node)
-    : mount_(mount), path_(std::move(path)), node_(std::move(node)) {
-  MountTable& mounts = MountTable::instance();
-  const Mutex::Guard guard(mounts.directories_lock_);
-  mounts.directories_.push_back(*this);
-}
+    : Place(mount, std::move(path)), node_(std::move(node)) {}
 
-Directory::~Directory() {
-  MountTable& mounts = MountTable::instance();
-  const Mutex::Guard guard(mounts.directories_lock_);
-  mounts.directories_.erase(mounts.directories_.iterator_to(*this));
-}
-
-bool Directory::is_at(const Mount& mount, std::string_view path) const {
-  const Mutex::Guard guard(MountTable::instance().directories_lock_);
+bool Place::is_at(const Mount& mount, std::string_view path) const {
+  const Mutex::Guard guard(MountTable::instance().places_lock_);
   return &mount == &mount_ && path == path_.view();
-}
-
-Result<Directory::Where> Directory::copy_path(std::span<char> out) const {
-  MountTable& mounts = MountTable::instance();
-  const Mutex::Guard guard(mounts.directories_lock_);
-  const std::string_view path = path_.view();
-  if (path.size() > out.size()) {
-    return fail(ENAMETOOLONG);
-  }
-  if (!path.empty()) {
-    std::memcpy(out.data(), path.data(), path.size());
-  }
-  return Where{.length = path.size(), .removed = removed_};
 }
 
 Result<Mount*> MountTable::add(Mount* parent, std::string_view mountpoint, Ref<Node> root_node,
@@ -154,11 +170,11 @@ Result<std::size_t> MountTable::guest_path(const Mount& mount, std::string_view 
 }
 
 void MountTable::note_renamed(const Mount& mount, std::string_view from, std::string_view to) {
-  const Mutex::Guard guard(directories_lock_);
-  for (Directory& directory : directories_) {
+  const Mutex::Guard guard(places_lock_);
+  for (Place& place : places_) {
     std::string_view rest;
-    const std::string_view path = directory.path_.view();
-    if (&directory.mount_ != &mount) {
+    const std::string_view path = place.path_.view();
+    if (&place.mount_ != &mount) {
       continue;
     }
     const bool below = !from.empty() && strip_parent(path, from, rest);
@@ -166,17 +182,17 @@ void MountTable::note_renamed(const Mount& mount, std::string_view from, std::st
       continue;
     }
     Result<Text> renamed = Text::join(to, path.substr(from.size()));
-    if (renamed) {  // else the directory keeps its old name: out of memory
-      directory.path_ = std::move(*renamed);
+    if (renamed) {  // else the place keeps its old name: out of memory
+      place.path_ = std::move(*renamed);
     }
   }
 }
 
 void MountTable::note_removed(const Mount& mount, std::string_view path) {
-  const Mutex::Guard guard(directories_lock_);
-  for (Directory& directory : directories_) {
-    if (&directory.mount_ == &mount && directory.path_.view() == path) {
-      directory.removed_ = true;
+  const Mutex::Guard guard(places_lock_);
+  for (Place& place : places_) {
+    if (&place.mount_ == &mount && place.path_.view() == path) {
+      place.removed_ = true;
     }
   }
 }

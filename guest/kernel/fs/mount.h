@@ -4,8 +4,8 @@
 //
 //   Position = (mount, path within the mount): the guest's path of it is guest_path(position).
 //
-// A directory in use (cwd, an open directory) is a Directory: a position plus the node there. Its
-// path is corrected when the guest renames one of its parents.
+// A position in use (an open file, cwd) is a Place, with the node there a Directory. Its path is
+// corrected when the guest renames what it names or one of its parents.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -22,7 +22,7 @@
 
 namespace runhl::kernel {
 
-class Directory;
+class Place;
 class TmpfsNode;
 
 struct Mount : boost::intrusive::list_base_hook<> {
@@ -34,33 +34,49 @@ struct Mount : boost::intrusive::list_base_hook<> {
   bool in_guest_only = false;  // the mount point does not exist in the parent
   std::uint32_t id = 0;
   Text source;
+  Text type;     // "proc", "tmpfs", ...: as /proc/mounts names it
+  Text subtree;  // of the file system, where not all of it is mounted here; no leading '/'
 
   [[nodiscard]] bool read_only() const { return (flags & abi::kMountReadOnly) != 0; }
   [[nodiscard]] bool no_exec() const { return (flags & abi::kMountNoExec) != 0; }
 };
 
-class Directory : public RefCounted<Directory>, public boost::intrusive::list_base_hook<> {
+class Place : public RefCounted<Place>, public boost::intrusive::list_base_hook<> {
  public:
-  static Result<Ref<Directory>> create(Mount& mount, std::string_view path, Ref<Node> node);
-  ~Directory();
+  static Result<Ref<Place>> create(Mount& mount, std::string_view path);
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  virtual ~Place();
 
   [[nodiscard]] Mount& mount() const { return mount_; }
-  [[nodiscard]] const Ref<Node>& node() const { return node_; }
-  /// Copies the path within the mount; its length. `removed` tells of an rmdir.
+  /// Copies the path within the mount; its length. `removed` tells of an unlink or rmdir.
   struct Where {
     std::size_t length;
     bool removed;
   };
   Result<Where> copy_path(std::span<char> out) const;
   [[nodiscard]] bool is_at(const Mount& mount, std::string_view path) const;
+  /// For what never had a name of its own (O_TMPFILE).
+  void mark_removed();
+
+ protected:
+  Place(Mount& mount, Text path);
+
+ private:
+  Mount& mount_;
+  Text path_;
+  bool removed_ = false;
+  friend class MountTable;
+};
+
+class Directory final : public Place {
+ public:
+  static Result<Ref<Directory>> create(Mount& mount, std::string_view path, Ref<Node> node);
+  [[nodiscard]] const Ref<Node>& node() const { return node_; }
 
  private:
   Directory(Mount& mount, Text path, Ref<Node> node);
-  Mount& mount_;
-  Text path_;
   Ref<Node> node_;
-  bool removed_ = false;
-  friend class MountTable;
 };
 
 class MountTable {
@@ -78,15 +94,26 @@ class MountTable {
   /// "/a/b" of a position, into `out`; its length. ENAMETOOLONG (Linux: getcwd's ERANGE).
   Result<std::size_t> guest_path(const Mount& mount, std::string_view path, std::span<char> out);
 
+  /// What magic links lead to when it has no name: pipes and the like.
+  Mount& anonymous() { return anonymous_; }
+  /// For each mount, in the order they were made.
+  template <typename F>
+  void for_each(F&& act) {
+    for (const Mount& mount : mounts_) {
+      act(mount);
+    }
+  }
+
   void note_renamed(const Mount& mount, std::string_view from, std::string_view to);
   void note_removed(const Mount& mount, std::string_view path);
   void clear();  // tests
 
  private:
-  friend class Directory;
-  Mutex directories_lock_{LockRank::Inode};
+  friend class Place;
+  Mutex places_lock_{LockRank::Inode};
   boost::intrusive::list<Mount> mounts_;
-  boost::intrusive::list<Directory> directories_;
+  boost::intrusive::list<Place> places_;
+  Mount anonymous_;
   std::uint32_t next_id_ = 1;
 };
 

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "fs/file.h"
+
 namespace runhl::kernel {
 
 Result<std::size_t> Node::read_at(IoBuffer& /*buffer*/, std::uint64_t /*offset*/) {
@@ -46,6 +48,9 @@ Result<std::size_t> Node::copy_range(std::uint64_t /*offset*/, Node& /*to*/,
 Result<aspace::Backing> Node::backing(std::uint64_t /*offset*/, std::uint64_t /*length*/,
                                       MapUse /*use*/) {
   return fail(ENODEV);
+}
+Result<Ref<File>> Node::make_file(std::uint32_t /*flags*/, Mount& /*mount*/) {
+  return Ref<File>();
 }
 Result<void> Node::make_directory(const PathSpec& /*at*/, std::uint32_t /*mode*/) {
   return fail(EPERM);

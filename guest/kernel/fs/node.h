@@ -25,12 +25,20 @@
 
 namespace runhl::kernel {
 
+class File;
+class Node;
+struct Mount;
+
 // 4 KiB on a kernel stack, never read beyond `length`: not cleared.
 // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
 struct LinkStop {
   bool hit = false;
   std::uint32_t start = 0, end = 0;  // of the symlink's component in the path
   std::uint32_t length = 0;
+  // A magic link (/proc/PID/fd/N, exe, cwd ...) leads to an object, not along its text: `target` is
+  // then the object's path within `jump_mount`, and `jump_node`, unless null, the object itself.
+  Mount* jump_mount = nullptr;
+  Ref<Node> jump_node;
   std::array<char, abi::kMaxPath> target;
 
   [[nodiscard]] std::string_view text() const { return {target.data(), length}; }
@@ -49,7 +57,6 @@ struct OpenRequest {
   bool inject = false;      // the file will be mapped: place its descriptor in the same trip
 };
 
-class Node;
 struct OpenedNode {
   Ref<Node> node;  // null: a device, FIFO or socket node, `attr` says which
   abi::FileAttr attr;
@@ -114,6 +121,10 @@ class Node : public RefCounted<Node> {
   /// An open file asks for backing() from now on; it does no more.
   virtual void mapping_began() {}
   virtual void mapping_ended() {}
+  /// The open file of a node whose files are of a kind of their own; null: what the type says.
+  virtual Result<Ref<File>> make_file(std::uint32_t flags, Mount& mount);
+  /// An open regular file can only be opened again by its name.
+  [[nodiscard]] virtual bool reopens_by_name() const { return false; }
 
   // On a path beneath it.
   virtual Result<abi::FileAttr> walk(const PathSpec& at) = 0;

@@ -31,6 +31,9 @@ class NodeFile final : public File {
   Result<void> sync_mapping() override;
   Result<std::uint32_t> check_map(std::uint32_t protection, bool shared) override;
   [[nodiscard]] Ref<Node> node() const override { return node_; }
+  [[nodiscard]] std::uint64_t position() const override {
+    return __atomic_load_n(&position_, __ATOMIC_RELAXED);
+  }
 
  private:
   Ref<Node> node_;

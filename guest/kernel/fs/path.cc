@@ -215,6 +215,9 @@ Result<void> PathWalk::follow_link() {
   if (++links_ > kMaxLinks) {
     return fail(ELOOP);
   }
+  if (stop_.jump_mount != nullptr) {
+    return jump();
+  }
   const std::string_view target = stop_.text();
   if (target.empty()) {
     return fail(ENOENT);
@@ -251,6 +254,40 @@ Result<void> PathWalk::follow_link() {
   }
   truncate_path(link_at == 0 ? 0 : link_at - 1);
   verified_size_ = path_size_;  // the file system walked up to the symlink
+  return {};
+}
+
+/// To the object that a magic link leads to. What stood behind the link goes on from there.
+Result<void> PathWalk::jump() {
+  const std::string_view sent = spec(Follow::Yes).path;
+  if (stop_.end > sent.size()) {
+    return fail(EIO);
+  }
+  const std::string_view behind = sent.substr(stop_.end);
+  const std::string_view left = given();
+  // Both come behind the object: first into rest_, as follow_link() does.
+  const std::size_t slash = left.empty() || left.front() == '/' ? 0 : 1;
+  if (behind.size() + slash + left.size() >= kRestSize) {
+    return fail(ENAMETOOLONG);
+  }
+  std::memmove(rest_.data() + kRestSize - left.size(), left.data(), left.size());
+  char* out = rest_.data() + kRestSize - left.size();
+  if (slash != 0) {
+    *--out = '/';
+  }
+  out -= behind.size();
+  std::memcpy(out, behind.data(), behind.size());
+  rest_at_ = static_cast<std::size_t>(out - rest_.data());
+  rest_end_ = kRestSize;
+
+  const std::string_view path = stop_.text();
+  mount_ = std::exchange(stop_.jump_mount, nullptr);
+  std::memcpy(path_.data(), path.data(), path.size());
+  path_size_ = path.size();
+  verified_size_ = 0;  // it may be no directory
+  base_size_ = stop_.jump_node != nullptr ? path_size_ : 0;
+  base_ = stop_.jump_node != nullptr ? std::exchange(stop_.jump_node, nullptr) : mount_->root;
+  last_ = LastName::Normal;
   return {};
 }
 

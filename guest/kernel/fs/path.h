@@ -82,6 +82,7 @@ class PathWalk {
   Result<void> go_up();
   Result<void> verify();
   Result<void> follow_link();
+  Result<void> jump();
   Result<void> begin_at(const Directory& directory);
   Result<void> go_to_root();
   void enter_mounts();

@@ -15,6 +15,9 @@
 namespace runhl::kernel {
 namespace {
 
+/// Flags that say how to open and are not kept.
+constexpr std::uint32_t kOpenOnly = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
+
 std::uint32_t current_umask() {
   return current().fs->umask();
 }
@@ -73,16 +76,17 @@ Result<void> refuse_read_only(const PathWalk& walk, Node& base, const PathSpec& 
   return fail(EROFS);
 }
 
-Result<Ref<File>> make_file(PathWalk& walk, OpenedNode opened, std::uint32_t flags) {
+Result<Ref<File>> make_placeless_file(PathWalk& walk, OpenedNode opened, std::uint32_t flags) {
   Mount& mount = walk.mount();
-  const std::uint32_t kept =
-      flags & ~std::uint32_t{O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC};
+  const std::uint32_t kept = flags & ~kOpenOnly;
   const std::uint32_t type = opened.attr.mode & S_IFMT;
-  if (type == S_IFDIR) {
-    Ref<Directory> directory = TRY(Directory::create(mount, walk.path(), std::move(opened.node)));
-    return Ref<File>(TRY(make_ref<DirectoryFile>(std::move(directory), kept)));
-  }
   if (opened.node != nullptr) {
+    if ((flags & O_PATH) == 0) {
+      Ref<File> own_kind = TRY(opened.node->make_file(kept, mount));
+      if (own_kind != nullptr) {
+        return own_kind;
+      }
+    }
     return Ref<File>(
         TRY(make_ref<NodeFile>(std::move(opened.node), opened.attr.mode, kept, mount)));
   }
@@ -92,7 +96,26 @@ Result<Ref<File>> make_file(PathWalk& walk, OpenedNode opened, std::uint32_t fla
   if ((type == S_IFCHR || type == S_IFBLK) && (mount.flags & abi::kMountNoDev) != 0) {
     return fail(EACCES);
   }
-  return open_special(opened.attr, kept, mount);
+  return open_special(opened.attr, kept | (flags & O_NOCTTY), mount);
+}
+
+Result<Ref<File>> make_file(PathWalk& walk, OpenedNode opened, std::uint32_t flags) {
+  Mount& mount = walk.mount();
+  if (S_ISDIR(opened.attr.mode)) {
+    Ref<Directory> directory = TRY(Directory::create(mount, walk.path(), std::move(opened.node)));
+    Ref<File> file = TRY(make_ref<DirectoryFile>(directory, flags & ~kOpenOnly));
+    file->set_place(std::move(directory));
+    return file;
+  }
+  Ref<Place> place = TRY(Place::create(mount, walk.path()));
+  if ((flags & kUnnamed) != 0) {
+    place->mark_removed();
+  }
+  Ref<File> file = TRY(make_placeless_file(walk, std::move(opened), flags));
+  if (&mount != &MountTable::instance().anonymous()) {
+    file->set_place(std::move(place));
+  }
+  return file;
 }
 
 Result<OpenedNode> open_node(PathWalk& walk, Node& base, const PathSpec& at, OpenRequest request) {
@@ -181,11 +204,11 @@ Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options) {
       }
       request.flags |= O_DIRECTORY;
     }
-    if (walk.at_mount_root() && (flags & O_CREAT) != 0) {
+    if ((walk.at_mount_root() || at.path.empty()) && (flags & O_CREAT) != 0) {
       if (exclusive) {
         return fail(EEXIST);
       }
-      request.flags &= ~std::uint32_t{O_CREAT};  // what is mounted exists
+      request.flags &= ~std::uint32_t{O_CREAT};  // what is mounted or jumped to exists
     }
     return open_node(walk, base, at, request);
   }));
@@ -280,9 +303,7 @@ Result<void> vfs_remove(PathWalk& walk, bool directory) {
     }
     return base.remove(at, directory);
   }));
-  if (directory) {
-    MountTable::instance().note_removed(walk.mount(), walk.path());
-  }
+  MountTable::instance().note_removed(walk.mount(), walk.path());
   return {};
 }
 
@@ -317,6 +338,9 @@ Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags) {
     mounts.note_renamed(from.mount(), from.path(), to.path());
     mounts.note_renamed(from.mount(), kAside, from.path());
     return {};
+  }
+  if (from.path() != to.path()) {
+    mounts.note_removed(to.mount(), to.path());
   }
   mounts.note_renamed(from.mount(), from.path(), to.path());
   return {};

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "host/clock.h"
+#include "proc/program_image.h"
 #include "proc/signals.h"
 
 namespace runhl::kernel {
@@ -19,6 +20,7 @@ std::optional<Process> g_process;
 Task g_task;
 }  // namespace
 
+Process::Process() = default;
 Process::~Process() = default;
 Task::~Task() = default;
 

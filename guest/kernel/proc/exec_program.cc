@@ -24,6 +24,7 @@
 #include "proc/exec_credentials.h"
 #include "proc/process.h"
 #include "proc/process_table.h"
+#include "proc/program_image.h"
 #include "proc/shared_parts.h"
 #include "proc/stack_builder.h"
 #include "proc/task.h"
@@ -287,6 +288,46 @@ std::string_view base_name(std::string_view path) {
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
+/// Where things lie on the new stack: what build_stack() has just written there.
+Result<void> record_stack(ProgramImage& image, UserAddress stack, const ExecRequest& request) {
+  const UserIn<std::uint64_t> words(stack);
+  const std::size_t environment_at = 1 + request.arguments.count() + 1;
+  const std::size_t auxiliary_at = environment_at + request.environment.count() + 1;
+  image.stack_start = stack;
+  image.arguments_start = TRY(words.copy_in(1));
+  image.environment_start = TRY(words.copy_in(environment_at));
+  while (image.auxiliary_count + 2 <= image.auxiliary.size()) {
+    const std::size_t at = image.auxiliary_count;
+    image.auxiliary[at] = TRY(words.copy_in(auxiliary_at + at));
+    image.auxiliary[at + 1] = TRY(words.copy_in(auxiliary_at + at + 1));
+    image.auxiliary_count += 2;
+    if (image.auxiliary[at] == AT_NULL) {
+      break;
+    }
+  }
+  return {};
+}
+
+Result<Ref<ProgramImage>> make_image_record(const ExecRequest& request, const Image& program,
+                                            const LoadedElf& loaded) {
+  Ref<ProgramImage> image = TRY(make_ref<ProgramImage>());
+  image->executable = program.file;
+  image->arguments = TRY(Text::copy(request.arguments.bytes()));
+  image->environment = TRY(Text::copy(request.environment.bytes()));
+  for (std::size_t i = 0; i < program.plan.segment_count; ++i) {
+    const ElfSegment& segment = program.plan.segments[i];
+    const UserAddress start = loaded.base + segment.address;
+    if ((segment.protection & PROT_EXEC) != 0) {
+      image->code_start = start;
+      image->code_end = start + segment.file_size;
+    } else if ((segment.protection & PROT_WRITE) != 0) {
+      image->data_start = start;
+      image->data_end = start + segment.file_size;
+    }
+  }
+  return image;
+}
+
 /// Everything that destroys the old image. Errors are fatal for the process.
 Result<void> replace_image(const ExecRequest& request, const Image& program,
                            const Image* interpreter) {
@@ -323,6 +364,9 @@ Result<void> replace_image(const ExecRequest& request, const Image& program,
     loaded.entry = linker.entry;
   }
   const UserAddress stack_pointer = TRY(fill_stack(mm, request, loaded));
+  Ref<ProgramImage> image = TRY(make_image_record(request, program, loaded.program));
+  TRY(record_stack(*image, stack_pointer, request));
+  process.image = std::move(image);
   return start_new_program(loaded.entry, stack_pointer, base_name(request.file_name.view()));
 }
 

@@ -5,12 +5,14 @@
 #include "arch/x86_64/host_syscall.h"
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
+#include "fs/tty/job_control.h"
 #include "host/host_call.h"
 #include "proc/cell.h"
 #include "proc/interval_timer.h"
 #include "proc/parent_notice.h"
 #include "proc/process.h"
 #include "proc/process_table.h"
+#include "proc/program_image.h"
 #include "proc/shared_parts.h"
 #include "proc/signals.h"
 #include "sched/futex.h"
@@ -155,6 +157,8 @@ void process_exit(int wait_status) {
   release_memory(task);
   cell_leave(process);
   drop_files(task);
+  process.image.reset();
+  leader_gives_up_terminal(process);
   become_zombie(task, wait_status);
   leave_for_ever();
 }

@@ -5,6 +5,7 @@
 
 #include "core/panic.h"
 #include "mm/heap.h"
+#include "proc/program_image.h"
 
 namespace runhl::kernel {
 
@@ -92,6 +93,8 @@ void ProcessTable::add_task(Process& process, Task& task, Ref<Pid> id) {
 }
 
 void ProcessTable::remove_task(Task& task) {
+  task.process->last_name = task.name;
+  task.process->last_credentials = task.credentials;
   task.id->task = nullptr;
   free_unless_used(*task.id);
   task.process->tasks.erase(task.process->tasks.iterator_to(task));
@@ -104,6 +107,12 @@ void ProcessTable::add_process(Process& process, Task& first, Ref<Pid> id, Proce
   process.pid = id->number;
   process.id = id;
   id->process = &process;
+  process.start_time = monotonic_now();
+  if (const Process* const maker = current().process) {
+    process.image = maker->image;
+    process.oom_adjust = maker->oom_adjust;
+    process.oom_adjust_lowest = maker->oom_adjust_lowest;
+  }
   add_task(process, first, std::move(id));
   intrusive_ptr_add_ref(&process);  // the tree's
   if (parent != nullptr) {

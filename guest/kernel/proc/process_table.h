@@ -34,6 +34,8 @@ class ProcessTable {
   Numbers& numbers() { return numbers_; }
   /// Tasks there are, zombies of processes included.
   [[nodiscard]] std::uint32_t task_count() const { return task_count_; }
+  /// The one that was given out last.
+  [[nodiscard]] std::int32_t last_number() const { return last_; }
 
   /// Of allocate_number(), for one that did not come to name anything.
   void free_unless_used(Pid& id);

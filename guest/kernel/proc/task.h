@@ -35,9 +35,11 @@ class FsContext;       // fs/fs_context.h: root, cwd, umask
 struct Cell;           // proc/cell.h
 struct IntervalTimer;  // proc/interval_timer.h
 struct Process;
-struct Rewriter;     // arch/x86_64/rewrite.h
-struct SignalState;  // proc/signals.h
-struct Vcpu;         // sched/scheduler.h
+struct ProgramImage;  // proc/program_image.h
+struct Rewriter;      // arch/x86_64/rewrite.h
+struct SignalState;   // proc/signals.h
+struct Vcpu;          // sched/scheduler.h
+class Tty;            // fs/tty/tty.h
 
 /// The program's registers, at a fixed place at the top of the task's kernel stack. entry.S knows
 /// the order.
@@ -117,6 +119,7 @@ using GroupHook = boost::intrusive::list_base_hook<boost::intrusive::tag<GroupTa
 
 struct Session : RefCounted<Session> {
   Ref<Pid> id;
+  Tty* terminal = nullptr;   // holds a count (fs/tty/job_control.h); guarded as the next
   std::uint32_t groups = 0;  // guarded by the process table's lock
 };
 
@@ -131,7 +134,7 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
   using Children = boost::intrusive::list<Process, boost::intrusive::base_hook<SiblingHook>>;
   using Tasks = boost::intrusive::list<Task, boost::intrusive::base_hook<ThreadHook>>;
 
-  Process() = default;
+  Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
   ~Process();
@@ -145,6 +148,12 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
   std::array<abi::BootRlimit, 16> rlimits{};  // by RLIMIT_* number
   bool no_new_privileges = false;
   bool dumpable = true;
+  Ref<ProgramImage> image;                             // what it runs, for /proc
+  Nanoseconds start_time = 0;                          // CLOCK_MONOTONIC
+  std::int32_t oom_adjust = 0, oom_adjust_lowest = 0;  // -1000..1000
+  // Of its last task, for a zombie.
+  std::array<char, 16> last_name{};
+  Credentials last_credentials;
   bool executed = false;                 // a program since the fork: setpgid by the parent is over
   bool child_subreaper = false;          // PR_SET_CHILD_SUBREAPER
   bool mm_copied = false;                // by a fork that the first task has to finish

@@ -4,6 +4,7 @@
 //
 //   rank  lock                                        kind
 //   10    KernelLock (the big one)                    spin, then futex; the dispatcher's alone
+//   15    file position, generated text           sleeping
 //   20    mm of a cell: VMA tree and its host calls   sleeping; never together with KernelLock
 //   30    descriptor table                            sleeping
 //   40    inode                                       sleeping
@@ -27,9 +28,9 @@ namespace runhl::kernel {
 
 enum class LockRank : std::uint8_t {
   KernelLock = 10,
+  FilePosition = 15,  // of an open file; held over its reads and writes, whatever they look at
   Mm = 20,
   FdTable = 30,
-  FilePosition = 37,  // of an open file; held over its reads and writes
   Inode = 40,
   MemoryObject = 42,
   Pipe = 45,

@@ -157,10 +157,14 @@ void sleep_in_host(Vcpu& cpu, std::uint32_t seen) {
     }
     timeout = to_timespec(nearest - now);
   }
+  const Nanoseconds since = monotonic_now();
+  cpu.idle_since.store(since, std::memory_order_relaxed);
   cpu.asleep.store(true);
   (void)host::futex_wait(&host_header().event_word, seen,
                          nearest == kNoDeadline ? nullptr : &timeout);  // spurious is fine
   cpu.asleep.store(false);
+  cpu.idle_since.store(0, std::memory_order_relaxed);
+  cpu.idle_time.fetch_add(monotonic_now() - since, std::memory_order_relaxed);
 }
 
 void run_vcpu(Vcpu& cpu, Carrier& own) {

@@ -39,7 +39,9 @@ struct Vcpu {
   Task* idle = nullptr;
   Task* left = nullptr;  // the task that the last switch left
   std::atomic<Carrier*> carrier{nullptr};
-  std::atomic<bool> asleep{false};  // in the host, waiting for the event word
+  std::atomic<bool> asleep{false};         // in the host, waiting for the event word
+  std::atomic<Nanoseconds> idle_time{0};   // of the spells that are over
+  std::atomic<Nanoseconds> idle_since{0};  // 0: not asleep
 
   SpinLock lock{LockRank::RunQueue};
   using Hook =

@@ -15,10 +15,13 @@
 
 #include "arch/x86_64/fpu.h"
 #include "core/random.h"
+#include "core/settings.h"
 #include "core/user_memory.h"
+#include "fs/proc/load_average.h"
+#include "fs/proc/memory_info.h"
+#include "fs/proc/process_view.h"
 #include "host/clock.h"
 #include "host/events.h"
-#include "mm/heap_init.h"
 #include "proc/process.h"
 #include "runhl/abi/layout.h"
 #include "sched/scheduler.h"
@@ -42,10 +45,10 @@ void set_field(char (&field)[N], const char* text) {
 
 SyscallResult sys_uname(const SyscallArgs& args) {
   new_utsname name{};
-  set_field(name.sysname, "Linux");
+  set_field(name.sysname, kSystemName.data());
   set_field(name.nodename, boot_string(boot_config().hostname));
-  set_field(name.release, "6.1.0-runhl");
-  set_field(name.version, "#1 SMP runhl");
+  set_field(name.release, kSystemRelease.data());
+  set_field(name.version, kSystemVersion.data());
   set_field(name.machine, "x86_64");
   set_field(name.domainname, boot_string(boot_config().domainname));
   TRY(UserOut<new_utsname>(args.a0).copy_out(name));
@@ -54,11 +57,17 @@ SyscallResult sys_uname(const SyscallArgs& args) {
 
 SyscallResult sys_sysinfo(const SyscallArgs& args) {
   struct sysinfo info{};
-  const std::uint64_t limit = monitor_page().memory_limit;
+  const MemoryInfo memory = memory_info();
+  const LoadAverages load = load_averages();
   info.uptime = (monotonic_now() - boot_time()) / kNanosPerSecond;
-  info.totalram = limit != 0 ? limit : monitor_page().heap_size;
-  info.freeram = std::min<std::uint64_t>(info.totalram, heap_free_bytes());
-  info.procs = 1;
+  for (std::size_t i = 0; i < std::size(info.loads); ++i) {
+    // SI_LOAD_SHIFT is 16.
+    info.loads[i] = (std::uint64_t{load.hundredths[i]} << 16) / 100;
+  }
+  info.totalram = memory.total;
+  info.freeram = memory.free;
+  info.sharedram = memory.shared;
+  info.procs = static_cast<std::uint16_t>(process_counts().tasks);
   info.mem_unit = 1;
   TRY(UserOut<struct sysinfo>(args.a0).copy_out(info));
   return 0;

@@ -56,7 +56,7 @@ struct ConfigMount {
   std::string source;       // bind: absolute (resolved against the bundle), else as written
   bool bind = false, recursive = false;
   bool read_only = false, no_suid = false, no_dev = false, no_exec = false;
-  std::uint32_t mode = 0;            // tmpfs mode=, 0: not given
+  std::uint32_t mode = 0;            // tmpfs and devpts mode=, 0: not given
   std::uint64_t size_bytes = 0;      // tmpfs size=, 0: not given
   std::uint32_t uid = 0, gid = 0;    // tmpfs and devpts uid=, gid=
   std::vector<std::string> options;  // as written
@@ -119,7 +119,8 @@ struct Config {
   std::string cgroups_path;
   Resources resources;
   std::vector<std::string> masked_paths, readonly_paths;
-  std::map<std::string, std::string> sysctl;
+  std::map<std::string, std::string> sysctl;        // net.*, set on the host
+  std::map<std::string, std::string> guest_sysctl;  // kernel.shm* and the like, kept by the guest
   std::vector<std::string> warnings;  // what was accepted and has no effect; one line each
 };
 

@@ -58,7 +58,20 @@ struct GrantedTree {
   bool recursive = false;  ///< mounts below it are part of it (rbind)
 };
 
-enum class MountKind : std::uint8_t { Tree, Tmpfs, Dev, EmptyDir, Masked, ReadOnly, Initrd };
+enum class MountKind : std::uint8_t {
+  Tree,
+  Tmpfs,
+  Dev,
+  EmptyDir,
+  Masked,
+  ReadOnly,
+  Initrd,
+  Proc,
+  Sys,
+  Devpts,
+  Mqueue,
+  Cgroup,
+};
 
 /// One entry of the guest's mount table, in order; the first is the root.
 struct Mount {
@@ -68,7 +81,8 @@ struct Mount {
   std::size_t tree = 0;
   bool read_only = false, no_suid = false, no_dev = false, no_exec = false;
   bool strict = false;           ///< validate names and attributes at every use
-  std::uint32_t mode = 0755;     ///< Tmpfs, Dev
+  std::uint32_t mode = 0755;     ///< Tmpfs, Dev, Devpts
+  std::uint32_t gid = 0;         ///< Devpts: group of the terminals
   std::uint64_t size_bytes = 0;  ///< Tmpfs, Dev, Initrd; 0: half of the memory limit (Initrd: all)
 };
 
@@ -122,6 +136,9 @@ struct MachineSpec {
   std::string hostname, domainname;
   std::uint64_t memory_limit = 0;  ///< bytes, 0: none
   std::uint64_t pids_limit = 0;    ///< 0: none
+  /// Shown in the guest, enforced by the container's cgroup; 0: none.
+  std::uint64_t cpu_quota_us = 0, cpu_period_us = 0, cpu_weight = 0;
+  std::map<std::string, std::string> sysctls;  ///< that the guest keeps; canonical names
   unsigned vcpus = 1;
   UniqueFd proc_dir;     ///< O_PATH of the host's /proc, used during create alone
   UniqueFd cell_cgroup;  ///< v2: the cells' cgroup for CLONE_INTO_CGROUP; none: inherited

@@ -38,6 +38,7 @@ struct MonitorPage {
   std::uint64_t memory_limit;         // bytes, 0: none; also bounds the kernel memfd
   std::uint64_t heap_size;            // bytes of the memfd's heap
   std::uint64_t pids_limit;           // tasks of the guest, 0: none
+  std::uint64_t host_memory;          // bytes of the host's memory, what is there without a limit
 };
 
 struct StringList {
@@ -48,11 +49,16 @@ enum class MountKind : std::uint32_t {
   Tree = 1,      // a granted tree (directory or file), `tree` = its handle
   Tmpfs = 2,     // size_bytes (0: half of the limit), mode
   Dev = 3,       // /dev: tmpfs with null zero full random urandom and the links of the OCI spec
-  EmptyDir = 4,  // proc, sysfs, devpts, mqueue, cgroup: an empty read-only directory for now
+  EmptyDir = 4,  // an empty read-only directory
   Masked = 5,    // maskedPaths: an empty read-only directory, or an empty file, over the target
   ReadOnly = 6,  // readonlyPaths: what is at the target, read-only
   Initrd = 7,    // the root as the archive at kInitrd has it; size_bytes: of what is changed
                  // (0: the memory limit)
+  Proc = 8,
+  Sys = 9,
+  Devpts = 10,  // mode (of terminals), owner_gid
+  Mqueue = 11,
+  Cgroup = 12,  // a view of the container's own limits, in the shape of version 2
 };
 
 enum MountFlags : std::uint32_t {
@@ -68,10 +74,12 @@ struct BootMount {  // in the order of config.json; the first one is the root, t
   MountKind kind;
   std::uint32_t flags;  // MountFlags
   Handle tree;          // Tree only
-  std::uint32_t mode;   // Tmpfs, Dev
+  std::uint32_t mode;   // Tmpfs, Dev, Devpts
   std::uint64_t size_bytes;
-  std::uint32_t target;  // offset of an absolute, normalised path
-  std::uint32_t source;  // offset of the text for /proc/mounts
+  std::uint32_t target;     // offset of an absolute, normalised path
+  std::uint32_t source;     // offset of the text for /proc/mounts
+  std::uint32_t owner_gid;  // Devpts: of the terminals
+  std::uint32_t reserved;
 };
 
 struct BootRlimit {
@@ -92,6 +100,9 @@ struct BootConfig {
   std::uint32_t umask;
   std::uint32_t no_new_privileges;
   std::uint64_t initrd_size;                  // bytes of the archive at kInitrd; 0: there is none
+  StringList sysctls;  // "name=value", what the guest itself keeps (kernel.shm*, fs.mqueue.*, ...)
+  // What the host enforces, for who asks in the guest; 0: no limit.
+  std::uint64_t cpu_quota_us, cpu_period_us, cpu_weight;
   std::array<std::uint32_t, 3> stream_modes;  // st_mode of stdin, stdout, stderr; 0: not told
 };
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hosted tests of files have instead of the system that generated files are about.
+#include "fs/cgroup/cgroup_fs.h"
+#include "fs/proc/load_average.h"
+#include "fs/proc/proc_fs.h"
+#include "fs/sysfs/sys_fs.h"
+#include "fs/tty/devpts.h"
+#include "fs/tty/pty.h"
+
+namespace runhl::kernel {
+
+Result<Ref<PseudoNode>> make_proc_root() {
+  return fail(ENOSYS);
+}
+Result<Ref<PseudoNode>> make_sys_root() {
+  return fail(ENOSYS);
+}
+Result<Ref<PseudoNode>> make_cgroup_root() {
+  return fail(ENOSYS);
+}
+Result<Ref<PseudoNode>> make_devpts_root(std::uint32_t /*mode*/, std::uint32_t /*gid*/) {
+  return fail(ENOSYS);
+}
+Result<Ref<File>> open_ptmx(std::uint32_t /*flags*/, Mount& /*mount*/) {
+  return fail(ENXIO);
+}
+Result<Ref<File>> open_pts(std::uint32_t /*index*/, const abi::FileAttr& /*attr*/,
+                           std::uint32_t /*flags*/, Mount* /*mount*/) {
+  return fail(ENXIO);
+}
+Result<Ref<File>> open_controlling_terminal(const abi::FileAttr& /*attr*/, std::uint32_t /*flags*/,
+                                            Mount* /*mount*/) {
+  return fail(ENXIO);
+}
+void cpu_clock_init() {}
+std::uint32_t vcpu_count() {
+  return 2;
+}
+
+}  // namespace runhl::kernel
