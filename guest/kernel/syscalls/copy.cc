@@ -36,7 +36,7 @@ Result<Ref<File>> target_file(int fd) {
 }
 
 /// A file and the place in it: the program's variable, or the file's own position.
-struct Place {
+struct CopyPlace {
   File& file;
   bool own = false;
   std::uint64_t offset = 0;
@@ -50,7 +50,7 @@ struct Place {
 };
 
 /// Through kernel memory, until `wanted` bytes, the source's end or a short write.
-SyscallResult copy_through(Place& from, Place& to, std::size_t wanted) {
+SyscallResult copy_through(CopyPlace& from, CopyPlace& to, std::size_t wanted) {
   auto* const chunk = static_cast<std::byte*>(heap_allocate(kChunk));
   if (chunk == nullptr) {
     return fail(ENOMEM);
@@ -90,15 +90,15 @@ Result<void> check_regular(File& file) {
 }
 
 /// The position at which a copy begins.
-Result<Place> place_of(File& file, UserAddress variable) {
+Result<CopyPlace> place_of(File& file, UserAddress variable) {
   if (variable != 0) {
-    return Place{.file = file, .own = true, .offset = TRY(copy_offset(variable))};
+    return CopyPlace{.file = file, .own = true, .offset = TRY(copy_offset(variable))};
   }
   constexpr int kCurrent = 1;  // SEEK_CUR
-  return Place{.file = file, .own = true, .offset = TRY(file.seek(0, kCurrent))};
+  return CopyPlace{.file = file, .own = true, .offset = TRY(file.seek(0, kCurrent))};
 }
 
-Result<void> give_place(const Place& place, UserAddress variable) {
+Result<void> give_place(const CopyPlace& place, UserAddress variable) {
   if (variable != 0) {
     return UserOut<std::uint64_t>(variable).copy_out(place.offset);
   }
@@ -108,7 +108,7 @@ Result<void> give_place(const Place& place, UserAddress variable) {
 }
 
 /// The file system's own copy as far as it goes, then through memory.
-SyscallResult copy_between(Place& from, Place& to, std::size_t wanted) {
+SyscallResult copy_between(CopyPlace& from, CopyPlace& to, std::size_t wanted) {
   const Ref<Node> source = from.file.node();
   const Ref<Node> target = to.file.node();
   std::size_t done = 0;
@@ -138,11 +138,11 @@ SyscallResult copy_between(Place& from, Place& to, std::size_t wanted) {
 SyscallResult sys_sendfile(const SyscallArgs& args) {
   const Ref<File> out = TRY(target_file(to_fd(args.a0)));
   const Ref<File> in = TRY(source_file(to_fd(args.a1)));
-  Place from{.file = *in, .own = args.a2 != 0};
+  CopyPlace from{.file = *in, .own = args.a2 != 0};
   if (from.own) {
     from.offset = TRY(copy_offset(args.a2));
   }
-  Place to{.file = *out};
+  CopyPlace to{.file = *out};
   const SyscallResult done = copy_through(from, to, std::min<std::size_t>(args.a3, kMaxTransfer));
   if (done && from.own) {
     TRY(UserOut<std::uint64_t>(args.a2).copy_out(from.offset));
@@ -161,8 +161,8 @@ SyscallResult sys_copy_file_range(const SyscallArgs& args) {
   if ((out->flags() & O_APPEND) != 0) {
     return fail(EBADF);
   }
-  Place from = TRY(place_of(*in, args.a1));
-  Place to = TRY(place_of(*out, args.a3));
+  CopyPlace from = TRY(place_of(*in, args.a1));
+  CopyPlace to = TRY(place_of(*out, args.a3));
   std::size_t wanted = std::min<std::size_t>(args.a4, kMaxTransfer);
   const abi::FileAttr source = TRY(in->attributes());
   const abi::FileAttr target = TRY(out->attributes());
