@@ -99,7 +99,7 @@ struct BootConfig {
   std::uint64_t cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
   std::uint32_t umask;
   std::uint32_t no_new_privileges;
-  std::uint64_t initrd_size;                  // bytes of the archive at kInitrd; 0: there is none
+  std::uint64_t initrd_size;  // bytes of the archive at kInitrd; 0: there is none
   StringList sysctls;  // "name=value", what the guest itself keeps (kernel.shm*, fs.mqueue.*, ...)
   // What the host enforces, for who asks in the guest; 0: no limit.
   std::uint64_t cpu_quota_us, cpu_period_us, cpu_weight;
