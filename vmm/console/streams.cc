@@ -99,7 +99,12 @@ void Streams::submit(const abi::RingEntry& entry, std::span<std::byte> buffer) {
     complete_(entry.tag, -EBADF);
     return;
   }
-  Request request{entry.op, entry.tag, static_cast<std::uint32_t>(entry.value), buffer, 0};
+  Request request{.op = entry.op,
+                  .tag = entry.tag,
+                  .events = static_cast<std::uint32_t>(entry.value),
+                  .at_once = (entry.value & abi::kPollNow) != 0,
+                  .buffer = buffer,
+                  .done = 0};
   // A write behind unfinished writes waits its turn; so do reads behind reads.
   const bool behind =
       std::any_of(stream.requests.begin(), stream.requests.end(), [&](const Request& other) {
@@ -140,7 +145,7 @@ bool Streams::advance(Stream& stream, Request& request) {
   }
   if (request.op == abi::RingOp::StreamPoll) {
     pollfd poll{stream.fd.get(), static_cast<short>(request.events), 0};
-    if (::poll(&poll, 1, 0) == 0) {
+    if (::poll(&poll, 1, 0) == 0 && !request.at_once) {
       return false;
     }
     complete_(request.tag, poll.revents);
@@ -209,12 +214,14 @@ void Streams::watch(Stream& stream) {
   for (const Request& request : stream.requests) {
     wanted |= epoll_events_of(request.op, request.events);
   }
-  if (loop_ == nullptr || wanted == stream.watched) {
+  // A poll for nothing waits for the end of the stream: watched with no events.
+  const bool watches = !stream.requests.empty();
+  if (loop_ == nullptr || (watches == stream.in_loop && wanted == stream.watched)) {
     return;
   }
-  if (wanted == 0) {
+  if (!watches) {
     loop_->remove(stream.fd.get());
-  } else if (stream.watched != 0) {
+  } else if (stream.in_loop) {
     (void)loop_->change(stream.fd.get(), wanted);  // watched already: cannot fail
   } else if (!loop_->add(stream.fd.get(), wanted,
                          [this, &stream](std::uint32_t) { serve(stream); })) {
@@ -222,8 +229,9 @@ void Streams::watch(Stream& stream) {
     for (const Request& request : std::exchange(stream.requests, {})) {
       complete_(request.tag, -EIO);
     }
-    wanted = 0;
+    return;
   }
+  stream.in_loop = watches;
   stream.watched = wanted;
 }
 
@@ -231,8 +239,9 @@ void Streams::close_stream(Stream& stream) {
   if (stream.kind == Kind::Closed) {
     return;
   }
-  if (stream.watched != 0) {
+  if (stream.in_loop) {
     loop_->remove(stream.fd.get());
+    stream.in_loop = false;
     stream.watched = 0;
   }
   stream.fd.reset();

@@ -59,6 +59,7 @@ class Streams {
     abi::RingOp op = abi::RingOp::StreamRead;
     std::uint32_t tag = 0;
     std::uint32_t events = 0;  // StreamPoll
+    bool at_once = false;      // StreamPoll with kPollNow
     std::span<std::byte> buffer;
     std::size_t done = 0;
   };
@@ -66,6 +67,7 @@ class Streams {
     Kind kind = Kind::Closed;
     UniqueFd fd;
     std::uint32_t mode = 0;
+    bool in_loop = false;
     std::uint32_t watched = 0;
     std::deque<Request> requests;
   };

@@ -136,6 +136,22 @@ TEST_F(StreamsTest, Poll_completes_when_ready) {
   EXPECT_NE(results_[1] & POLLIN, 0);
 }
 
+TEST_F(StreamsTest, Poll_at_once_tells_what_holds_now) {
+  submit(abi::RingOp::StreamPoll, 1, 0, {}, POLLIN | abi::kPollNow);
+  EXPECT_EQ(results_.at(1), 0);
+  ASSERT_EQ(::write(stdin_writer_.get(), "x", 1), 1);
+  submit(abi::RingOp::StreamPoll, 2, 0, {}, POLLIN | abi::kPollNow);
+  EXPECT_EQ(results_.at(2), POLLIN);
+}
+
+TEST_F(StreamsTest, Poll_for_nothing_completes_at_the_end_of_the_stream) {
+  submit(abi::RingOp::StreamPoll, 1, 0, {}, 0);
+  EXPECT_TRUE(results_.empty());
+  stdin_writer_.reset();
+  wait_for(1);
+  EXPECT_EQ(results_[1], POLLHUP);
+}
+
 TEST(StreamsSocketTest, Sockets_are_served_without_blocking) {
   std::array<int, 2> pair{};
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);

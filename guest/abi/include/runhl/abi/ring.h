@@ -44,7 +44,8 @@ enum class RingOp : std::uint32_t {
   StreamRead = 1,   // stream, bounce, length -> bytes read (0: end of file), -errno
   StreamWrite = 2,  // stream, bounce, length -> bytes written (may be fewer), -errno
   StreamClose = 3,  // stream: the guest's last descriptor of it is gone. No completion.
-  StreamPoll = 4,   // stream, value = POLLIN|POLLOUT wanted -> revents, completes when ready
+  StreamPoll = 4,   // stream, value = POLLIN|POLLOUT wanted -> revents, completes when ready; with
+                    // kPollNow at once, 0: not ready
   Cancel = 5,       // tag of an unfinished StreamRead/Write/Poll -> it completes with -EINTR
                     // unless it completed already. No completion of its own.
   Log = 6,          // bounce, length: one line for the runtime's log. Completion: 0.
@@ -53,6 +54,8 @@ enum class RingOp : std::uint32_t {
   Exit = 8,   // value: wait status as of waitpid(2) (exit code << 8, or signal). Completion: none.
   Panic = 9,  // bounce, length: a PanicReport (panic.h). No completion; the cells are ended.
 };
+
+inline constexpr std::uint64_t kPollNow = 1ULL << 32;  // in the value of StreamPoll
 
 struct RingEntry {
   RingOp op;
