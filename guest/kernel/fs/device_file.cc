@@ -7,6 +7,7 @@
 #include <array>
 
 #include "core/random.h"
+#include "fs/pipe.h"
 #include "fs/tty/pty.h"
 
 namespace runhl::kernel {
@@ -105,6 +106,9 @@ Result<Ref<File>> open_terminal(const abi::FileAttr& attr, std::uint32_t flags, 
 }  // namespace
 
 Result<Ref<File>> open_special(const abi::FileAttr& attr, std::uint32_t flags, Mount& mount) {
+  if (S_ISFIFO(attr.mode)) {
+    return open_fifo(attr, flags, mount);
+  }
   if (!S_ISCHR(attr.mode)) {
     return fail(ENXIO);
   }

@@ -40,8 +40,20 @@ std::uint32_t File::poll_state() {
   return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
-Result<std::uint32_t> File::wait_ready(std::uint32_t /*events*/, Nanoseconds /*deadline*/) {
+std::uint32_t File::poll_watch(std::uint32_t /*events*/) {
   return poll_state();
+}
+
+void File::on_last_release() {
+  if (poll_source() == nullptr) {
+    return;  // no epoll takes such a file
+  }
+  const SpinLock::Guard guard(readiness_lock());
+  while (!watchers_.empty()) {
+    FileWatcher& watcher = watchers_.front();
+    watchers_.pop_front();
+    watcher.on_file_closed();
+  }
 }
 
 }  // namespace runhl::kernel

@@ -5,11 +5,14 @@
 //   DeviceFile    null, zero, full, random                           fs/device_file.h
 //   StreamFile    the container's three streams                      fs/stream_file.h
 //   PipeEnd       pipe(2)                                            fs/pipe.h
+//   Epoll         epoll_create(2)                                    fs/epoll.h
+//   EventFile     eventfd(2)                                         fs/event_file.h
 #pragma once
 
 #include <fcntl.h>
 
 #include <atomic>
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <string_view>
 
@@ -17,13 +20,28 @@
 #include "fs/io_buffer.h"
 #include "fs/mount.h"
 #include "fs/node.h"
+#include "fs/poll_source.h"
 #include "mm/map_object.h"
 #include "mm/ref.h"
-#include "sched/wait.h"
 
 namespace runhl::kernel {
 
 class TextWriter;
+class Epoll;
+class Pipe;
+
+/// Who knows an open file without keeping it open: an epoll.
+class FileWatcher : public boost::intrusive::list_base_hook<> {
+ public:
+  FileWatcher() = default;
+  FileWatcher(const FileWatcher&) = delete;
+  FileWatcher& operator=(const FileWatcher&) = delete;
+  /// Its last descriptor is gone; with the readiness lock held, taken off the file's list.
+  virtual void on_file_closed() = 0;
+
+ protected:
+  ~FileWatcher() = default;
+};
 
 class File : public MapObject {
  public:
@@ -50,14 +68,19 @@ class File : public MapObject {
   /// A mapping of it is one of fresh memory (/dev/zero).
   [[nodiscard]] virtual bool maps_as_anonymous() const { return false; }
 
-  /// POLL* that hold now.
+  /// POLL* that hold now. May ask the monitor: no spinlock is held.
   virtual std::uint32_t poll_state();
-  /// Input that only the monitor knows about: poll_state() cannot tell, wait_ready() can.
-  virtual bool polls_at_monitor() const { return false; }
-  /// Waits until some of `events` hold: revents, EINTR, ETIMEDOUT.
-  virtual Result<std::uint32_t> wait_ready(std::uint32_t events, Nanoseconds deadline);
-  /// Woken when poll_state() may have changed; null: it never does.
-  virtual WaitQueue* poll_queue() { return nullptr; }
+  /// Who tells when poll_state() may have changed; null: it never does, and no epoll takes it.
+  virtual PollSource* poll_source() { return nullptr; }
+  /// The caller observes poll_source() for `events` and is about to sleep: what holds now, or 0
+  /// where only the monitor knows, which then tells the source, at once if need be.
+  virtual std::uint32_t poll_watch(std::uint32_t events);
+  // What it is, for calls that are about one kind; null: something else.
+  virtual Epoll* as_epoll() { return nullptr; }
+  virtual Pipe* as_pipe() { return nullptr; }
+  /// Guarded by the readiness lock.
+  void add_watcher(FileWatcher& watcher) { watchers_.push_back(watcher); }
+  void remove_watcher(FileWatcher& watcher) { watchers_.erase(watchers_.iterator_to(watcher)); }
 
   /// Where *at() calls begin, for open directories; else null.
   [[nodiscard]] virtual Ref<Directory> directory() const { return nullptr; }
@@ -89,10 +112,16 @@ class File : public MapObject {
   }
   [[nodiscard]] bool nonblocking() const { return (flags() & O_NONBLOCK) != 0; }
 
+ protected:
+  void on_last_release() override;
+  using Watchers = boost::intrusive::list<FileWatcher, boost::intrusive::constant_time_size<false>>;
+  [[nodiscard]] const Watchers& watchers() const { return watchers_; }
+
  private:
   Mount* mount_;  // of the path it was opened by; null: none
   std::atomic<std::uint32_t> flags_;
   Ref<Place> place_;
+  Watchers watchers_;
 };
 
 }  // namespace runhl::kernel

@@ -4,7 +4,10 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 
+#include "fs/poll_source.h"
 #include "mm/heap.h"
 
 namespace runhl::kernel {
@@ -12,138 +15,114 @@ namespace {
 
 static_assert(kAlwaysPolled == (POLLERR | POLLHUP));
 
-/// While a stream of the monitor and something of the guest are waited for together, each is
-/// looked at this often.
-constexpr Nanoseconds kTurn = 10'000'000;
+/// What the sleeping task waits for.
+struct Alarm {
+  WaitQueue queue;
+  std::atomic<bool> rang{false};
+};
 
-bool at_monitor(const PollItem& item) {
-  return item.file != nullptr && item.file->polls_at_monitor() &&
-         (item.events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)) != 0;
-}
+class ItemObserver final : public PollObserver {
+ public:
+  explicit ItemObserver(Alarm& alarm) : alarm_(alarm) {}
+  ItemObserver(const ItemObserver&) = delete;
+  ItemObserver& operator=(const ItemObserver&) = delete;
+  ~ItemObserver() override { PollSource::detach(*this); }
 
-std::size_t scan(std::span<PollItem> items) {
+  bool on_event(std::uint32_t /*events*/) override {
+    alarm_.rang.store(true);
+    wake_all(alarm_.queue);
+    return true;
+  }
+
+ private:
+  Alarm& alarm_;
+};
+
+/// One observer an item; they are gone from their sources when it dies.
+class Observers {
+ public:
+  static Result<Owned<Observers>> create(std::span<PollItem> items, Alarm& alarm) {
+    Owned<Observers> all = TRY(make<Observers>());
+    all->count_ = items.size();
+    all->list_ = static_cast<ItemObserver*>(
+        heap_allocate(std::max<std::size_t>(items.size(), 1) * sizeof(ItemObserver)));
+    if (all->list_ == nullptr) {
+      return fail(ENOMEM);
+    }
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      auto* const observer = new (&all->list_[i]) ItemObserver(alarm);
+      observer->set_interest(items[i].events);
+      PollSource* const source = items[i].file == nullptr ? nullptr : items[i].file->poll_source();
+      if (source != nullptr) {
+        source->attach(*observer);
+      }
+    }
+    return all;
+  }
+  Observers() = default;
+  Observers(const Observers&) = delete;
+  Observers& operator=(const Observers&) = delete;
+  ~Observers() {
+    if (list_ != nullptr) {
+      std::destroy_n(list_, count_);
+      heap_free(list_, std::max<std::size_t>(count_, 1) * sizeof(ItemObserver));
+    }
+  }
+
+ private:
+  ItemObserver* list_ = nullptr;
+  std::size_t count_ = 0;
+};
+
+/// Looks at every item by `state(file, events)`; how many have revents.
+template <typename State>
+std::size_t scan(std::span<PollItem> items, State state) {
   std::size_t ready = 0;
   for (PollItem& item : items) {
-    if (item.file != nullptr && !item.file->polls_at_monitor()) {
-      item.revents = item.file->poll_state() & (item.events | kAlwaysPolled);
+    if (item.file != nullptr) {
+      item.revents = state(*item.file, item.events) & (item.events | kAlwaysPolled);
     }
     ready += item.revents != 0 ? 1 : 0;
   }
   return ready;
 }
 
-Nanoseconds earlier(Nanoseconds a, Nanoseconds b) {
-  if (a == kNoDeadline || b == kNoDeadline) {
-    return a == kNoDeadline ? b : a;
-  }
-  return std::min(a, b);
+std::size_t scan_state(std::span<PollItem> items) {
+  return scan(items, [](File& file, std::uint32_t /*events*/) { return file.poll_state(); });
 }
 
-/// One look at every stream of the monitor; the first may wait until `deadline`.
-Result<void> ask_monitor(std::span<PollItem> items, Nanoseconds deadline) {
-  Nanoseconds until = deadline;
-  for (PollItem& item : items) {
-    if (!at_monitor(item)) {
-      continue;
-    }
-    const Result<std::uint32_t> ready = item.file->wait_ready(item.events, until);
-    if (!ready && to_int(ready.error()) != ETIMEDOUT) {
-      return tl::unexpected(ready.error());
-    }
-    item.revents = ready ? *ready & (item.events | kAlwaysPolled) : 0;
-    until = monotonic_now();  // the others are only asked
-  }
-  return {};
+std::size_t scan_watch(std::span<PollItem> items) {
+  return scan(items, [](File& file, std::uint32_t events) {
+    return file.poll_watch(events | kAlwaysPolled);
+  });
 }
 
-class Waiters {
- public:
-  static Result<Owned<Waiters>> create(std::size_t count) {
-    Owned<Waiters> waiters = TRY(make<Waiters>());
-    waiters->memory_ = static_cast<Waiter*>(heap_allocate(count * sizeof(Waiter)));
-    if (waiters->memory_ == nullptr) {
-      return fail(ENOMEM);
-    }
-    waiters->count_ = count;
-    return waiters;
-  }
-  Waiters() = default;
-  Waiters(const Waiters&) = delete;
-  Waiters& operator=(const Waiters&) = delete;
-  ~Waiters() {
-    if (memory_ != nullptr) {
-      heap_free(memory_, count_ * sizeof(Waiter));
-    }
-  }
-
-  void enter(std::span<PollItem> items) {
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      new (&memory_[i]) Waiter;
-      if (WaitQueue* const queue = queue_of(items[i])) {
-        detail::prepare_wait(*queue, memory_[i]);
-      }
-    }
-  }
-  void leave(std::span<PollItem> items) {
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      if (WaitQueue* const queue = queue_of(items[i])) {
-        detail::finish_wait(*queue, memory_[i]);
-      }
-    }
-  }
-
- private:
-  static WaitQueue* queue_of(const PollItem& item) {
-    return item.file == nullptr ? nullptr : item.file->poll_queue();
-  }
-  Waiter* memory_ = nullptr;
-  std::size_t count_ = 0;
-};
-
-/// Sleeps until a queue of the guest is woken or `deadline`.
-Result<void> sleep_on_queues(std::span<PollItem> items, Nanoseconds deadline) {
-  // One more queue, which nobody wakes: with no other the task must still be prepared to sleep.
-  WaitQueue never;
-  Waiter own;
-  const Owned<Waiters> waiters = TRY(Waiters::create(items.size() + 1));
-  detail::prepare_wait(never, own);
-  waiters->enter(items);
-  Result<void> slept;
-  if (scan(items) == 0) {
-    slept = detail::sleep(deadline, Interruptible::Yes);
-  }
-  waiters->leave(items);
-  detail::finish_wait(never, own);
-  if (!slept && to_int(slept.error()) == ETIMEDOUT) {
-    return {};
-  }
-  return slept;
+bool expired(Nanoseconds deadline) {
+  return deadline != kNoDeadline && deadline <= monotonic_now();
 }
 
 }  // namespace
 
 Result<std::size_t> poll_files(std::span<PollItem> items, Nanoseconds deadline) {
-  const bool streams = std::any_of(items.begin(), items.end(), at_monitor);
-  const bool own = std::any_of(items.begin(), items.end(), [](const PollItem& item) {
-    return item.file != nullptr && item.file->poll_queue() != nullptr;
-  });
-  const bool turns = own || std::count_if(items.begin(), items.end(), at_monitor) > 1;
+  std::size_t ready = scan_state(items);
+  if (ready != 0 || expired(deadline)) {
+    return ready;
+  }
+  Alarm alarm;
+  const Owned<Observers> observers = TRY(Observers::create(items, alarm));
   for (;;) {
-    std::size_t ready = scan(items);
-    const bool expired = deadline != kNoDeadline && deadline <= monotonic_now();
-    if (streams) {
-      Nanoseconds until = turns ? earlier(deadline, monotonic_now() + kTurn) : deadline;
-      if (ready != 0) {
-        until = monotonic_now();
-      }
-      TRY(ask_monitor(items, until));
-      ready = scan(items);
-    }
-    if (ready != 0 || expired) {
+    ready = scan_watch(items);
+    if (ready != 0) {
       return ready;
     }
-    if (!streams) {
-      TRY(sleep_on_queues(items, deadline));
+    const Result<void> slept = wait(
+        alarm.queue, [&alarm] { return alarm.rang.exchange(false); }, deadline, Interruptible::Yes);
+    if (!slept && to_int(slept.error()) != ETIMEDOUT) {
+      return tl::unexpected(slept.error());
+    }
+    ready = scan_state(items);
+    if (ready != 0 || !slept) {
+      return ready;
     }
   }
 }

@@ -19,7 +19,7 @@ struct PollItem {
 };
 
 /// POLL* that are reported whether asked for or not.
-inline constexpr std::uint32_t kAlwaysPolled = 0x08 | 0x10;  // POLLERR, POLLHUP
+inline constexpr std::uint32_t kAlwaysPolled = 0x08 | 0x10;  // POLLERR | POLLHUP
 
 /// How many items have revents; 0 after `deadline` (CLOCK_MONOTONIC, kNoDeadline: never).
 /// Errors: EINTR, ENOMEM.

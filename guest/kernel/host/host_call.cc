@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "arch/x86_64/host_syscall.h"
 #include "host/events.h"
@@ -24,6 +25,7 @@ struct RequestState {
   WaitQueue done_queue;
   std::atomic<bool> done{false};
   std::int32_t result = 0;
+  RingListener* listener = nullptr;  // of a posted request
 };
 
 struct RequestPool {
@@ -97,6 +99,11 @@ void complete(const abi::RingCompletion& completion) {
     return;
   }
   RequestState& state = g_pool.requests[index];
+  if (RingListener* const listener = std::exchange(state.listener, nullptr)) {
+    give_request(index);
+    listener->on_completion(completion.result);
+    return;
+  }
   state.result = completion.result;
   state.done.store(true, std::memory_order_release);
   wake_all(state.done_queue);
@@ -252,6 +259,18 @@ Result<std::int32_t> HostRequest::ring_call(abi::RingOp op, std::uint32_t stream
     return fail(-state.result);
   }
   return state.result;
+}
+
+std::uint32_t HostRequest::ring_post(abi::RingOp op, std::uint32_t stream, std::uint64_t value,
+                                     RingListener& listener) && {
+  const std::uint32_t index = std::exchange(index_, kNoSlot);
+  g_pool.requests[index].listener = &listener;
+  ring_submit({op, index, stream, index, 0, 0, value});
+  return index;
+}
+
+void ring_cancel(std::uint32_t tag, std::uint32_t stream) {
+  ring_submit({abi::RingOp::Cancel, tag, stream, 0, 0, 0, 0});
 }
 
 }  // namespace runhl::kernel

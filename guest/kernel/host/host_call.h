@@ -20,6 +20,19 @@
 
 namespace runhl::kernel {
 
+/// Told of the end of a request that nobody waits for.
+class RingListener {
+ public:
+  RingListener() = default;
+  RingListener(const RingListener&) = delete;
+  RingListener& operator=(const RingListener&) = delete;
+  /// No lock is held; any task, or none. Does not sleep.
+  virtual void on_completion(std::int32_t result) = 0;
+
+ protected:
+  ~RingListener() = default;
+};
+
 class HostRequest {
  public:
   static Result<HostRequest> acquire();
@@ -41,11 +54,18 @@ class HostRequest {
   Result<std::int32_t> ring_call(abi::RingOp op, std::uint32_t stream, std::uint32_t length,
                                  std::uint64_t value, bool interruptible,
                                  Nanoseconds deadline = kNoDeadline);
+  /// The same without waiting: the request lives until its completion, which `listener` hears of.
+  /// Returns the tag for ring_cancel().
+  std::uint32_t ring_post(abi::RingOp op, std::uint32_t stream, std::uint64_t value,
+                          RingListener& listener) &&;
 
  private:
   explicit HostRequest(std::uint32_t index) : index_(index) {}
   std::uint32_t index_;
 };
+
+/// Completes a posted request with EINTR, unless it has completed.
+void ring_cancel(std::uint32_t tag, std::uint32_t stream);
 
 /// An entry that has no completion (StreamClose, BootDone, Exit).
 void ring_post(abi::RingOp op, std::uint32_t stream, std::uint64_t value);

@@ -83,6 +83,13 @@ Result<std::int32_t> HostRequest::ring_call(abi::RingOp op, std::uint32_t /*stre
   return op == abi::RingOp::StreamWrite ? static_cast<std::int32_t>(length) : 0;
 }
 
+std::uint32_t HostRequest::ring_post(abi::RingOp /*op*/, std::uint32_t /*stream*/,
+                                     std::uint64_t /*value*/, RingListener& listener) && {
+  listener.on_completion(-EBADF);  // there are no streams here
+  return index_;
+}
+void ring_cancel(std::uint32_t /*tag*/, std::uint32_t /*stream*/) {}
+
 void ring_post(abi::RingOp /*op*/, std::uint32_t /*stream*/, std::uint64_t /*value*/) {}
 
 }  // namespace runhl::kernel

@@ -17,12 +17,12 @@ enum class MapUse : std::uint8_t { Private, SharedRead, SharedWrite };
 
 class File;
 
-class MapObject : public RefCounted<MapObject> {
+class MapObject : public CountedObject {
  public:
   MapObject() = default;
   MapObject(const MapObject&) = delete;
   MapObject& operator=(const MapObject&) = delete;
-  virtual ~MapObject() = default;
+  ~MapObject() override = default;
 
   /// Where the isolation finds the bytes at `offset`, up to `length` of them and perhaps fewer
   /// (Backing::length); valid until the next call on any object.

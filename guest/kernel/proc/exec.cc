@@ -31,7 +31,7 @@ Result<void> add_streams(FdTable& files, const abi::BootConfig& config) {
     const std::uint32_t mode = config.stream_modes[stream];
     const bool terminal = S_ISCHR(mode);
     Ref<StreamFile> file =
-        TRY(make_ref<StreamFile>(stream, mode, terminal ? std::uint32_t{O_RDWR} : access));
+        TRY(StreamFile::create(stream, mode, terminal ? std::uint32_t{O_RDWR} : access));
     TRY(files.install(std::move(file), CloseOnExec::No, 3));
   }
   return {};

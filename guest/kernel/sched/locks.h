@@ -14,6 +14,7 @@
 //   55    process table: numbers, family, groups      spin
 //   56    signals of a process                        spin
 //   57    signal actions                              spin
+//   60    readiness: who waits for which file         spin
 //   65    futex bucket                                spin
 //   70    wait queue                                  spin
 //   80    timers                                      spin
@@ -38,6 +39,7 @@ enum class LockRank : std::uint8_t {
   TaskList = 55,
   Signals = 56,
   SignalHands = 57,
+  Readiness = 60,
   FutexBucket = 65,
   WaitQueue = 70,
   Timers = 80,

@@ -32,5 +32,11 @@ constexpr int to_fd(std::uint64_t argument) {
 constexpr std::uint32_t to_u32(std::uint64_t argument) {
   return static_cast<std::uint32_t>(argument);
 }
+/// The lowest free descriptor for `file`; of `flags` only O_CLOEXEC counts.
+inline Result<std::uint64_t> install_file(Ref<File> file, std::uint32_t flags) {
+  const auto close_on_exec = (flags & O_CLOEXEC) != 0 ? CloseOnExec::Yes : CloseOnExec::No;
+  const int fd = TRY(current_files().install(std::move(file), close_on_exec, descriptor_limit()));
+  return static_cast<std::uint64_t>(fd);
+}
 
 }  // namespace runhl::kernel

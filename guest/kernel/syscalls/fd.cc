@@ -177,6 +177,14 @@ SyscallResult sys_fcntl(const SyscallArgs& args) {
     case F_SETLK:
     case F_SETLKW:
       return check_lock(file, command, args.a2);
+    case F_GETPIPE_SZ:
+    case F_SETPIPE_SZ: {
+      Pipe* const pipe = file->as_pipe();
+      if (pipe == nullptr) {
+        return fail(EBADF);
+      }
+      return command == F_GETPIPE_SZ ? pipe->capacity() : TRY(pipe->resize(to_u32(args.a2)));
+    }
     case F_GETOWN:
     case F_SETOWN:
       return 0;

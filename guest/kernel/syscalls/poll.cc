@@ -15,6 +15,7 @@
 #include "proc/signals.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
+#include "syscalls/waiting.h"
 
 namespace runhl::kernel {
 namespace {
@@ -50,51 +51,21 @@ class PollList {
   std::size_t count_ = 0;
 };
 
-Result<Nanoseconds> deadline_in(std::int64_t seconds, std::int64_t nanoseconds) {
-  if (seconds < 0 || nanoseconds < 0 || nanoseconds >= kNanosPerSecond) {
-    return fail(EINVAL);
+/// Linux tells what is left of the time-out, also after a signal; the memory may be read-only.
+void tell_time_left(UserAddress timespec_out, Nanoseconds deadline) {
+  if (timespec_out != 0) {
+    const Nanoseconds left = std::max<Nanoseconds>(deadline - monotonic_now(), 0);
+    (void)UserOut<__kernel_timespec>(timespec_out).copy_out(to_timespec(left));
   }
-  constexpr std::int64_t kForever = 1LL << 32;  // seconds; the sum must not overflow
-  return monotonic_now() + std::min(seconds, kForever) * kNanosPerSecond + nanoseconds;
 }
 
-Result<Nanoseconds> deadline_from_timespec(UserAddress from) {
-  if (from == 0) {
-    return kNoDeadline;
+/// A signal without a handler (a stop and its end) does not cut these calls short.
+SyscallResult restart_without_handler(SyscallResult result) {
+  if (!result && to_int(result.error()) == EINTR) {
+    return fail(kRestartNoHandler);
   }
-  const timespec time = TRY(UserIn<timespec>(from).copy_in());
-  return deadline_in(time.tv_sec, time.tv_nsec);
+  return result;
 }
-
-/// The mask of ppoll and pselect6 holds while they wait.
-class TemporaryMask {
- public:
-  TemporaryMask() = default;
-  TemporaryMask(const TemporaryMask&) = delete;
-  TemporaryMask& operator=(const TemporaryMask&) = delete;
-  ~TemporaryMask() {
-    // A signal that ended the wait is delivered under the new mask, which delivery then undoes.
-    TaskSignals& signals = current().signals;
-    if (signals.restore_mask && !signal_pending(current())) {
-      signals.restore_mask = false;
-      set_blocked(current(), signals.saved_mask);
-    }
-  }
-  Result<void> set(UserAddress mask, std::uint64_t size) {
-    if (mask == 0) {
-      return {};
-    }
-    if (size != sizeof(SignalSet)) {
-      return fail(EINVAL);
-    }
-    const SignalSet wanted = TRY(UserIn<SignalSet>(mask).copy_in());
-    TaskSignals& signals = current().signals;
-    signals.saved_mask = signals.blocked;
-    signals.restore_mask = true;
-    set_blocked(current(), wanted);
-    return {};
-  }
-};
 
 SyscallResult do_poll(UserAddress descriptors, std::uint64_t count, Nanoseconds deadline) {
   if (count > descriptor_limit()) {
@@ -197,19 +168,17 @@ SyscallResult do_select(std::uint64_t count, FdSets& sets, Nanoseconds deadline)
 }  // namespace
 
 SyscallResult sys_poll(const SyscallArgs& args) {
-  const int timeout = to_fd(args.a2);
-  Nanoseconds deadline = kNoDeadline;
-  if (timeout >= 0) {
-    deadline = monotonic_now() + Nanoseconds{timeout} * 1'000'000;
-  }
-  return do_poll(args.a0, to_u32(args.a1), deadline);
+  const Nanoseconds deadline = deadline_in_milliseconds(to_fd(args.a2));
+  return restart_without_handler(do_poll(args.a0, to_u32(args.a1), deadline));
 }
 
 SyscallResult sys_ppoll(const SyscallArgs& args) {
   const Nanoseconds deadline = TRY(deadline_from_timespec(args.a2));
   TemporaryMask mask;
   TRY(mask.set(args.a3, args.a4));
-  return do_poll(args.a0, to_u32(args.a1), deadline);
+  const SyscallResult ready = do_poll(args.a0, to_u32(args.a1), deadline);
+  tell_time_left(args.a2, deadline);
+  return restart_without_handler(ready);
 }
 
 SyscallResult sys_select(const SyscallArgs& args) {
@@ -224,13 +193,13 @@ SyscallResult sys_select(const SyscallArgs& args) {
   }
   const Owned<FdSets> sets = TRY(make<FdSets>());
   sets->addresses = {args.a1, args.a2, args.a3};
-  const std::uint64_t bits = TRY(do_select(args.a0, *sets, deadline));
-  if (args.a4 != 0) {  // Linux tells what is left
+  const SyscallResult bits = do_select(args.a0, *sets, deadline);
+  if (args.a4 != 0) {
     const Nanoseconds left = std::max<Nanoseconds>(deadline - monotonic_now(), 0);
-    TRY(UserOut<timeval>(args.a4).copy_out(
-        {left / kNanosPerSecond, left % kNanosPerSecond / 1000}));
+    (void)UserOut<timeval>(args.a4).copy_out(
+        {left / kNanosPerSecond, left % kNanosPerSecond / 1000});  // as tell_time_left()
   }
-  return bits;
+  return restart_without_handler(bits);
 }
 
 SyscallResult sys_pselect6(const SyscallArgs& args) {
@@ -242,7 +211,9 @@ SyscallResult sys_pselect6(const SyscallArgs& args) {
   }
   const Owned<FdSets> sets = TRY(make<FdSets>());
   sets->addresses = {args.a1, args.a2, args.a3};
-  return do_select(args.a0, *sets, deadline);
+  const SyscallResult bits = do_select(args.a0, *sets, deadline);
+  tell_time_left(args.a4, deadline);
+  return restart_without_handler(bits);
 }
 
 }  // namespace runhl::kernel

@@ -7,12 +7,12 @@
 #define RUNHL_SYSCALL_TABLE(X) \
   X(0, read, sys_read, Full, Fine, "") \
   X(1, write, sys_write, Full, Fine, "") \
-  X(2, open, sys_open, Partial, Fine, "FIFOs and sockets on disk") \
+  X(2, open, sys_open, Full, Fine, "") \
   X(3, close, sys_close, Full, Fine, "") \
   X(4, stat, sys_stat, Full, Fine, "") \
   X(5, fstat, sys_fstat, Full, Fine, "") \
   X(6, lstat, sys_lstat, Full, Fine, "") \
-  X(7, poll, sys_poll, Partial, Fine, "streams and pipes together are looked at in turns") \
+  X(7, poll, sys_poll, Full, Fine, "") \
   X(8, lseek, sys_lseek, Full, Fine, "") \
   X(9, mmap, sys_mmap, Partial, Fine, "MAP_HUGETLB finds no huge pages") \
   X(10, mprotect, sys_mprotect, Full, Fine, "") \
@@ -28,7 +28,7 @@
   X(20, writev, sys_writev, Full, Fine, "") \
   X(21, access, sys_access, Full, Fine, "") \
   X(22, pipe, sys_pipe, Full, Fine, "") \
-  X(23, select, sys_select, Partial, Fine, "as poll") \
+  X(23, select, sys_select, Full, Fine, "") \
   X(24, sched_yield, sys_sched_yield, Full, Fine, "") \
   X(25, mremap, sys_mremap, Full, Fine, "") \
   X(26, msync, sys_msync, Full, Fine, "") \
@@ -51,7 +51,7 @@
   X(61, wait4, sys_wait4, Partial, Fine, "usage: CPU time only") \
   X(62, kill, sys_kill, Full, Fine, "") \
   X(63, uname, sys_uname, Full, Free, "") \
-  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners, pipe sizes, seals; locks of one process only") \
+  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners, seals; locks of one process only") \
   X(73, flock, sys_flock, Partial, Fine, "locks of one process only") \
   X(74, fsync, sys_fsync, Full, Fine, "") \
   X(75, fdatasync, sys_fdatasync, Full, Fine, "") \
@@ -145,6 +145,7 @@
   X(202, futex, sys_futex, Partial, Fine, "no PI, no robust lists, no waking across processes") \
   X(203, sched_setaffinity, sys_sched_setaffinity, Partial, Free, "one CPU; checked, nothing to move") \
   X(204, sched_getaffinity, sys_sched_getaffinity, Full, Free, "") \
+  X(213, epoll_create, sys_epoll_create, Full, Fine, "") \
   X(216, remap_file_pages, sys_remap_file_pages, Full, Fine, "") \
   X(217, getdents64, sys_getdents64, Full, Fine, "") \
   X(218, set_tid_address, sys_set_tid_address, Full, Free, "") \
@@ -153,6 +154,8 @@
   X(229, clock_getres, sys_clock_getres, Partial, Free, "no clocks of other processes") \
   X(230, clock_nanosleep, sys_clock_nanosleep, Partial, Fine, "no CPU clocks; a change of the wall clock is not followed") \
   X(231, exit_group, sys_exit_group, Full, Fine, "") \
+  X(232, epoll_wait, sys_epoll_wait, Full, Fine, "") \
+  X(233, epoll_ctl, sys_epoll_ctl, Full, Fine, "") \
   X(234, tgkill, sys_tgkill, Full, Fine, "") \
   X(235, utimes, sys_utimes, Full, Fine, "") \
   X(237, mbind, sys_mbind, Partial, Fine, "one node: without an effect, not remembered") \
@@ -160,7 +163,7 @@
   X(239, get_mempolicy, sys_get_mempolicy, Partial, Fine, "policies of mbind") \
   X(247, waitid, sys_waitid, Partial, Fine, "P_PIDFD; usage: CPU time only") \
   X(256, migrate_pages, sys_migrate_pages, Full, Fine, "") \
-  X(257, openat, sys_openat, Partial, Fine, "FIFOs and sockets on disk") \
+  X(257, openat, sys_openat, Full, Fine, "") \
   X(258, mkdirat, sys_mkdirat, Full, Fine, "") \
   X(259, mknodat, sys_mknodat, Full, Fine, "") \
   X(260, fchownat, sys_fchownat, Full, Fine, "") \
@@ -172,16 +175,20 @@
   X(267, readlinkat, sys_readlinkat, Full, Fine, "") \
   X(268, fchmodat, sys_fchmodat, Full, Fine, "") \
   X(269, faccessat, sys_faccessat, Full, Fine, "") \
-  X(270, pselect6, sys_pselect6, Partial, Fine, "as poll") \
-  X(271, ppoll, sys_ppoll, Partial, Fine, "as poll") \
+  X(270, pselect6, sys_pselect6, Full, Fine, "") \
+  X(271, ppoll, sys_ppoll, Full, Fine, "") \
   X(272, unshare, sys_unshare, Partial, Fine, "namespaces") \
   X(273, set_robust_list, sys_set_robust_list, Partial, Free, "not walked at exit") \
   X(277, sync_file_range, sys_sync_file_range, Full, Fine, "") \
   X(279, move_pages, sys_move_pages, Partial, Fine, "own process only") \
   X(280, utimensat, sys_utimensat, Full, Fine, "") \
+  X(281, epoll_pwait, sys_epoll_pwait, Full, Fine, "") \
+  X(284, eventfd, sys_eventfd, Full, Fine, "") \
   X(285, fallocate, sys_fallocate, Full, Fine, "") \
+  X(290, eventfd2, sys_eventfd2, Full, Fine, "") \
+  X(291, epoll_create1, sys_epoll_create1, Full, Fine, "") \
   X(292, dup3, sys_dup3, Full, Fine, "") \
-  X(293, pipe2, sys_pipe2, Partial, Fine, "O_DIRECT packets") \
+  X(293, pipe2, sys_pipe2, Full, Fine, "") \
   X(295, preadv, sys_preadv, Full, Fine, "") \
   X(296, pwritev, sys_pwritev, Full, Fine, "") \
   X(297, rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, Full, Fine, "") \
@@ -204,5 +211,6 @@
   X(435, clone3, sys_clone3, Partial, Fine, "threads, namespaces, pidfds, cgroups, chosen ids") \
   X(436, close_range, sys_close_range, Partial, Fine, "CLOSE_RANGE_UNSHARE") \
   X(439, faccessat2, sys_faccessat2, Full, Fine, "") \
+  X(441, epoll_pwait2, sys_epoll_pwait2, Full, Fine, "") \
   X(452, fchmodat2, sys_fchmodat2, Full, Fine, "")
 // clang-format on

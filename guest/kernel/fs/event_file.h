@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// eventfd(2): a counter that is read, written and waited for.
+#pragma once
+
+#include <cstdint>
+
+#include "fs/file.h"
+
+namespace runhl::kernel {
+
+class EventFile final : public File {
+ public:
+  enum class Reads : bool { WholeCounter, OneByOne };  // OneByOne: EFD_SEMAPHORE
+
+  EventFile(std::uint64_t value, Reads reads, std::uint32_t flags)
+      : File(flags), reads_(reads), value_(value) {}
+
+  Result<std::size_t> read(IoBuffer& buffer) override;
+  Result<std::size_t> write(IoBuffer& buffer) override;
+  Result<abi::FileAttr> attributes() override;
+  std::uint32_t poll_state() override;
+  PollSource* poll_source() override { return &source_; }
+
+ private:
+  /// 0: there is nothing.
+  std::uint64_t take();
+  /// False: it does not fit.
+  bool add(std::uint64_t value);
+
+  const Reads reads_;
+  SpinLock lock_{LockRank::Pipe};
+  std::uint64_t value_;  // guarded by lock_
+  WaitQueue readers_;
+  WaitQueue writers_;
+  PollSource source_;
+};
+
+}  // namespace runhl::kernel
