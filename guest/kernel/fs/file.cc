@@ -3,6 +3,8 @@
 
 #include <poll.h>
 
+#include "fs/inotify.h"
+
 namespace runhl::kernel {
 
 Result<std::size_t> File::read_at(IoBuffer& /*buffer*/, std::uint64_t /*offset*/) {
@@ -44,9 +46,19 @@ std::uint32_t File::poll_watch(std::uint32_t /*events*/) {
   return poll_state();
 }
 
+File::File(std::uint32_t flags, Mount* mount) : mount_(mount), flags_(flags) {}
+File::~File() = default;
+
+void File::set_watched_place(Ref<WatchedPlace> place) {
+  watched_place_ = std::move(place);
+}
+
 void File::on_last_release() {
-  if (poll_source() == nullptr) {
-    return;  // no epoll takes such a file
+  if (file_watches_exist() && (flags() & O_PATH) == 0) {
+    tell_file_event(*this, writable() ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+  }
+  if (!watched_.load(std::memory_order_relaxed)) {
+    return;  // and nobody can begin to: that takes a reference
   }
   const SpinLock::Guard guard(readiness_lock());
   while (!watchers_.empty()) {

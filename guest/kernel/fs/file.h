@@ -7,6 +7,10 @@
 //   PipeEnd       pipe(2)                                            fs/pipe.h
 //   Epoll         epoll_create(2)                                    fs/epoll.h
 //   EventFile     eventfd(2)                                         fs/event_file.h
+//   Inotify       inotify_init(2)                                    fs/inotify.h
+//   TimerFile     timerfd_create(2)                                  fs/timer_file.h
+//   SignalFile    signalfd(2)                                        fs/signal_file.h
+//   Socket        socket(2)                                          fs/socket.h
 #pragma once
 
 #include <fcntl.h>
@@ -28,7 +32,12 @@ namespace runhl::kernel {
 
 class TextWriter;
 class Epoll;
+class FileTimer;
+class Inotify;
 class Pipe;
+class SignalFile;
+class Socket;
+struct WatchedPlace;
 
 /// Who knows an open file without keeping it open: an epoll.
 class FileWatcher : public boost::intrusive::list_base_hook<> {
@@ -45,7 +54,8 @@ class FileWatcher : public boost::intrusive::list_base_hook<> {
 
 class File : public MapObject {
  public:
-  explicit File(std::uint32_t flags, Mount* mount = nullptr) : mount_(mount), flags_(flags) {}
+  explicit File(std::uint32_t flags, Mount* mount = nullptr);
+  ~File() override;
 
   // The defaults are those of something that cannot seek and is no directory.
   virtual Result<std::size_t> read(IoBuffer& buffer) = 0;
@@ -78,8 +88,18 @@ class File : public MapObject {
   // What it is, for calls that are about one kind; null: something else.
   virtual Epoll* as_epoll() { return nullptr; }
   virtual Pipe* as_pipe() { return nullptr; }
+  virtual Socket* as_socket() { return nullptr; }
+  virtual FileTimer* as_timer() { return nullptr; }
+  virtual SignalFile* as_signal_file() { return nullptr; }
+  virtual Inotify* as_inotify() { return nullptr; }
+  /// For inotify: where it was opened, while anybody watched; else null.
+  [[nodiscard]] const Ref<WatchedPlace>& watched_place() const { return watched_place_; }
+  void set_watched_place(Ref<WatchedPlace> place);  // by who made it, at once
   /// Guarded by the readiness lock.
-  void add_watcher(FileWatcher& watcher) { watchers_.push_back(watcher); }
+  void add_watcher(FileWatcher& watcher) {
+    watched_.store(true, std::memory_order_relaxed);
+    watchers_.push_back(watcher);
+  }
   void remove_watcher(FileWatcher& watcher) { watchers_.erase(watchers_.iterator_to(watcher)); }
 
   /// Where *at() calls begin, for open directories; else null.
@@ -122,6 +142,8 @@ class File : public MapObject {
   std::atomic<std::uint32_t> flags_;
   Ref<Place> place_;
   Watchers watchers_;
+  std::atomic<bool> watched_{false};  // ever
+  Ref<WatchedPlace> watched_place_;
 };
 
 }  // namespace runhl::kernel

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -152,6 +153,9 @@ class Node : public RefCounted<Node> {
                                  const XattrValue& value);
   virtual Result<std::size_t> list_xattrs(const PathSpec& at, std::span<std::byte> out);
   virtual Result<void> remove_xattr(const PathSpec& at, std::string_view name);
+
+  /// F_SEAL_* of a file that can have them; null: none.
+  virtual std::atomic<std::uint32_t>* seals() { return nullptr; }
 
   /// Nodes of equal identity may be linked and renamed between.
   [[nodiscard]] virtual const void* filesystem() const = 0;

@@ -2,6 +2,7 @@
 #include "fs/node_file.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -127,6 +128,13 @@ Result<std::uint32_t> NodeFile::check_map(std::uint32_t protection, bool shared)
   std::uint32_t allowed = PROT_READ | PROT_WRITE | PROT_EXEC;
   if (shared && !writable()) {
     allowed &= ~std::uint32_t{PROT_WRITE};
+  }
+  const std::atomic<std::uint32_t>* const seals = node_->seals();
+  if (shared && seals != nullptr && (seals->load() & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0) {
+    allowed &= ~std::uint32_t{PROT_WRITE};
+    if ((protection & PROT_WRITE) != 0) {
+      return fail(EPERM);
+    }
   }
   if (mount()->no_exec()) {
     allowed &= ~std::uint32_t{PROT_EXEC};

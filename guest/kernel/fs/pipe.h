@@ -77,6 +77,7 @@ class Pipe final : public InodeObject {
   /// A copy of the first buffer, which nobody else takes until end_take(). Null page: none.
   PipeBuffer begin_take();
   void end_take(std::size_t consumed);
+  [[nodiscard]] std::size_t free_slots() const { return slot_count_ - used_.load(); }
   /// False: it is full, or nobody reads.
   bool push(PipeBuffer buffer);
   /// Moves (or, for tee, repeats) up to `size` bytes into `to` without waiting: how many.

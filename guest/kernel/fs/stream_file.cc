@@ -97,13 +97,17 @@ StreamFile::~StreamFile() {
   ring_post(abi::RingOp::StreamClose, stream_, 0);  // a request left there completes with EBADF
 }
 
+bool StreamFile::is_regular() const {
+  return S_ISREG(mode_);
+}
+
 /// An expired deadline takes what is there, or nothing.
 Nanoseconds StreamFile::io_deadline() const {
   return nonblocking() ? monotonic_now() : kNoDeadline;
 }
 
 void StreamFile::moved() {
-  if (watch_->source().observed()) {
+  if (!is_regular() && watch_->source().observed()) {
     (void)poll_watch(watch_->source().interests());
   }
 }
@@ -167,6 +171,9 @@ Result<abi::FileAttr> StreamFile::attributes() {
 }
 
 std::uint32_t StreamFile::poll_state() {
+  if (is_regular()) {
+    return File::poll_state();
+  }
   Result<HostRequest> request = HostRequest::acquire();
   if (!request) {
     return 0;
@@ -177,6 +184,9 @@ std::uint32_t StreamFile::poll_state() {
 }
 
 std::uint32_t StreamFile::poll_watch(std::uint32_t events) {
+  if (is_regular()) {
+    return File::poll_state();
+  }
   (void)watch_->ask(to_host_events(events));  // only for want of memory: then as never ready
   return 0;
 }

@@ -44,10 +44,11 @@ class StreamFile final : public File {
   Result<std::size_t> write(IoBuffer& buffer) override;
   Result<abi::FileAttr> attributes() override;
   std::uint32_t poll_state() override;
-  PollSource* poll_source() override { return &watch_->source(); }
+  PollSource* poll_source() override { return is_regular() ? nullptr : &watch_->source(); }
   std::uint32_t poll_watch(std::uint32_t events) override;
 
  private:
+  [[nodiscard]] bool is_regular() const;  // always ready, and no epoll takes it
   [[nodiscard]] Nanoseconds io_deadline() const;
   /// Something was moved: an edge may come again.
   void moved();

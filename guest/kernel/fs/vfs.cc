@@ -8,6 +8,7 @@
 #include "fs/device_file.h"
 #include "fs/fd_table.h"
 #include "fs/fs_context.h"
+#include "fs/inotify.h"
 #include "fs/node_file.h"
 #include "fs/permission.h"
 #include "proc/task.h"
@@ -159,6 +160,80 @@ Result<void> check_access_on(const Mount* mount, const abi::FileAttr& attr, std:
   return {};
 }
 
+/// What inotify is told of an open, put together where base and path are known.
+class OpenNews {
+ public:
+  explicit OpenNews(std::uint32_t flags)
+      : flags_(flags), wanted_(file_watches_exist() && (flags & O_PATH) == 0) {}
+
+  void before(Node& base, const PathSpec& at) {
+    if (wanted_ && (flags_ & (O_CREAT | O_TRUNC)) != 0) {
+      existed_ = base.walk(at).has_value();
+    }
+  }
+  void after(Node& base, const PathSpec& at) {
+    if (wanted_ && (flags_ & kUnnamed) == 0) {
+      place_ = watched_place(base, at);
+    }
+  }
+  void tell(File& file) {
+    if (place_ == nullptr) {
+      return;
+    }
+    if (!existed_) {
+      tell_watches({.mask = IN_CREATE, .place = *place_, .to = FileEvent::To::Parent});
+    } else if ((flags_ & O_TRUNC) != 0) {
+      tell_watches({.mask = IN_MODIFY, .place = *place_});
+    }
+    tell_watches({.mask = IN_OPEN, .place = *place_});
+    file.set_watched_place(std::move(place_));
+  }
+
+ private:
+  std::uint32_t flags_;
+  bool wanted_;
+  bool existed_ = true;
+  Ref<WatchedPlace> place_;
+};
+
+void tell_moved(const WatchedPlace& from, Node& to, const PathSpec& to_at) {
+  const Ref<WatchedPlace> place = watched_place(to, to_at);
+  const std::uint32_t cookie = next_move_cookie();
+  tell_watches(
+      {.mask = IN_MOVED_FROM, .place = from, .cookie = cookie, .to = FileEvent::To::Parent});
+  if (place != nullptr) {
+    tell_watches(
+        {.mask = IN_MOVED_TO, .place = *place, .cookie = cookie, .to = FileEvent::To::Parent});
+    tell_watches({.mask = IN_MOVE_SELF, .place = *place, .to = FileEvent::To::Object});
+  }
+}
+
+/// What is about to lose its name, for inotify.
+class RemovalNews {
+ public:
+  RemovalNews(Node& base, const PathSpec& at) {
+    if (!file_watches_exist()) {
+      return;
+    }
+    const Result<abi::FileAttr> attr = base.walk(at);
+    place_ = watched_place(base, at);
+    last_name_ = attr && (S_ISDIR(attr->mode) || attr->links <= 1);
+  }
+  void tell() const {
+    if (place_ == nullptr) {
+      return;
+    }
+    tell_watches({.mask = IN_DELETE, .place = *place_, .to = FileEvent::To::Parent});
+    tell_watches({.mask = last_name_ ? std::uint32_t{IN_DELETE_SELF} : std::uint32_t{IN_ATTRIB},
+                  .place = *place_,
+                  .to = FileEvent::To::Object});
+  }
+
+ private:
+  Ref<WatchedPlace> place_;
+  bool last_name_ = false;
+};
+
 }  // namespace
 
 Result<Owned<PathWalk>> walk_from(int dirfd, UserAddress path, EmptyPath empty) {
@@ -188,6 +263,7 @@ Result<Owned<PathWalk>> walk_from_cwd(std::string_view path) {
 
 Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options) {
   const std::uint32_t flags = options.flags;
+  OpenNews news(flags);
   if ((flags & kUnnamed) != 0 &&
       ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY)) {
     return fail(EINVAL);
@@ -210,9 +286,16 @@ Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options) {
       }
       request.flags &= ~std::uint32_t{O_CREAT};  // what is mounted or jumped to exists
     }
-    return open_node(walk, base, at, request);
+    news.before(base, at);
+    Result<OpenedNode> result = open_node(walk, base, at, request);
+    if (result) {
+      news.after(base, at);
+    }
+    return result;
   }));
-  return make_file(walk, std::move(opened), flags);
+  Ref<File> file = TRY(make_file(walk, std::move(opened), flags));
+  news.tell(*file);
+  return file;
 }
 
 Result<abi::FileAttr> vfs_stat(PathWalk& walk, Follow follow) {
@@ -260,7 +343,9 @@ Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode) {
     at.follow = false;  // a slash at the end is no reason to look through a symlink
     TRY(refuse_read_only(walk, base, at, true));
     at.masked = mode & 0777 & current_umask();
-    return base.make_directory(at, mode & 01777 & ~current_umask());
+    TRY(base.make_directory(at, mode & 01777 & ~current_umask()));
+    tell_change(base, at, IN_CREATE, FileEvent::To::Parent);
+    return {};
   });
 }
 
@@ -273,7 +358,9 @@ Result<void> vfs_make_special(PathWalk& walk, std::uint32_t mode, DeviceNumber n
     at.follow = false;
     TRY(refuse_read_only(walk, base, at, true));
     at.masked = mode & 0777 & current_umask();
-    return base.make_special(at, mode & ~current_umask(), number);
+    TRY(base.make_special(at, mode & ~current_umask(), number));
+    tell_change(base, at, IN_CREATE, FileEvent::To::Parent);
+    return {};
   });
 }
 
@@ -285,7 +372,9 @@ Result<void> vfs_make_symlink(PathWalk& walk, std::string_view target) {
     }
     at.follow = false;
     TRY(refuse_read_only(walk, base, at, true));
-    return base.make_symlink(at, target);
+    TRY(base.make_symlink(at, target));
+    tell_change(base, at, IN_CREATE, FileEvent::To::Parent);
+    return {};
   });
 }
 
@@ -301,7 +390,10 @@ Result<void> vfs_remove(PathWalk& walk, bool directory) {
       const abi::FileAttr attr = TRY(base.walk(at));
       return S_ISDIR(attr.mode) ? fail(EISDIR) : fail(ENOTDIR);
     }
-    return base.remove(at, directory);
+    const RemovalNews news(base, at);
+    TRY(base.remove(at, directory));
+    news.tell();
+    return {};
   }));
   MountTable::instance().note_removed(walk.mount(), walk.path());
   return {};
@@ -330,7 +422,12 @@ Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags) {
       return fail(ENOTDIR);
     }
   }
+  const Ref<WatchedPlace> old_place =
+      file_watches_exist() ? watched_place(*from.base(), source) : nullptr;
   TRY(from.base()->rename(source, *to.base(), target, flags));
+  if (old_place != nullptr) {
+    tell_moved(*old_place, *to.base(), target);
+  }
   MountTable& mounts = MountTable::instance();
   if ((flags & RENAME_EXCHANGE) != 0) {
     constexpr std::string_view kAside = "/";  // no directory is called that
@@ -367,7 +464,10 @@ Result<void> vfs_link(PathWalk& from, PathWalk& to, Follow follow) {
   if (to.must_be_directory()) {
     return fail(ENOENT);
   }
-  return from.base()->make_link(source, *to.base(), target);
+  TRY(from.base()->make_link(source, *to.base(), target));
+  tell_change(*to.base(), target, IN_CREATE, FileEvent::To::Parent);
+  tell_change(*to.base(), target, IN_ATTRIB, FileEvent::To::Object);
+  return {};
 }
 
 Result<void> vfs_link_file(File& file, PathWalk& to) {
@@ -390,14 +490,18 @@ Result<void> vfs_link_file(File& file, PathWalk& to) {
 Result<void> vfs_set_mode(PathWalk& walk, std::uint32_t mode, Follow follow) {
   return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
-    return base.set_mode(at, mode & 07777);
+    TRY(base.set_mode(at, mode & 07777));
+    tell_change(base, at, IN_ATTRIB);
+    return {};
   });
 }
 
 Result<void> vfs_set_owner(PathWalk& walk, OwnerChange owner, Follow follow) {
   return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
-    return base.set_owner(at, owner);
+    TRY(base.set_owner(at, owner));
+    tell_change(base, at, IN_ATTRIB);
+    return {};
   });
 }
 
@@ -405,7 +509,9 @@ Result<void> vfs_set_times(PathWalk& walk, const std::array<abi::Timestamp, 2>& 
                            Follow follow) {
   return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
-    return base.set_times(at, times);
+    TRY(base.set_times(at, times));
+    tell_change(base, at, IN_ATTRIB);
+    return {};
   });
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proc/signals.h"
 
+#include <poll.h>
+
 #include "core/linux_signal.h"
 #include "core/panic.h"
 #include "proc/parent_notice.h"
@@ -106,6 +108,8 @@ Result<void> send(Task& task, SignalQueue& queue, const SignalInfo& info, Origin
       TRY(enqueue(queue, info, origin));
     }
   }
+  wake_all(state.arrival_queue);
+  state.arrivals.notify(POLLIN | POLLRDNORM);
   if (info.number == SIGCONT || info.number == SIGKILL) {
     resume_stopped(process, info.number);
   }
@@ -200,9 +204,11 @@ bool signal_pending(const Task& task) {
   if (task.process == nullptr) {
     return false;
   }
-  const SignalSet pending =
-      task.signals.queue.pending.load() | task.process->signals->shared.pending.load();
-  return (pending & ~task.signals.blocked) != 0;
+  return (signals_waiting(task) & ~task.signals.blocked) != 0;
+}
+
+SignalSet signals_waiting(const Task& task) {
+  return task.signals.queue.pending.load() | task.process->signals->shared.pending.load();
 }
 
 bool fatal_signal_pending(const Task& task) {
@@ -329,10 +335,14 @@ void stop_process(int number) {
 }
 
 bool signal_dequeue(Task& task, QueuedSignal& out) {
+  return signal_dequeue_from(task, ~task.signals.blocked, out);
+}
+
+bool signal_dequeue_from(Task& task, SignalSet set, QueuedSignal& out) {
   SignalState& state = *task.process->signals;
   const SpinLock::Guard guard(state.lock);
   for (SignalQueue* queue : {&task.signals.queue, &state.shared}) {
-    const SignalSet ready = queue->pending.load() & ~task.signals.blocked;
+    const SignalSet ready = queue->pending.load() & set;
     if (ready == 0) {
       continue;
     }

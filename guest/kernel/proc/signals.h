@@ -14,6 +14,7 @@
 #include <cstdint>
 
 #include "core/result.h"
+#include "fs/poll_source.h"
 #include "mm/heap.h"
 #include "mm/ref.h"
 #include "proc/task.h"
@@ -47,6 +48,8 @@ struct SignalState {
   bool stop_taken = false;  // guarded by lock: a stop signal is being acted on
   std::atomic<bool> stopped{false};
   WaitQueue continued;
+  WaitQueue arrival_queue;  // signalfd: woken for blocked signals, too
+  PollSource arrivals;
 };
 
 // What a system call returns inside the kernel when a signal interrupted it; never seen by a
@@ -91,6 +94,10 @@ void stop_process(int number);
 
 /// Takes the next signal to act on, the lowest number first, faults before all. False: none.
 bool signal_dequeue(Task& task, QueuedSignal& out);
+/// The same of a set, whatever is blocked.
+bool signal_dequeue_from(Task& task, SignalSet set, QueuedSignal& out);
+/// All that is pending for the task, blocked or not.
+SignalSet signals_waiting(const Task& task);
 
 /// Acts on all pending signals and finishes an interrupted system call. May end the process.
 void deliver_signals(UserFrame& frame);

@@ -83,6 +83,11 @@ bool is_restartable(std::uint32_t number) {
     case __NR_recvmsg:
     case __NR_sendto:
     case __NR_sendmsg:
+    case __NR_recvmmsg:
+    case __NR_sendmmsg:
+    case __NR_splice:
+    case __NR_tee:
+    case __NR_vmsplice:
     case __NR_sendfile:
     case __NR_futex:
     case __NR_getrandom:

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "fs/memory_file.h"
 #include "fs/pipe.h"
 #include "fs/vfs.h"
 #include "syscalls/context.h"
@@ -93,6 +94,22 @@ SyscallResult check_lock(const Ref<File>& file, int command, UserAddress argumen
   return 0;
 }
 
+SyscallResult sealing(File& file, int command, std::uint32_t more) {
+  const Ref<Node> node = file.node();
+  std::atomic<std::uint32_t>* const seals = node == nullptr ? nullptr : node->seals();
+  if (seals == nullptr) {
+    return fail(EINVAL);
+  }
+  if (command == F_GET_SEALS) {
+    return seals->load();
+  }
+  if (!file.writable()) {
+    return fail(EPERM);
+  }
+  TRY(add_seals(*seals, more));
+  return 0;
+}
+
 }  // namespace
 
 SyscallResult sys_open(const SyscallArgs& args) {
@@ -117,6 +134,10 @@ SyscallResult sys_close_range(const SyscallArgs& args) {
   if ((flags & ~(kCloseRangeUnshare | kCloseRangeCloexec)) != 0 ||
       to_u32(args.a0) > to_u32(args.a1)) {
     return fail(EINVAL);
+  }
+  if ((flags & kCloseRangeUnshare) != 0 && current_files().use_count() > 1) {
+    Ref<FdTable> own = TRY(current_files().copy());
+    const Ref<FdTable> shared(std::exchange(current().files, own.detach()), false);
   }
   if ((flags & kCloseRangeCloexec) != 0) {
     current_files().mark_range(to_u32(args.a0), to_u32(args.a1));
@@ -177,6 +198,9 @@ SyscallResult sys_fcntl(const SyscallArgs& args) {
     case F_SETLK:
     case F_SETLKW:
       return check_lock(file, command, args.a2);
+    case F_GET_SEALS:
+    case F_ADD_SEALS:
+      return sealing(*file, command, to_u32(args.a2));
     case F_GETPIPE_SZ:
     case F_SETPIPE_SZ: {
       Pipe* const pipe = file->as_pipe();

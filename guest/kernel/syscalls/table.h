@@ -43,6 +43,21 @@
   X(38, setitimer, sys_setitimer, Partial, Fine, "ITIMER_REAL only") \
   X(39, getpid, sys_getpid, Full, Free, "") \
   X(40, sendfile, sys_sendfile, Full, Fine, "") \
+  X(41, socket, sys_socket, Partial, Fine, "AF_UNIX only") \
+  X(42, connect, sys_connect, Full, Fine, "") \
+  X(43, accept, sys_accept, Full, Fine, "") \
+  X(44, sendto, sys_sendto, Partial, Fine, "MSG_OOB") \
+  X(45, recvfrom, sys_recvfrom, Partial, Fine, "MSG_OOB") \
+  X(46, sendmsg, sys_sendmsg, Partial, Fine, "MSG_OOB") \
+  X(47, recvmsg, sys_recvmsg, Partial, Fine, "MSG_OOB") \
+  X(48, shutdown, sys_shutdown, Full, Fine, "") \
+  X(49, bind, sys_bind, Full, Fine, "") \
+  X(50, listen, sys_listen, Full, Fine, "") \
+  X(51, getsockname, sys_getsockname, Full, Fine, "") \
+  X(52, getpeername, sys_getpeername, Full, Fine, "") \
+  X(53, socketpair, sys_socketpair, Partial, Fine, "AF_UNIX only") \
+  X(54, setsockopt, sys_setsockopt, Partial, Fine, "socket level; options of other families") \
+  X(55, getsockopt, sys_getsockopt, Partial, Fine, "socket level; options of other families") \
   X(56, clone, sys_clone, Partial, Fine, "threads, namespaces, pidfds") \
   X(57, fork, sys_fork, Full, Fine, "") \
   X(58, vfork, sys_vfork, Full, Fine, "") \
@@ -51,7 +66,7 @@
   X(61, wait4, sys_wait4, Partial, Fine, "usage: CPU time only") \
   X(62, kill, sys_kill, Full, Fine, "") \
   X(63, uname, sys_uname, Full, Free, "") \
-  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners, seals; locks of one process only") \
+  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners; locks of one process only") \
   X(73, flock, sys_flock, Partial, Fine, "locks of one process only") \
   X(74, fsync, sys_fsync, Full, Fine, "") \
   X(75, fdatasync, sys_fdatasync, Full, Fine, "") \
@@ -162,6 +177,9 @@
   X(238, set_mempolicy, sys_set_mempolicy, Partial, Free, "one node: without an effect") \
   X(239, get_mempolicy, sys_get_mempolicy, Partial, Fine, "policies of mbind") \
   X(247, waitid, sys_waitid, Partial, Fine, "P_PIDFD; usage: CPU time only") \
+  X(253, inotify_init, sys_inotify_init, Partial, Fine, "what the host and other containers change") \
+  X(254, inotify_add_watch, sys_inotify_add_watch, Partial, Fine, "what the host and other containers change") \
+  X(255, inotify_rm_watch, sys_inotify_rm_watch, Partial, Fine, "what the host and other containers change") \
   X(256, migrate_pages, sys_migrate_pages, Full, Fine, "") \
   X(257, openat, sys_openat, Full, Fine, "") \
   X(258, mkdirat, sys_mkdirat, Full, Fine, "") \
@@ -179,28 +197,41 @@
   X(271, ppoll, sys_ppoll, Full, Fine, "") \
   X(272, unshare, sys_unshare, Partial, Fine, "namespaces") \
   X(273, set_robust_list, sys_set_robust_list, Partial, Free, "not walked at exit") \
+  X(275, splice, sys_splice, Full, Fine, "") \
+  X(276, tee, sys_tee, Full, Fine, "") \
   X(277, sync_file_range, sys_sync_file_range, Full, Fine, "") \
+  X(278, vmsplice, sys_vmsplice, Partial, Fine, "bytes are copied, not shared") \
   X(279, move_pages, sys_move_pages, Partial, Fine, "own process only") \
   X(280, utimensat, sys_utimensat, Full, Fine, "") \
   X(281, epoll_pwait, sys_epoll_pwait, Full, Fine, "") \
+  X(282, signalfd, sys_signalfd, Full, Fine, "") \
+  X(283, timerfd_create, sys_timerfd_create, Partial, Fine, "a clock set outside is noticed at the next expiry") \
   X(284, eventfd, sys_eventfd, Full, Fine, "") \
   X(285, fallocate, sys_fallocate, Full, Fine, "") \
+  X(286, timerfd_settime, sys_timerfd_settime, Partial, Fine, "a clock set outside is noticed at the next expiry") \
+  X(287, timerfd_gettime, sys_timerfd_gettime, Full, Fine, "") \
+  X(288, accept4, sys_accept4, Full, Fine, "") \
+  X(289, signalfd4, sys_signalfd4, Full, Fine, "") \
   X(290, eventfd2, sys_eventfd2, Full, Fine, "") \
   X(291, epoll_create1, sys_epoll_create1, Full, Fine, "") \
   X(292, dup3, sys_dup3, Full, Fine, "") \
   X(293, pipe2, sys_pipe2, Full, Fine, "") \
+  X(294, inotify_init1, sys_inotify_init1, Partial, Fine, "what the host and other containers change") \
   X(295, preadv, sys_preadv, Full, Fine, "") \
   X(296, pwritev, sys_pwritev, Full, Fine, "") \
   X(297, rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, Full, Fine, "") \
+  X(299, recvmmsg, sys_recvmmsg, Full, Fine, "") \
   X(302, prlimit64, sys_prlimit64, Partial, Free, "of the caller") \
   X(303, name_to_handle_at, sys_name_to_handle_at, Partial, Fine, "always EOPNOTSUPP") \
   X(304, open_by_handle_at, sys_open_by_handle_at, Partial, Fine, "always EPERM") \
   X(306, syncfs, sys_syncfs, Full, Fine, "") \
+  X(307, sendmmsg, sys_sendmmsg, Full, Fine, "") \
   X(309, getcpu, sys_getcpu, Full, Free, "") \
   X(310, process_vm_readv, sys_process_vm_readv, Partial, Fine, "own process only") \
   X(311, process_vm_writev, sys_process_vm_writev, Partial, Fine, "own process only") \
   X(316, renameat2, sys_renameat2, Full, Fine, "") \
   X(318, getrandom, sys_getrandom, Full, Free, "") \
+  X(319, memfd_create, sys_memfd_create, Partial, Fine, "MFD_HUGETLB; F_SEAL_WRITE does not look for mappings") \
   X(322, execveat, sys_execveat, Partial, Fine, "AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW") \
   X(325, mlock2, sys_mlock2, Partial, Fine, "limits and populating; nothing is pinned on the host") \
   X(326, copy_file_range, sys_copy_file_range, Full, Fine, "") \
@@ -209,7 +240,7 @@
   X(331, pkey_free, sys_pkey_free, Full, Free, "as on a CPU without protection keys") \
   X(332, statx, sys_statx, Full, Fine, "") \
   X(435, clone3, sys_clone3, Partial, Fine, "threads, namespaces, pidfds, cgroups, chosen ids") \
-  X(436, close_range, sys_close_range, Partial, Fine, "CLOSE_RANGE_UNSHARE") \
+  X(436, close_range, sys_close_range, Full, Fine, "") \
   X(439, faccessat2, sys_faccessat2, Full, Fine, "") \
   X(441, epoll_pwait2, sys_epoll_pwait2, Full, Fine, "") \
   X(452, fchmodat2, sys_fchmodat2, Full, Fine, "")

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fs/memory_file.h"
+
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/stat.h>
+
+#include <new>
+
+#include "fs/mount.h"
+#include "fs/node_file.h"
+#include "fs/tmpfs.h"
+
+#ifndef F_SEAL_EXEC
+#define F_SEAL_EXEC 0x0020  // include/uapi/linux/fcntl.h
+#endif
+
+namespace runhl::kernel {
+namespace {
+
+constexpr std::uint64_t kSizeLimit = std::uint64_t{1} << 46;  // memory ends long before
+constexpr std::string_view kName = "memfd";
+
+constinit SpinLock g_memory_mount_lock{LockRank::Pipe};
+alignas(Mount) constinit std::byte g_memory_mount_memory[sizeof(Mount)]{};
+constinit Mount* g_memory_mount = nullptr;  // guarded by g_memory_mount_lock until it is made
+
+/// Such files hang below no mount of the tree; this one only tells that nothing is forbidden.
+Mount& memory_mount() {
+  const SpinLock::Guard guard(g_memory_mount_lock);
+  if (g_memory_mount == nullptr) {
+    g_memory_mount = new (g_memory_mount_memory) Mount;
+  }
+  return *g_memory_mount;
+}
+
+}  // namespace
+
+Result<Ref<MemoryFileNode>> MemoryFileNode::create(std::uint32_t mode, std::uint32_t seals) {
+  const Ref<TmpfsNode> root = TRY(TmpfsNode::create_root(kSizeLimit, 0777));
+  const PathSpec at{.path = kName, .follow = false};
+  OpenedNode opened = TRY(root->open(at, {.flags = O_CREAT | O_RDWR, .mode = mode}));
+  TRY(root->remove(at, false));
+  return make_ref<MemoryFileNode>(std::move(opened.node), seals);
+}
+
+Result<abi::FileAttr> MemoryFileNode::attributes() {
+  return file_->attributes();
+}
+
+Result<std::size_t> MemoryFileNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
+  return file_->read_at(buffer, offset);
+}
+
+Result<void> MemoryFileNode::check_growth(std::uint64_t end) {
+  if (sealed(F_SEAL_GROW) && end > TRY(file_->attributes()).size) {
+    return fail(EPERM);
+  }
+  return {};
+}
+
+Result<std::size_t> MemoryFileNode::write_at(IoBuffer& buffer, std::uint64_t offset,
+                                             std::uint64_t& end) {
+  if (sealed(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
+    return fail(EPERM);
+  }
+  const std::uint64_t start = offset == kAppendOffset ? TRY(file_->attributes()).size : offset;
+  TRY(check_growth(start + buffer.remaining()));
+  return file_->write_at(buffer, offset, end);
+}
+
+Result<void> MemoryFileNode::truncate(std::uint64_t size) {
+  TRY(check_growth(size));
+  if (sealed(F_SEAL_SHRINK) && size < TRY(file_->attributes()).size) {
+    return fail(EPERM);
+  }
+  return file_->truncate(size);
+}
+
+Result<void> MemoryFileNode::allocate(std::uint32_t mode, std::uint64_t offset,
+                                      std::uint64_t length) {
+  if ((mode & FALLOC_FL_PUNCH_HOLE) != 0 && sealed(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
+    return fail(EPERM);
+  }
+  if ((mode & FALLOC_FL_KEEP_SIZE) == 0) {
+    TRY(check_growth(offset + length));
+  }
+  return file_->allocate(mode, offset, length);
+}
+
+Result<std::uint64_t> MemoryFileNode::seek(std::uint64_t offset, int whence) {
+  return file_->seek(offset, whence);
+}
+
+Result<aspace::Backing> MemoryFileNode::backing(std::uint64_t offset, std::uint64_t length,
+                                                MapUse use) {
+  return file_->backing(offset, length, use);
+}
+
+/// Of itself: through /proc/PID/fd.
+Result<OpenedNode> MemoryFileNode::open(const PathSpec& at, const OpenRequest& request) {
+  if ((request.flags & O_TRUNC) != 0 && sealed(F_SEAL_SHRINK)) {
+    return fail(EPERM);
+  }
+  OpenedNode opened = TRY(file_->open(at, request));
+  opened.node = this;
+  return opened;
+}
+
+Result<std::size_t> MemoryFileNode::read_link(const PathSpec& at, std::span<char> target) {
+  return file_->read_link(at, target);
+}
+
+Result<void> MemoryFileNode::set_mode(const PathSpec& at, std::uint32_t mode) {
+  constexpr std::uint32_t kExecute = 0111;
+  const std::uint32_t old = TRY(file_->attributes()).mode;
+  if (sealed(F_SEAL_EXEC) && ((old ^ mode) & kExecute) != 0) {
+    return fail(EPERM);
+  }
+  return file_->set_mode(at, mode);
+}
+
+Result<void> MemoryFileNode::set_owner(const PathSpec& at, OwnerChange owner) {
+  return file_->set_owner(at, owner);
+}
+
+Result<void> MemoryFileNode::set_times(const PathSpec& at,
+                                       const std::array<abi::Timestamp, 2>& times) {
+  return file_->set_times(at, times);
+}
+
+Result<Ref<File>> open_memory_file(std::uint32_t mode, std::uint32_t seals) {
+  Ref<MemoryFileNode> node = TRY(MemoryFileNode::create(mode, seals));
+  return Ref<File>(TRY(
+      make_ref<NodeFile>(std::move(node), S_IFREG | mode, std::uint32_t{O_RDWR}, memory_mount())));
+}
+
+Result<void> add_seals(std::atomic<std::uint32_t>& seals, std::uint32_t more) {
+  constexpr std::uint32_t kWrites =
+      F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE;
+  if ((more & ~(kWrites | F_SEAL_SEAL | F_SEAL_EXEC)) != 0) {
+    return fail(EINVAL);
+  }
+  if ((seals.load() & F_SEAL_SEAL) != 0) {
+    return fail(EPERM);
+  }
+  if ((more & F_SEAL_EXEC) != 0) {
+    more |= kWrites;  // Linux: what cannot be made executable later may not change either
+  }
+  seals.fetch_or(more);
+  return {};
+}
+
+}  // namespace runhl::kernel
