@@ -54,7 +54,7 @@ class PtyMaster final : public File {
   Result<abi::FileAttr> attributes() override;
   Result<std::uint64_t> ioctl(std::uint32_t command, UserAddress argument) override;
   std::uint32_t poll_state() override { return tty_->far_poll_state(); }
-  WaitQueue* poll_queue() override { return &tty_->queue(); }
+  PollSource* poll_source() override { return &tty_->far_poll_source(); }
 
  private:
   [[nodiscard]] Blocking blocking() const { return nonblocking() ? Blocking::No : Blocking::Yes; }

@@ -55,6 +55,8 @@ void Tty::publish() {
   far_poll_.store(far);
   changes_.fetch_add(1);
   wake_all(queue_);
+  near_source_.notify(near);
+  far_source_.notify(far);
 }
 
 Result<void> Tty::wait_for_change(std::uint32_t seen, Nanoseconds deadline) {

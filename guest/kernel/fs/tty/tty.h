@@ -16,6 +16,7 @@
 #include "core/result.h"
 #include "core/user_memory.h"
 #include "fs/io_buffer.h"
+#include "fs/poll_source.h"
 #include "fs/tty/line_discipline.h"
 #include "mm/ref.h"
 #include "sched/locks.h"
@@ -75,7 +76,8 @@ class Tty final : public RefCounted<Tty>, LineHost {
     mode_.store(owner.mode);
   }
 
-  WaitQueue& queue() { return queue_; }
+  PollSource& poll_source() { return near_source_; }
+  PollSource& far_poll_source() { return far_source_; }
 
   // ---- job control (fs/tty/job_control.h) ----
   /// Numbers of the session that it controls and of its foreground group; 0: none.
@@ -117,6 +119,7 @@ class Tty final : public RefCounted<Tty>, LineHost {
   std::atomic<bool> locked_{true}, hung_up_{false}, packet_mode_{false};
   std::atomic<std::uint32_t> changes_{0}, near_poll_{0}, far_poll_{0};
   WaitQueue queue_;
+  PollSource near_source_, far_source_;
 };
 
 }  // namespace runhl::kernel

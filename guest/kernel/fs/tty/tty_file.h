@@ -19,7 +19,7 @@ class TtyFile final : public File {
   Result<abi::FileAttr> attributes() override { return attr_; }
   Result<std::uint64_t> ioctl(std::uint32_t command, UserAddress argument) override;
   std::uint32_t poll_state() override { return tty_->poll_state(); }
-  WaitQueue* poll_queue() override { return &tty_->queue(); }
+  PollSource* poll_source() override { return &tty_->poll_source(); }
   Result<Ref<File>> reopen(std::uint32_t flags) override;
   [[nodiscard]] Tty& tty() const { return *tty_; }
 
