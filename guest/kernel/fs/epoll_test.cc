@@ -82,7 +82,8 @@ class EpollTest : public ::testing::Test {
   void SetUp() override {
     hosted::reset_task();
     epoll_ = *Epoll::create(0);
-    event_ = *make_ref<EventFile>(0, EventFile::Reads::WholeCounter, O_RDWR | O_NONBLOCK);
+    event_ = *make_ref<EventFile>(0U, EventFile::Reads::WholeCounter,
+                                  std::uint32_t{O_RDWR | O_NONBLOCK});
   }
   static epoll_event wanted(std::uint32_t events, std::uint64_t data) {
     epoll_event event{};

@@ -30,14 +30,17 @@
 
 namespace runhl::kernel {
 
-class TextWriter;
 class Epoll;
 class FileTimer;
 class Inotify;
 class Pipe;
 class SignalFile;
 class Socket;
+class TextWriter;
 struct WatchedPlace;
+
+/// Whether a call waits for what it cannot have at once.
+enum class Blocking : bool { No, Yes };
 
 /// Who knows an open file without keeping it open: an epoll.
 class FileWatcher : public boost::intrusive::list_base_hook<> {

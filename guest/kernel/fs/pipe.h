@@ -46,8 +46,6 @@ struct PipeBuffer {
   bool can_extend = false;  // bytes may be put behind these
 };
 
-enum class Blocking : bool { No, Yes };
-
 class Pipe final : public InodeObject {
  public:
   static Result<Ref<Pipe>> create();

@@ -54,14 +54,14 @@ Result<void> add_line(TextWriter& out, const MappingSnapshot& mapping) {
   line.add(Hex{.value = mapping.start, .width = 8}, '-', Hex{.value = mapping.end, .width = 8}, ' ',
            (mapping.protection & PROT_READ) != 0 ? 'r' : '-',
            (mapping.protection & PROT_WRITE) != 0 ? 'w' : '-',
-           (mapping.protection & PROT_EXEC) != 0 ? 'x' : '-', mapping.shared ? 's' : 'p', ' ',
+           (mapping.protection & PROT_EXEC) != 0 ? 'x' : '-', mapping.flags.shared ? 's' : 'p', ' ',
            Hex{.value = file != nullptr ? mapping.offset : 0, .width = 8}, ' ',
            Hex{.value = attr.device >> 8 & 0xfff, .width = kDeviceWidth}, ':',
            Hex{.value = attr.device & 0xff, .width = kDeviceWidth}, ' ', attr.inode, ' ');
   TextWriter name;
   if (file != nullptr) {
     TRY(add_file_path(name, *file));
-  } else if (mapping.shared) {
+  } else if (mapping.flags.shared) {
     name.add("/dev/zero (deleted)");
   } else {
     name.add(special_name(mapping.name));
@@ -115,7 +115,7 @@ void add_details(TextWriter& out, const MappingSnapshot& mapping, std::uint64_t 
         "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:", "SwapPss:"}) {
     add_kib(out, name, 0);
   }
-  add_kib(out, "Locked:", mapping.locked ? resident : 0);
+  add_kib(out, "Locked:", mapping.flags.locked ? resident : 0);
 }
 
 void add_flags(TextWriter& out, const MappingSnapshot& mapping) {
@@ -128,15 +128,15 @@ void add_flags(TextWriter& out, const MappingSnapshot& mapping) {
   flag((mapping.protection & PROT_READ) != 0, "rd");
   flag((mapping.protection & PROT_WRITE) != 0, "wr");
   flag((mapping.protection & PROT_EXEC) != 0, "ex");
-  flag(mapping.shared, "sh");
+  flag(mapping.flags.shared, "sh");
   flag(true, "mr mw me");
-  flag(mapping.shared, "ms");
-  flag(mapping.grows_down, "gd");
-  flag(mapping.locked, "lo");
-  flag(mapping.dont_fork, "dc");
-  flag(mapping.wipe_on_fork, "wf");
-  flag(mapping.huge, "hg");
-  flag(mapping.no_huge, "nh");
+  flag(mapping.flags.shared, "ms");
+  flag(mapping.flags.grows_down, "gd");
+  flag(mapping.flags.locked, "lo");
+  flag(mapping.flags.dont_fork, "dc");
+  flag(mapping.flags.wipe_on_fork, "wf");
+  flag(mapping.flags.huge, "hg");
+  flag(mapping.flags.no_huge, "nh");
   out.add(" \n");
 }
 
@@ -165,7 +165,7 @@ ProcessMemory process_memory(const ProcessTarget& target) {
   (void)for_each_mapping(target, [&](const MappingSnapshot& mapping) -> Result<void> {
     const std::uint64_t size = mapping.end - mapping.start;
     memory.total += size;
-    memory.locked += mapping.locked ? size : 0;
+    memory.locked += mapping.flags.locked ? size : 0;
     const bool executable = (mapping.protection & PROT_EXEC) != 0;
     const bool writable = (mapping.protection & PROT_WRITE) != 0;
     if (mapping.name == MappingName::Stack) {
@@ -174,7 +174,7 @@ ProcessMemory process_memory(const ProcessTarget& target) {
       const bool own =
           image != nullptr && mapping.start < image->code_end && mapping.end > image->code_start;
       (own ? memory.text : memory.library) += size;
-    } else if (writable && !mapping.shared) {
+    } else if (writable && !mapping.flags.shared) {
       memory.data += size;
     }
     return {};

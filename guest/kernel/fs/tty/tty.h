@@ -15,6 +15,7 @@
 
 #include "core/result.h"
 #include "core/user_memory.h"
+#include "fs/file.h"
 #include "fs/io_buffer.h"
 #include "fs/poll_source.h"
 #include "fs/tty/line_discipline.h"
@@ -23,8 +24,6 @@
 #include "sched/wait.h"
 
 namespace runhl::kernel {
-
-enum class Blocking : bool { No, Yes };
 
 struct TtyOwner {
   std::uint32_t uid = 0, gid = 0, mode = 0600;
