@@ -28,28 +28,6 @@ Task& current() {
   return g_task;
 }
 
-namespace {
-Nanoseconds g_clock_advance = 0;
-}  // namespace
-
-namespace hosted {
-void advance_clock(Nanoseconds by) {
-  g_clock_advance += by;
-}
-}  // namespace hosted
-
-Nanoseconds monotonic_now() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return to_nanoseconds({now.tv_sec, now.tv_nsec}) + g_clock_advance;
-}
-
-Nanoseconds realtime_now() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return to_nanoseconds({now.tv_sec, now.tv_nsec}) + g_clock_advance;
-}
-
 Result<void> signal_send_task(Task& /*task*/, const SignalInfo& /*info*/) {
   return {};
 }

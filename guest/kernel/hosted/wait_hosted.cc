@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sched/wait.h without tasks: waiting is yielding until the condition holds.
+// sched/wait.h without tasks: waiting is yielding until the condition holds or the
+// deadline has passed.
 #include <thread>
 
 #include "sched/lock_host.h"
@@ -14,7 +15,10 @@ namespace detail {
 
 void prepare_wait(WaitQueue&, Waiter&) {}
 void finish_wait(WaitQueue&, Waiter&) {}
-Result<void> sleep(Nanoseconds, Interruptible) {
+Result<void> sleep(Nanoseconds deadline, Interruptible) {
+  if (deadline != kNoDeadline && monotonic_now() >= deadline) {
+    return fail(ETIMEDOUT);
+  }
   const bool held = kernel_lock_drop();
   std::this_thread::yield();
   if (held) {
