@@ -72,6 +72,7 @@ class Epoll final : public File {
   Result<abi::FileAttr> attributes() override;
   std::uint32_t poll_state() override;
   PollSource* poll_source() override { return &source_; }
+  [[nodiscard]] std::string_view anonymous_name() const override { return "[eventpoll]"; }
   Epoll* as_epoll() override { return this; }
 
  private:

@@ -20,6 +20,7 @@ class EventFile final : public File {
   Result<abi::FileAttr> attributes() override;
   std::uint32_t poll_state() override;
   PollSource* poll_source() override { return &source_; }
+  [[nodiscard]] std::string_view anonymous_name() const override { return "[eventfd]"; }
 
  private:
   /// 0: there is nothing.

@@ -72,6 +72,7 @@ class Inotify final : public File {
   Result<std::uint64_t> ioctl(std::uint32_t command, UserAddress argument) override;
   std::uint32_t poll_state() override;
   PollSource* poll_source() override { return &source_; }
+  [[nodiscard]] std::string_view anonymous_name() const override { return "inotify"; }
   Inotify* as_inotify() override { return this; }
 
  private:

@@ -433,6 +433,17 @@ PipeEnd::~PipeEnd() {
   pipe_->close_end(readable(), writable());
 }
 
+Result<Ref<File>> PipeEnd::reopen(std::uint32_t flags) {
+  TRY(pipe_->open(flags));
+  Result<Ref<PipeEnd>> end = make_ref<PipeEnd>(pipe_, flags, &attr_, mount());
+  if (!end) {
+    const std::uint32_t mode = flags & O_ACCMODE;
+    pipe_->close_end(mode != O_WRONLY, mode != O_RDONLY);
+    return tl::unexpected(end.error());
+  }
+  return Ref<File>(std::move(*end));
+}
+
 Result<std::size_t> PipeEnd::read(IoBuffer& buffer) {
   return pipe_->read(buffer, blocking());
 }

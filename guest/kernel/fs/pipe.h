@@ -134,6 +134,7 @@ class PipeEnd final : public File {
   std::uint32_t poll_state() override;
   PollSource* poll_source() override { return &pipe_->source(); }
   Pipe* as_pipe() override { return pipe_.get(); }
+  Result<Ref<File>> reopen(std::uint32_t flags) override;
 
  private:
   [[nodiscard]] Blocking blocking() const { return nonblocking() ? Blocking::No : Blocking::Yes; }

@@ -20,6 +20,7 @@ class SignalFile final : public File {
   std::uint32_t poll_state() override;
   /// Of the calling process: an epoll hears of the signals of who added the file.
   PollSource* poll_source() override;
+  [[nodiscard]] std::string_view anonymous_name() const override { return "[signalfd]"; }
   SignalFile* as_signal_file() override { return this; }
 
  private:

@@ -191,4 +191,29 @@ std::uint32_t StreamFile::poll_watch(std::uint32_t events) {
   return 0;
 }
 
+namespace {
+
+class StreamView final : public File {
+ public:
+  StreamView(Ref<StreamFile> stream, std::uint32_t flags)
+      : File(flags), stream_(std::move(stream)) {}
+
+  Result<std::size_t> read(IoBuffer& buffer) override { return stream_->read(buffer); }
+  Result<std::size_t> write(IoBuffer& buffer) override { return stream_->write(buffer); }
+  Result<abi::FileAttr> attributes() override { return stream_->attributes(); }
+  std::uint32_t poll_state() override { return stream_->poll_state(); }
+  PollSource* poll_source() override { return stream_->poll_source(); }
+  std::uint32_t poll_watch(std::uint32_t events) override { return stream_->poll_watch(events); }
+  Result<Ref<File>> reopen(std::uint32_t flags) override { return stream_->reopen(flags); }
+
+ private:
+  Ref<StreamFile> stream_;
+};
+
+}  // namespace
+
+Result<Ref<File>> StreamFile::reopen(std::uint32_t flags) {
+  return Ref<File>(TRY(make_ref<StreamView>(Ref<StreamFile>(this), flags)));
+}
+
 }  // namespace runhl::kernel

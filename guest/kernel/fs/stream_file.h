@@ -46,6 +46,8 @@ class StreamFile final : public File {
   std::uint32_t poll_state() override;
   PollSource* poll_source() override { return is_regular() ? nullptr : &watch_->source(); }
   std::uint32_t poll_watch(std::uint32_t events) override;
+  /// The same stream: it is closed at the monitor when the last of all its files is gone.
+  Result<Ref<File>> reopen(std::uint32_t flags) override;
 
  private:
   [[nodiscard]] bool is_regular() const;  // always ready, and no epoll takes it

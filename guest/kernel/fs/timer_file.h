@@ -68,6 +68,7 @@ class TimerFile final : public File {
   Result<abi::FileAttr> attributes() override;
   std::uint32_t poll_state() override;
   PollSource* poll_source() override { return &timer_->source(); }
+  [[nodiscard]] std::string_view anonymous_name() const override { return "[timerfd]"; }
   FileTimer* as_timer() override { return timer_.get(); }
 
  private:

@@ -50,3 +50,12 @@ case_limits_are_seen_inside() {
   expect_status 0
   expect_out $'268435456\n77\n50000 100000\nMemTotal:         262144 kB\n0::/'
 }
+
+case_streams_have_names() {
+  make_bundle
+  args sh -c 'echo one >/dev/stdout; echo two >/proc/self/fd/1; echo err >/dev/stderr'
+  run_it
+  expect_status 0
+  expect_out $'one\ntwo'
+  expect_in err err
+}

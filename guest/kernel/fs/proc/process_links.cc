@@ -259,7 +259,7 @@ Result<void> add_file_path(TextWriter& out, const File& file) {
     return add_place(out, *file.place());
   }
   if (!file.anonymous_name().empty()) {
-    out.add(file.anonymous_name());
+    out.add("anon_inode:", file.anonymous_name());
     return {};
   }
   // SAFETY: attributes() of files without a place changes nothing.
