@@ -8,6 +8,8 @@
 
 #include <array>
 #include <csignal>
+#include <fstream>
+#include <sstream>
 #include <string>
 
 #include "syscall_test.h"
@@ -272,6 +274,26 @@ TEST_F(Tty, A_session_leader_gets_it) {
                    return own.get() >= 0 && ::isatty(own.get()) == 1 ? 0 : 3;
                  }),
       Exited(0));
+}
+
+TEST_F(Tty, Proc_names_it_and_its_foreground) {
+  struct stat attr{};
+  ASSERT_THAT(::fstat(near_.get(), &attr), Succeeds());
+  EXPECT_THAT(in_session(near_,
+                         [&attr] {
+                           std::ifstream in("/proc/self/stat");
+                           std::string text;
+                           std::getline(in, text);
+                           std::istringstream rest(text.substr(text.rfind(')') + 2));
+                           std::string state;
+                           long parent = 0, group = 0, session = 0, terminal = 0, foreground = 0;
+                           rest >> state >> parent >> group >> session >> terminal >> foreground;
+                           if (terminal != static_cast<long>(attr.st_rdev)) {
+                             return 1;
+                           }
+                           return session == ::getpid() && foreground == ::getpgrp() ? 0 : 2;
+                         }),
+              Exited(0));
 }
 
 TEST_F(Tty, Opening_it_makes_it_the_leaders) {

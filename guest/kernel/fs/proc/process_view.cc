@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "fs/tty/pty.h"
+#include "fs/tty/tty.h"
 #include "proc/process_table.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
@@ -23,6 +25,11 @@ std::int32_t next_number(std::int32_t from, F&& is) {
     }
   }
   return 0;
+}
+
+/// st_rdev of a pseudo terminal, as programs see it.
+std::uint32_t pts_number(std::uint32_t index) {
+  return (kPtsMajor + index / 256) << 8 | index % 256;
 }
 
 char state_of(const Process& process, const Task* task) {
@@ -117,6 +124,10 @@ Result<ProcessStatus> process_state(const ProcessTarget& target) {
   if (process.group != nullptr) {
     status.group = process.group->id->number;
     status.session = process.group->session->id->number;
+    if (const Tty* const tty = process.group->session->terminal) {
+      status.terminal = static_cast<std::int32_t>(pts_number(tty->index()));
+      status.foreground = tty->foreground.load();
+    }
   }
   status.threads = static_cast<std::uint32_t>(process.tasks.size());
   status.state = state_of(process, task);
