@@ -29,8 +29,9 @@ Result<void> kill(const StateRoot& root, const std::string& id, int signal, Sign
   }
   const StateDir dir = TRY(root.find(id));
   const int timeout_ms = signal == SIGKILL ? kKillTimeoutMs : kSignalTimeoutMs;
-  const auto sent =
-      control_call(dir, {.operation = ControlOperation::Signal, .argument = signal}, timeout_ms);
+  const auto operation =
+      scope == SignalScope::All ? ControlOperation::SignalAll : ControlOperation::Signal;
+  const auto sent = control_call(dir, {.operation = operation, .argument = signal}, timeout_ms);
   if (!sent && signal == SIGKILL) {
     return kill_monitor(container.state.monitor);
   }

@@ -86,7 +86,8 @@ Result<ControlRequest> decode_request(std::span<const std::byte> message) {
   }
   if (request.operation != ControlOperation::Start &&
       request.operation != ControlOperation::Signal &&
-      request.operation != ControlOperation::Stats) {
+      request.operation != ControlOperation::Stats &&
+      request.operation != ControlOperation::SignalAll) {
     return fail(ErrorCode::InvalidArgument, "unknown control operation");
   }
   return request;

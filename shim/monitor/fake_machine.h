@@ -19,6 +19,7 @@ struct FakeScript {
   Result<void> boot_result;
   std::vector<int> signals;  ///< what arrived
   bool started = false;
+  bool signalled_all = false;  ///< the last one
   bool exit_at_start = false;  ///< code 7
   std::string report;
 };
@@ -46,7 +47,8 @@ class FakeMachine final : public vmm::Machine {
     }
     return {};
   }
-  Result<void> signal(int number) override {
+  Result<void> signal(int number, vmm::SignalTarget target) override {
+    script_.signalled_all = target == vmm::SignalTarget::All;
     script_.signals.push_back(number);
     if (number != SIGWINCH) {
       exit_ = {.code = 128 + number, .signal = number, .report = script_.report};

@@ -177,7 +177,8 @@ void Session::on_channel() {
 void Session::on_signal() {
   signalfd_siginfo info{};
   while (::read(parts_.signals.get(), &info, sizeof(info)) == sizeof(info)) {
-    if (const auto sent = signal(static_cast<int>(info.ssi_signo)); !sent) {
+    if (const auto sent = signal(static_cast<int>(info.ssi_signo), vmm::SignalTarget::Init);
+        !sent) {
       log_debug("signal {} was not passed on: {}", info.ssi_signo, sent.error().message);
     }
   }
@@ -189,7 +190,10 @@ Result<std::string> Session::on_request(const ControlRequest& request) {
       TRY(start());
       break;
     case ControlOperation::Signal:
-      TRY(signal(request.argument));
+      TRY(signal(request.argument, vmm::SignalTarget::Init));
+      break;
+    case ControlOperation::SignalAll:
+      TRY(signal(request.argument, vmm::SignalTarget::All));
       break;
     case ControlOperation::Stats:
       return stats_text(parts_.machine->stats());
@@ -213,14 +217,14 @@ Result<void> Session::start() {
   return {};
 }
 
-Result<void> Session::signal(int number) {
+Result<void> Session::signal(int number, vmm::SignalTarget target) {
   if (number < 1 || number > SIGRTMAX) {
     return fail(ErrorCode::InvalidArgument, "no signal has the number " + std::to_string(number));
   }
   if (exit_) {
     return fail(ErrorCode::WrongState, "container not running");
   }
-  return parts_.machine->signal(number);
+  return parts_.machine->signal(number, target);
 }
 
 /// In place and one line: each is at least as long as the one before.

@@ -62,7 +62,7 @@ class Session {
   void on_signal();
   Result<std::string> on_request(const ControlRequest& request);
   Result<void> start();
-  Result<void> signal(int number);
+  Result<void> signal(int number, vmm::SignalTarget target);
   [[nodiscard]] int patience_ms() const;
   void settle();
   void write_progress(std::string_view line);

@@ -80,13 +80,16 @@ TEST_F(SessionTest, A_life_from_ready_to_its_signal) {
   EXPECT_TRUE(dir_->read_progress()->started);
   EXPECT_EQ(call(ControlOperation::Start).error().message,
             "cannot start an already running container");
+  EXPECT_TRUE(call(ControlOperation::SignalAll, SIGWINCH).has_value());
+  EXPECT_TRUE(script_.signalled_all);
   EXPECT_TRUE(call(ControlOperation::Signal, SIGWINCH).has_value());
+  EXPECT_FALSE(script_.signalled_all);
   EXPECT_FALSE(call(ControlOperation::Signal, 0).has_value());
   EXPECT_FALSE(call(ControlOperation::Signal, 65).has_value());
   EXPECT_TRUE(call(ControlOperation::Signal, SIGTERM).has_value());
   EXPECT_EQ(end(), 128 + SIGTERM);
   EXPECT_EQ(dir_->read_progress()->exit_code, 128 + SIGTERM);
-  EXPECT_THAT(script_.signals, ElementsAre(SIGWINCH, SIGTERM));
+  EXPECT_THAT(script_.signals, ElementsAre(SIGWINCH, SIGWINCH, SIGTERM));
 }
 
 TEST_F(SessionTest, Run_starts_without_being_asked_again) {

@@ -10,8 +10,8 @@ Result<int> kill(const GlobalOptions& globals, Arguments args) {
   std::string id;
   std::string signal = "SIGTERM";
   bool all = false;
-  Options options("runhl kill", "Sends a signal to the container's first process.");
-  options.flag("-a,--all", "a container that has ended is no error", &all);
+  Options options("runhl kill", "Sends a signal to the container's first process, or to all.");
+  options.flag("-a,--all", "every process of the container; one that has ended is no error", &all);
   options.positional("container-id", "name of the container", &id, Presence::Required);
   options.positional("signal", "number or name (default SIGTERM)", &signal, Presence::Optional);
   if (!TRY(options.parse(args))) {

@@ -85,7 +85,7 @@ TEST_F(Cell, Dies_by_SIGKILL_in_any_state) {
       if (machine.host_pids()[0] % 2 == 0) {
         start(machine);
       }
-      EXPECT_TRUE(machine.signal(SIGKILL));
+      EXPECT_TRUE(machine.signal(SIGKILL, SignalTarget::Init));
     });
     ASSERT_TRUE(outcome.exit) << attack;
     EXPECT_EQ(outcome.exit->code, 137) << attack;

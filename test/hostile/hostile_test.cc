@@ -52,7 +52,7 @@ TEST_F(Hostile, Bogus_ring_entries_are_answered) {
 TEST_F(Hostile, A_flooded_ring_does_not_hold_up_the_loop) {
   const Outcome outcome = run(spec({"flood-ring"}), [](Machine& machine) {
     start(machine);
-    EXPECT_TRUE(machine.signal(SIGKILL));
+    EXPECT_TRUE(machine.signal(SIGKILL, SignalTarget::Init));
   });
   ASSERT_TRUE(outcome.exit);
   EXPECT_EQ(outcome.exit->code, 137);

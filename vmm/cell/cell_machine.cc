@@ -113,11 +113,11 @@ Result<void> CellMachine::start() {
   if (phase_ == Phase::Ended) {
     return fail(ErrorCode::WrongState, "the guest has ended");
   }
-  rings_.raise_event(abi::kEventStart, 0);
+  rings_.raise_event(abi::kEventStart);
   return {};
 }
 
-Result<void> CellMachine::signal(int number) {
+Result<void> CellMachine::signal(int number, SignalTarget target) {
   if (number < 1 || number > kLastSignal) {
     return fail(ErrorCode::InvalidArgument, "no signal has the number " + std::to_string(number));
   }
@@ -129,7 +129,10 @@ Result<void> CellMachine::signal(int number) {
     kill();
     return {};
   }
-  rings_.raise_event(abi::kEventSignal, std::uint64_t{1} << (number - 1));
+  const std::uint64_t bit = std::uint64_t{1} << (number - 1);
+  rings_.raise_event(abi::kEventSignal, target == SignalTarget::Init
+                                            ? GuestSignals{.for_init = bit, .for_all = 0}
+                                            : GuestSignals{.for_init = 0, .for_all = bit});
   return {};
 }
 

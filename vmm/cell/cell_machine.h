@@ -31,7 +31,7 @@ class CellMachine final : public Machine {
   Result<void> boot(EventLoop& loop, std::function<void(Result<void>)> on_ready,
                     std::function<void(Exit)> on_exit) override;
   Result<void> start() override;
-  Result<void> signal(int number) override;
+  Result<void> signal(int number, SignalTarget target) override;
   [[nodiscard]] Stats stats() const override;
   [[nodiscard]] std::vector<int> host_pids() const override;
 

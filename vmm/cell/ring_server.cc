@@ -110,9 +110,10 @@ void RingServer::wake_guest() {
   }
 }
 
-void RingServer::raise_event(std::uint32_t events, std::uint64_t signals) {
+void RingServer::raise_event(std::uint32_t events, const GuestSignals& signals) {
   abi::HostCallHeader& header = area_.header();
-  __atomic_fetch_or(&header.signals_pending, signals, __ATOMIC_SEQ_CST);
+  __atomic_fetch_or(&header.signals_pending, signals.for_init, __ATOMIC_SEQ_CST);
+  __atomic_fetch_or(&header.signals_for_all, signals.for_all, __ATOMIC_SEQ_CST);
   __atomic_fetch_or(&header.events, events, __ATOMIC_SEQ_CST);
   wake(&header.event_word);
   wake(&header.cell0_word);

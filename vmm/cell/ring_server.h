@@ -13,6 +13,12 @@
 
 namespace runhl::vmm::cell {
 
+/// Bit n-1: signal n.
+struct GuestSignals {
+  std::uint64_t for_init = 0;
+  std::uint64_t for_all = 0;
+};
+
 class RingServer {
  public:
   /// @param doorbell borrowed eventfd  @param rings how many are served, <= kMaxVcpus
@@ -34,7 +40,7 @@ class RingServer {
   void wake_guest();
 
   /// Sets event bits (and signals), wakes the idle vCPU, and cell 0 to interrupt a running one.
-  void raise_event(std::uint32_t events, std::uint64_t signals);
+  void raise_event(std::uint32_t events, const GuestSignals& signals = {});
 
  private:
   bool take(std::uint32_t ring, std::uint32_t limit, const Handler& handler);

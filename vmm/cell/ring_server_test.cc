@@ -103,8 +103,9 @@ TEST_F(RingServerTest, Keeps_its_own_indices) {
 
 TEST_F(RingServerTest, Events_add_up_until_they_are_taken) {
   RingServer ring = server();
-  ring.raise_event(abi::kEventSignal, 1U << 14);
-  ring.raise_event(abi::kEventStart, 0);
+  ring.raise_event(abi::kEventSignal, {.for_init = 1U << 14, .for_all = 1U << 1});
+  ring.raise_event(abi::kEventStart);
+  EXPECT_EQ(area_.header().signals_for_all, 1U << 1);
   EXPECT_EQ(area_.header().events, abi::kEventSignal | abi::kEventStart);
   EXPECT_EQ(area_.header().signals_pending, 1U << 14);
   EXPECT_EQ(area_.header().event_word, 2U);

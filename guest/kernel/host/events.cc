@@ -16,12 +16,12 @@ struct StartGate {
 };
 constinit StartGate g_start;
 
-void take_signals(abi::HostCallHeader& header) {
-  std::uint64_t pending = __atomic_exchange_n(&header.signals_pending, 0, __ATOMIC_ACQ_REL);
+void take_signals(std::uint64_t& word, void (*send)(int number)) {
+  std::uint64_t pending = __atomic_exchange_n(&word, 0, __ATOMIC_ACQ_REL);
   while (pending != 0) {
     const int number = __builtin_ctzll(pending) + 1;
     pending &= pending - 1;
-    signal_from_host(number);
+    send(number);
   }
 }
 
@@ -32,7 +32,8 @@ void take_events(abi::HostCallHeader& header) {
     wake_all(g_start.queue);
   }
   if ((events & abi::kEventSignal) != 0) {
-    take_signals(header);
+    take_signals(header.signals_pending, &signal_from_host);
+    take_signals(header.signals_for_all, &signal_all_from_host);
   }
 }
 

@@ -260,6 +260,21 @@ void signal_from_host(int number) {
   (void)signal_send(*init, info, Origin::Host);  // out of memory: as lost as on Linux
 }
 
+void signal_all_from_host(int number) {
+  if (number < 1 || number > kSignalCount) {
+    return;
+  }
+  SignalInfo info;
+  info.number = number;
+  info.code = SI_USER;
+  const ProcessTable::Guard family;
+  for (Pid& id : family->numbers()) {
+    if (id.process != nullptr) {
+      (void)signal_send_locked(*id.process, info, Origin::Host);  // out of memory: as lost
+    }
+  }
+}
+
 SignalInfo fault_info(int number, int code, std::uint64_t address) {
   SignalInfo info;
   info.number = number;

@@ -79,6 +79,8 @@ Result<void> signal_send_task(Task& task, const SignalInfo& info);
 Result<void> signal_send_task_locked(Task& task, const SignalInfo& info);
 /// The monitor passes on a signal for the container's init.
 void signal_from_host(int number);
+/// One for every process of the container.
+void signal_all_from_host(int number);
 /// A fault of the running program: unblocked and unignored by force.
 void force_fault(Task& task, const SignalInfo& info);
 SignalInfo fault_info(int number, int code, std::uint64_t address);

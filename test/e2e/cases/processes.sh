@@ -61,6 +61,19 @@ case_end_of_pid_1_ends_all() {
   expect_status 5
 }
 
+case_kill_all_reaches_every_process() {
+  only runhl "kill --all is gone from other runtimes, or needs a cgroup"
+  make_bundle
+  args sh -c 'trap "echo first" TERM
+    sh -c "trap \"echo second; exit 2\" TERM; echo ready; while :; do read x </dev/zero; done" & wait $!; wait $!; exit 3'
+  create_it && start_it
+  wait_until grep -q ready "$dir/c.out"
+  rt kill --all "$id" TERM || fail "kill --all"
+  wait_until is_state stopped
+  expect_eq "$(sort "$dir/c.out" | tr '\n' ' ')" "first ready second " "said:"
+  rt delete "$id"
+}
+
 case_fork_bomb_ends_in_an_error() {
   make_bundle '.process.rlimits += [{type: "RLIMIT_NPROC", soft: 30, hard: 30}] | .process.user = {uid: 1000, gid: 1000}
     | .process.capabilities = {}'

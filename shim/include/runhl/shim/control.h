@@ -30,9 +30,10 @@ inline constexpr std::uint32_t kControlMagic = 0x6c68'6e72;  // "rnhl"
 inline constexpr std::uint32_t kControlVersion = 1;
 
 enum class ControlOperation : std::uint32_t {
-  Start = 1,   ///< let the program's first instruction run
-  Signal = 2,  ///< argument: the number
-  Stats = 3,   ///< the reply's text: stats_text()
+  Start = 1,      ///< let the program's first instruction run
+  Signal = 2,     ///< argument: the number; for the first process
+  Stats = 3,      ///< the reply's text: stats_text()
+  SignalAll = 4,  ///< as Signal, for every process
 };
 
 struct ControlRequest {

@@ -163,6 +163,8 @@ struct Stats {
   std::map<unsigned, std::uint64_t> unimplemented_syscalls;  ///< number -> calls
 };
 
+enum class SignalTarget : std::uint8_t { Init, All };
+
 class Machine {
  public:
   Machine() = default;
@@ -186,8 +188,9 @@ class Machine {
   /// Lets the program run: at once, or as soon as it is loaded.
   virtual Result<void> start() = 0;
 
-  /// A signal for the container's init; SIGKILL ends all cells. Errors: WrongState (ended).
-  virtual Result<void> signal(int number) = 0;
+  /// A signal for the container's init or for every process; SIGKILL ends all cells. Errors:
+  /// WrongState (ended).
+  virtual Result<void> signal(int number, SignalTarget target) = 0;
 
   [[nodiscard]] virtual Stats stats() const = 0;
 

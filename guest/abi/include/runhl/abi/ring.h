@@ -283,6 +283,7 @@ struct HostCallHeader {
   std::uint32_t monitor_sleeping;  // 1: ring the doorbell after a submission
   std::uint32_t events;            // EventBits, set by the monitor, taken by the guest (atomic and)
   std::uint64_t signals_pending;   // bit n-1: signal n for the container's init
+  std::uint64_t signals_for_all;   // the same for every process
   LaunchInfo launch;
   GuestStats stats;
 };
