@@ -11,10 +11,10 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 export LC_ALL=C.UTF-8
 original=("$@")
-rounds=200 idle=100 files=50000 file_bytes=21500 calls=5 walks=7 out=/dev/null
+rounds=200 idle=100 files=50000 file_bytes=21500 calls=5 families=500 walks=7 out=/dev/null
 while [ $# -gt 0 ]; do
   case $1 in
-    --smoke) rounds=3 idle=5 files=1000 calls=1 walks=1 && shift ;;
+    --smoke) rounds=3 idle=5 files=1000 calls=1 families=3 walks=1 && shift ;;
     --rounds) rounds=$2 && shift 2 ;;
     --out) out=$2 && shift 2 ;;
     *) echo "usage: test/bench/run.sh [--smoke] [--rounds N] [--out FILE]" >&2 && exit 2 ;;
@@ -74,6 +74,7 @@ bundle big nothing "$minimal"
 mkdir "$T/big/rootfs/data"
 "$T/make_files" "$T/big/rootfs/data" "$files" "$file_bytes" || { echo "bench: no room for $files files" >&2; exit 2; }
 bundle calls hot_calls "$minimal | .process.args += [\"$calls\"]"
+bundle family family "$minimal | .process.args += [\"$families\"]"
 bundle idle idle "$limited"
 
 rt() { local r=$1 && shift && "$(binary "$r")" --root "$T/roots/$r" "$@"; }
@@ -158,6 +159,17 @@ done
 for call in getppid lseek clock_gettime clock_gettime-vdso page-fault; do
   awk -v c="$call" '$1 == c {n = split(FILENAME, part, "."); print part[n], $2, 0, 0, 0}' "$T"/calls.{runhl,crun,runc} >"$T/times"
   row "$call, each" "$T/times" 1 ns || status=1
+done
+# Processes of one program: microseconds each.
+for r in "${runtimes[@]}"; do
+  rt "$r" run --bundle "$T/family" family </dev/null >"$T/family.$r" 2>"$T/family.err" ||
+    { echo "bench: family with $r: $(head -c 300 "$T/family.err")" >&2; status=1; }
+done
+"$T/programs/family" "$families" >"$T/family.native"
+for cost in fork-wait fork-exec-wait spawn-wait pipe-round-trip; do
+  awk -v c="$cost" '$1 == c {n = split(FILENAME, part, "."); print part[n], $2, 0, 0, 0}' "$T"/family.{runhl,crun,runc} >"$T/times"
+  row "$cost" "$T/times" 1 us || status=1
+  awk -v c="$cost" '$1 == c {printf "| %s, native | %.1f us | | | |\n", c, $2}' "$T/family.native" | tee -a "$T/table"
 done
 # Which share of the calls went by signal (trapped) instead of by the rewritten site: the guest's own
 # counters, which the monitor logs at its end.

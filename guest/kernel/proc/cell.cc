@@ -27,20 +27,12 @@ namespace {
   carrier_loop();
 }
 
-void set_cell(Process& process, Task& task, Cell* cell) {
-  if (cell != nullptr) {
-    intrusive_ptr_add_ref(cell);
-    intrusive_ptr_add_ref(cell);
-  }
-  Cell* const old_of_process = std::exchange(process.cell, cell);
-  Cell* const old_of_task = std::exchange(task.cell, cell);
-  process.mm = cell == nullptr ? nullptr : cell->mm.get();
-  process.rewriter = cell == nullptr ? nullptr : cell->rewriter;
-  for (Cell* const old : {old_of_process, old_of_task}) {
-    if (old != nullptr) {
-      intrusive_ptr_release(old);
-    }
-  }
+/// Process and task hold a count each; what they held goes.
+void set_cell(Process& process, Task& task, const Ref<Cell>& cell) {
+  const Ref<Cell> of_process(std::exchange(process.cell, Ref<Cell>(cell).detach()), false);
+  const Ref<Cell> of_task(std::exchange(task.cell, Ref<Cell>(cell).detach()), false);
+  process.mm = cell->mm.get();
+  process.rewriter = cell->rewriter;
 }
 
 /// A carrier in a free slot, whose host process `clone` makes: its pid, or -errno.
@@ -97,7 +89,7 @@ void cell_enter(Cell& cell, Process& process, Task& task) {
     const ProcessTable::Guard family;
     ++cell.processes;
   }
-  set_cell(process, task, &cell);
+  set_cell(process, task, Ref<Cell>(&cell));
 }
 
 Result<Ref<Cell>> cell_fork(Process& child) {

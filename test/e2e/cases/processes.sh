@@ -65,7 +65,7 @@ case_kill_all_reaches_every_process() {
   only runhl "kill --all is gone from other runtimes, or needs a cgroup"
   make_bundle
   args sh -c 'trap "echo first" TERM
-    sh -c "trap \"echo second; exit 2\" TERM; echo ready; while :; do read x </dev/zero; done" & wait $!; wait $!; exit 3'
+    sh -c "trap \"echo second; exit 2\" TERM; echo ready; while :; do sleep 1000; done" & wait $!; wait $!; exit 3'
   create_it && start_it
   wait_until grep -q ready "$dir/c.out"
   rt kill --all "$id" TERM || fail "kill --all"
@@ -80,6 +80,17 @@ case_fork_bomb_ends_in_an_error() {
   args sh -c 'i=0; while [ $i -lt 60 ]; do sleep 1000 & i=$((i + 1)); done; echo survived'
   run_it
   expect_in err "can't fork"
+}
+
+case_pids_limit_is_exact() {
+  needs_root
+  needs_cgroup pids
+  make_bundle '.linux.resources += {pids: {limit: 20}}'
+  edit --arg path "/$e2e_tag/$id" '.linux.cgroupsPath = $path'
+  args sh -c 'i=0; while :; do sleep 1000 & i=$((i + 1)); echo $i; done'
+  run_it
+  expect_in err "can't fork"
+  expect_eq "$(tail -n 1 "$dir/out")" 19 "processes beside the first:"
 }
 
 # The host's pids of the cells beside cell 0 and pid 1's, oldest first.
