@@ -114,7 +114,7 @@ stage_asan() { build asan && run_ctest build/asan unit; }
 stage_tsan() {
   quietly cmake --preset tsan || return 1
   local t targets=()
-  for t in runhl_vmm_test runhl_shim_test; do
+  for t in runhl_vmm_test runhl_shim_test runhl_guest_sched_test; do
     if ninja -C build/tsan -t query "$t" >/dev/null 2>&1; then targets+=("$t"); else skip "tsan: no $t"; fi
   done
   [ ${#targets[@]} -gt 0 ] || return 0

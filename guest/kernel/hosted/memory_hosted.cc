@@ -20,6 +20,11 @@ namespace {
 bool faults(UserAddress address) {
   return address < kPageSize;
 }
+
+/// A word is read and written whole, as futexes need it.
+bool is_word(UserAddress address, std::size_t size) {
+  return size == sizeof(std::uint32_t) && address % sizeof(std::uint32_t) == 0;
+}
 }  // namespace
 
 // Page runs come from one sparse range, as in the kernel, since their pages are freed in any
@@ -88,6 +93,12 @@ std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size)
   if (size == 0 || faults(from)) {  // memcpy takes no null, not even for nothing
     return 0;
   }
+  if (is_word(from, size)) {
+    const std::uint32_t word =
+        __atomic_load_n(reinterpret_cast<const std::uint32_t*>(from), __ATOMIC_SEQ_CST);
+    std::memcpy(to, &word, size);
+    return size;
+  }
   std::memcpy(to, reinterpret_cast<const void*>(from), size);
   return size;
 }
@@ -116,6 +127,15 @@ Result<void> clear_user(UserAddress to, std::size_t size) {
   }
   std::memset(reinterpret_cast<void*>(to), 0, size);
   return {};
+}
+Result<std::uint32_t> compare_exchange_user(UserAddress word, std::uint32_t expected,
+                                            std::uint32_t desired) {
+  if (faults(word)) {
+    return fail(EFAULT);
+  }
+  __atomic_compare_exchange_n(reinterpret_cast<std::uint32_t*>(word), &expected, desired, false,
+                              __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+  return expected;
 }
 Result<std::size_t> copy_string_from_user(std::span<char> to, UserAddress from) {
   if (faults(from)) {
