@@ -32,6 +32,11 @@ std::size_t copy_to_user_partial(UserAddress to, const void* from, std::size_t s
 /// comes within to.size() bytes, EFAULT.
 Result<std::size_t> copy_string_from_user(std::span<char> to, UserAddress from);
 
+/// One locked instruction on an aligned word of the program's; answers what it found there, which
+/// is `expected` exactly when `desired` was written.
+Result<std::uint32_t> compare_exchange_user(UserAddress word, std::uint32_t expected,
+                                            std::uint32_t desired);
+
 template <typename T>
 class UserIn {
   static_assert(std::is_trivially_copyable_v<T>);

@@ -29,6 +29,7 @@ class NodeFile final : public File {
   Result<std::uint64_t> copy_out_to(UserAddress to, std::uint64_t offset,
                                     std::uint64_t length) override;
   Result<void> sync_mapping() override;
+  [[nodiscard]] const void* identity() const override { return node_.get(); }
   Result<std::uint32_t> check_map(std::uint32_t protection, bool shared) override;
   [[nodiscard]] Ref<Node> node() const override { return node_; }
   [[nodiscard]] std::uint64_t position() const override {

@@ -73,7 +73,7 @@ void FileTimer::catch_up_locked() {
   arm_locked(deadline_ + (missed + 1) * interval_);
 }
 
-TimerSetting FileTimer::setting_locked() const {
+TimerFileSetting FileTimer::setting_locked() const {
   if (!armed_) {
     return {.interval = interval_, .value = 0};
   }
@@ -81,9 +81,9 @@ TimerSetting FileTimer::setting_locked() const {
   return {.interval = interval_, .value = std::max<Nanoseconds>(deadline_ - clock_now(), 1)};
 }
 
-TimerSetting FileTimer::set(const TimerSetting& fresh, Start start) {
+TimerFileSetting FileTimer::set(const TimerFileSetting& fresh, Start start) {
   bool left_queue = false;
-  TimerSetting old;
+  TimerFileSetting old;
   {
     const SpinLock::Guard guard(lock_);
     catch_up_locked();
@@ -103,7 +103,7 @@ TimerSetting FileTimer::set(const TimerSetting& fresh, Start start) {
   return old;
 }
 
-TimerSetting FileTimer::get() {
+TimerFileSetting FileTimer::get() {
   const SpinLock::Guard guard(lock_);
   catch_up_locked();
   return setting_locked();

@@ -12,7 +12,7 @@
 
 namespace runhl::kernel {
 
-struct TimerSetting {
+struct TimerFileSetting {
   Nanoseconds interval = 0;
   Nanoseconds value = 0;  // 0: disarmed
 };
@@ -24,8 +24,8 @@ class FileTimer final : public RefCounted<FileTimer> {
 
   enum class Start : bool { Relative, Absolute };
   /// The setting before.
-  TimerSetting set(const TimerSetting& fresh, Start start);
-  TimerSetting get();
+  TimerFileSetting set(const TimerFileSetting& fresh, Start start);
+  TimerFileSetting get();
   /// Expiries since the last call; 0: none.
   std::uint64_t take_expiries();
   bool expired();
@@ -44,7 +44,7 @@ class FileTimer final : public RefCounted<FileTimer> {
   /// True: it has expired.
   bool expire();
   void catch_up_locked();
-  [[nodiscard]] TimerSetting setting_locked() const;
+  [[nodiscard]] TimerFileSetting setting_locked() const;
 
   const int clock_;
   SpinLock lock_{LockRank::Pipe};

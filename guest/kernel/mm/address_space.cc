@@ -326,6 +326,18 @@ UserAddress AddressSpace::set_break(UserAddress wanted) {
   return heap_end_;
 }
 
+Result<SharedPlace> AddressSpace::find_shared_place(UserAddress address) {
+  const Mutex::Guard guard(lock_);
+  const Vma* const vma = tree_.find(address);
+  if (vma == nullptr) {
+    return fail(ENOMEM);
+  }
+  if (!vma->shared) {
+    return SharedPlace{};
+  }
+  return SharedPlace{vma->object, vma->offset + (address - vma->start)};
+}
+
 Result<MappingInfo> AddressSpace::find(UserAddress address) {
   const Mutex::Guard guard(lock_);
   const Vma* const vma = tree_.find(address);

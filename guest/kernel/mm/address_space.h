@@ -73,6 +73,7 @@ class AddressSpace {
   /// ENOMEM unless the whole range is mapped (mincore).
   Result<void> require_mapped(UserAddress start, std::uint64_t length);
   Result<MappingInfo> find(UserAddress address);
+  Result<SharedPlace> find_shared_place(UserAddress address);
   Result<UserAddress> reserve_annex(UserAddress near);
 
   // Memory locks. Nothing is pinned on the host; the limits and the errors are Linux's.

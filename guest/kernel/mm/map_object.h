@@ -38,6 +38,8 @@ class MapObject : public CountedObject {
   virtual Result<void> sync_mapping() { return {}; }
   /// The open file that it is; null: none.
   virtual File* as_file() { return nullptr; }
+  /// Equal for objects that show the same bytes: two opens of one file.
+  [[nodiscard]] virtual const void* identity() const { return this; }
 };
 
 }  // namespace runhl::kernel

@@ -29,6 +29,14 @@ bool grow_for_copy(UserAddress address) {
   return process != nullptr && process->mm != nullptr && process->mm->grow_for_copy(address);
 }
 
+Result<SharedPlace> find_shared_place(UserAddress address) {
+  AddressSpace* const mm = current().process->mm;
+  if (mm == nullptr) {
+    return fail(ENOMEM);
+  }
+  return mm->find_shared_place(address);
+}
+
 Result<UserAddress> reserve_annex(UserAddress near) {
   return current().process->mm->reserve_annex(near);
 }

@@ -46,6 +46,14 @@ FaultOutcome resolve_bus_error(UserAddress address);
 /// A copy of the kernel faulted there: true: the stack has grown, try again.
 bool grow_for_copy(UserAddress address);
 
+/// What a shared mapping shows at an address; `object` is null where the mapping is private.
+struct SharedPlace {
+  Ref<MapObject> object;
+  std::uint64_t offset = 0;
+};
+/// ENOMEM when nothing is mapped there. Takes the mm lock.
+Result<SharedPlace> find_shared_place(UserAddress address);
+
 inline constexpr std::uint64_t kAnnexSize = 64 * 1024;
 
 /// An annex: kAnnexSize bytes within 1.9 GiB of `near`, mapped anonymous, private, PROT_READ |

@@ -5,6 +5,8 @@
 #include <linux/sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "arch/x86_64/fpu.h"
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
@@ -14,6 +16,7 @@
 #include "proc/cell.h"
 #include "proc/process.h"
 #include "proc/process_table.h"
+#include "proc/restart.h"
 #include "proc/shared_parts.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
@@ -123,6 +126,17 @@ Result<Ref<Process>> make_process(const CloneRequest& request) {
   return child;
 }
 
+void inherit_scheduling(Task& child, const Task& parent) {
+  child.scheduling = parent.scheduling;
+  if (!parent.scheduling.reset_on_fork) {
+    return;
+  }
+  child.scheduling.policy = 0;  // SCHED_OTHER
+  child.scheduling.priority = 0;
+  child.scheduling.nice = std::max(parent.scheduling.nice, 0);
+  child.scheduling.reset_on_fork = false;
+}
+
 /// What the program sees of itself after the call, in the child.
 void copy_user_state(const CloneRequest& request, Task& child) {
   Task& parent = current();
@@ -140,6 +154,10 @@ void copy_user_state(const CloneRequest& request, Task& child) {
   child.credentials = parent.credentials;
   child.memory_policy = parent.memory_policy;
   child.signals.blocked = parent.signals.blocked;
+  if (!has(request, CLONE_VM)) {
+    child.rseq = parent.rseq;
+  }
+  inherit_scheduling(child, parent);
   if (!has(request, CLONE_VM) || has(request, CLONE_VFORK)) {
     child.signals.stack = parent.signals.stack;
   }
@@ -231,6 +249,43 @@ Result<std::int32_t> clone_process(const CloneRequest& request) {
   return pid;
 }
 
+/// Into the family, unless the process ends meanwhile: then the call is made again, which it never
+/// is.
+Result<std::int32_t> join_process(Process& process, Task& task) {
+  const ProcessTable::Guard family;
+  if (process.signals->exiting.load() || process.signals->survivor.load() != nullptr) {
+    return fail(kRestartNoIntr);
+  }
+  Ref<Pid> id = TRY(family->allocate_number());
+  family->add_task(process, task, std::move(id));
+  return task.tid;
+}
+
+Result<std::int32_t> clone_thread(const CloneRequest& request) {
+  TRY(check_pids_limit());
+  TRY(check_process_limit());
+  Process& process = *current().process;
+  const Ref<Task> task = TRY(task_create(&child_main));
+  copy_user_state(request, *task);
+  task->releases_vfork = false;
+  const auto build = [&]() -> Result<std::int32_t> {
+    TRY(share_files(request, *task));
+    return join_process(process, *task);
+  };
+  const Result<std::int32_t> tid = build();
+  if (!tid) {
+    drop_files(*task);
+    task_discard(*task);
+    return tid;
+  }
+  task->cell = Ref<Cell>(current().cell).detach();
+  if (has(request, CLONE_PARENT_SETTID)) {
+    (void)UserOut<std::int32_t>(request.parent_tid).copy_out(*tid);  // as Linux
+  }
+  wake(*task);
+  return tid;
+}
+
 }  // namespace
 
 Result<std::int32_t> clone_task(const CloneRequest& request) {
@@ -239,7 +294,7 @@ Result<std::int32_t> clone_task(const CloneRequest& request) {
     return fail(kRestartNoIntr);  // the signal may be for the whole group, without a child yet
   }
   if (has(request, CLONE_THREAD)) {
-    return fail(EAGAIN);  // no threads yet
+    return clone_thread(request);
   }
   return clone_process(request);
 }

@@ -28,6 +28,7 @@
 #include "proc/shared_parts.h"
 #include "proc/stack_builder.h"
 #include "proc/task.h"
+#include "proc/thread.h"
 
 namespace runhl::kernel {
 namespace {
@@ -333,6 +334,8 @@ Result<void> replace_image(const ExecRequest& request, const Image& program,
                            const Image* interpreter) {
   Process& process = *current().process;
   release_memory(current());
+  posix_timers_clear(process);
+  process.membarrier_registered.store(0);
   AddressSpace& mm = *process.mm;
   const bool randomise = (monitor_page().flags & abi::kNoRandomLayout) == 0;
   TRY(mm.reset(make_user_layout(randomise)));
@@ -385,6 +388,7 @@ Result<void> exec_program(ExecRequest request, OldImage& old_image) {
   if (program->plan.interpreter_size != 0) {
     interpreter = TRY(open_interpreter(*program));
   }
+  TRY(end_other_threads());
   if (shares_memory(*current().process)) {
     TRY(cell_move_out());
   }

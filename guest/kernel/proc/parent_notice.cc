@@ -17,7 +17,8 @@ SignalInfo child_info(const Process& child, int number, int code, int status) {
   info.number = number;
   info.code = code;
   const std::uint32_t uid = child.tasks.empty() ? child.uid : child.tasks.front().credentials.uid;
-  info.child = {child.pid, uid, status, child.cpu_time / kTick, 0};
+  info.child = {child.pid, uid, status, child.ended_time.user / kTick,
+                child.ended_time.system / kTick};
   return info;
 }
 

@@ -13,9 +13,12 @@
 #include "proc/process.h"
 #include "proc/process_table.h"
 #include "proc/program_image.h"
+#include "proc/robust_list.h"
 #include "proc/shared_parts.h"
+#include "proc/signal_queue.h"
 #include "proc/signals.h"
 #include "sched/futex.h"
+#include "sched/futex_pi.h"
 #include "sched/scheduler.h"
 
 namespace runhl::kernel {
@@ -115,12 +118,15 @@ void become_zombie(Task& task, int wait_status) {
   if (process.parent != nullptr) {
     tell_orphaned_group(process, *process.parent, &process);
   }
-  task_account(task);
-  process.cpu_time += task.cpu_time;
+  cpu_time_leave(process, task);
   process.uid = task.credentials.uid;
   process.wait_status = wait_status;
   process.state = ProcessState::Zombie;
   family->remove_task(task);
+  {
+    const SpinLock::Guard guard(process.signals->lock);
+    drop_signals(*process.signals, process.signals->shared, ~SignalSet{0});
+  }
   if (notify_parent_of_end(process)) {
     family->remove_process(process);
   }
@@ -130,13 +136,20 @@ void become_zombie(Task& task, int wait_status) {
 
 void release_memory(Task& task) {
   Process& process = *task.process;
+  robust_list_release(task);
+  futex_release_owned(task);
+  task.rseq = {};
   if (task.clear_child_tid != 0) {
-    if (process.cell->processes > 1) {  // who is left there may wait for it
+    if (!is_alone(task)) {  // who is left may wait for it
       (void)UserOut<std::int32_t>(task.clear_child_tid).copy_out(0);
-      (void)futex_wake(task.clear_child_tid, 1, ~0U);
+      (void)futex_wake({task.clear_child_tid, FutexScope::Shared}, 1, kAnyBits);
     }
     task.clear_child_tid = 0;
   }
+  if (!task.releases_vfork) {
+    return;
+  }
+  task.releases_vfork = false;
   process.mm_released.store(true);
   wake_all(process.mm_released_queue);
 }
@@ -146,7 +159,7 @@ bool group_is_orphaned(Process& process) {
   return is_orphaned(*process.group, nullptr);
 }
 
-void process_exit(int wait_status) {
+void process_end(int wait_status) {
   Task& task = current();
   Process& process = *task.process;
   if (&process == container_init()) {
@@ -154,7 +167,7 @@ void process_exit(int wait_status) {
   }
   task.signals.blocked = ~0ULL;  // nothing interrupts what follows
   interval_timer_stop(process);
-  release_memory(task);
+  posix_timers_clear(process);
   cell_leave(process);
   drop_files(task);
   process.image.reset();

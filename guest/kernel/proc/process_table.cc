@@ -102,6 +102,18 @@ void ProcessTable::remove_task(Task& task) {
   intrusive_ptr_release(&task);
 }
 
+void ProcessTable::take_process_number(Task& task) {
+  Process& process = *task.process;
+  if (task.id == process.id) {
+    return;
+  }
+  task.id->task = nullptr;
+  free_unless_used(*task.id);
+  task.id = process.id;
+  task.id->task = &task;
+  task.tid = process.pid;
+}
+
 void ProcessTable::add_process(Process& process, Task& first, Ref<Pid> id, Process* parent,
                                Ref<ProcessGroup> group) {
   process.pid = id->number;

@@ -46,6 +46,8 @@ class ProcessTable {
   void add_task(Process& process, Task& task, Ref<Pid> id);
   /// It has ended: its number is free unless the number is its process's.
   void remove_task(Task& task);
+  /// The only task left is its process's first one from now on, and has its number.
+  void take_process_number(Task& task);
   /// A process with its first task, as a child of `parent` and in `group`.
   void add_process(Process& process, Task& first, Ref<Pid> id, Process* parent,
                    Ref<ProcessGroup> group);

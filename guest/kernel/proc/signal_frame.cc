@@ -48,16 +48,52 @@ void restore_registers(const MachineContext& m, UserFrame& f) {
 
 }  // namespace
 
+namespace {
+
+constexpr std::int32_t kAutoDisarm = static_cast<std::int32_t>(1U << 31);  // SS_AUTODISARM
+
+bool lies_on(const AlternateStack& stack, std::uint64_t stack_pointer) {
+  return stack_pointer > stack.address && stack_pointer - stack.address <= stack.size;
+}
+
+bool is_disabled(const AlternateStack& stack) {
+  return (stack.flags & SS_DISABLE) != 0;
+}
+
+}  // namespace
+
 bool on_alternate_stack(const Task& task, std::uint64_t stack_pointer) {
   const AlternateStack& stack = task.signals.stack;
-  return (stack.flags & SS_DISABLE) == 0 && stack_pointer > stack.address &&
-         stack_pointer - stack.address <= stack.size;
+  // One that is disarmed by delivery is never found in use.
+  return !is_disabled(stack) && (stack.flags & kAutoDisarm) == 0 && lies_on(stack, stack_pointer);
 }
 
 StackWords describe_stack(const Task& task, std::uint64_t stack_pointer) {
   const AlternateStack& stack = task.signals.stack;
-  const bool on = on_alternate_stack(task, stack_pointer);
-  return {stack.address, on ? SS_ONSTACK : stack.flags, 0, stack.size};
+  const std::int32_t state = is_disabled(stack)                        ? SS_DISABLE
+                             : on_alternate_stack(task, stack_pointer) ? SS_ONSTACK
+                                                                       : 0;
+  return {stack.address, state | (stack.flags & kAutoDisarm), 0, stack.size};
+}
+
+Result<void> set_alternate_stack(Task& task, const StackWords& fresh, std::uint64_t stack_pointer) {
+  constexpr std::uint64_t kMinimum = 2048;  // MINSIGSTKSZ
+  if (on_alternate_stack(task, stack_pointer)) {
+    return fail(EPERM);
+  }
+  const std::int32_t mode = fresh.flags & ~kAutoDisarm;
+  if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) {
+    return fail(EINVAL);
+  }
+  if (mode == SS_DISABLE) {
+    task.signals.stack = {0, 0, fresh.flags};
+    return {};
+  }
+  if (fresh.size < kMinimum) {
+    return fail(ENOMEM);
+  }
+  task.signals.stack = {fresh.address, fresh.size, fresh.flags & kAutoDisarm};
+  return {};
 }
 
 Result<void> push_signal_frame(Task& task, UserFrame& frame, const SignalAction& action,
@@ -66,12 +102,17 @@ Result<void> push_signal_frame(Task& task, UserFrame& frame, const SignalAction&
     return fail(EFAULT);  // x86-64 has no other way back
   }
   std::uint64_t stack_pointer = frame.rsp - kRedZone;
-  if ((action.flags & SA_ONSTACK) != 0 && (task.signals.stack.flags & SS_DISABLE) == 0 &&
-      !on_alternate_stack(task, frame.rsp)) {
-    stack_pointer = task.signals.stack.address + task.signals.stack.size;
+  AlternateStack& stack = task.signals.stack;
+  const bool nested = on_alternate_stack(task, frame.rsp);
+  const bool enters = (action.flags & SA_ONSTACK) != 0 && !is_disabled(stack) && !nested;
+  if (enters) {
+    stack_pointer = stack.address + stack.size;
   }
   const std::size_t fpu_size = fpu_frame_size();
   const FramePlace place = place_signal_frame(stack_pointer, fpu_size);
+  if ((nested || enters) && !lies_on(stack, place.frame)) {
+    return fail(EFAULT);  // it overflows: what lies below is not the stack's
+  }
 
   SignalFrame out{};
   out.return_address = action.restorer;
@@ -86,6 +127,9 @@ Result<void> push_signal_frame(Task& task, UserFrame& frame, const SignalAction&
   fpu_save_frame(task.fpu);
   TRY(copy_to_user(place.fpu, task.fpu, fpu_size));
   TRY(copy_to_user(place.frame, &out, sizeof(out)));
+  if ((stack.flags & kAutoDisarm) != 0) {
+    stack = {};  // until sigreturn puts it back from the frame
+  }
 
   frame.rdi = static_cast<std::uint32_t>(info.number);
   frame.rsi = place.frame + offsetof(SignalFrame, info);
@@ -109,11 +153,9 @@ Result<void> pop_signal_frame(Task& task, UserFrame& frame) {
     }
   }
   restore_registers(context.machine, frame);
+  task.restart = {};  // an interrupted call is not gone on with by another frame
   set_blocked(task, context.mask);
-  if ((context.stack.flags & ~SS_ONSTACK) == 0 || context.stack.flags == SS_DISABLE) {
-    task.signals.stack = {context.stack.address, context.stack.size,
-                          context.stack.flags & ~SS_ONSTACK};
-  }
+  (void)set_alternate_stack(task, context.stack, frame.rsp);  // a bad one changes nothing, as Linux
   return {};
 }
 

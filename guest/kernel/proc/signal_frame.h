@@ -19,5 +19,7 @@ Result<void> pop_signal_frame(Task& task, UserFrame& frame);
 /// sigaltstack(2)'s view of the current stack.
 StackWords describe_stack(const Task& task, std::uint64_t stack_pointer);
 bool on_alternate_stack(const Task& task, std::uint64_t stack_pointer);
+/// EPERM: it is in use. EINVAL, ENOMEM (too small).
+Result<void> set_alternate_stack(Task& task, const StackWords& fresh, std::uint64_t stack_pointer);
 
 }  // namespace runhl::kernel

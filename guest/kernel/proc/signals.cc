@@ -5,40 +5,29 @@
 
 #include "core/linux_signal.h"
 #include "core/panic.h"
-#include "proc/parent_notice.h"
 #include "proc/process.h"
-#include "proc/process_table.h"
+#include "proc/signal_queue.h"
 #include "sched/scheduler.h"
 
 namespace runhl::kernel {
 
 namespace {
 
-constexpr std::uint64_t kDefault = 0;
-constexpr std::uint64_t kIgnore = 1;
 constexpr SignalSet kUnblockable = signal_bit(SIGKILL) | signal_bit(SIGSTOP);
 constexpr SignalSet kStops =
     signal_bit(SIGSTOP) | signal_bit(SIGTSTP) | signal_bit(SIGTTIN) | signal_bit(SIGTTOU);
-constexpr SignalSet kFaults = signal_bit(SIGSEGV) | signal_bit(SIGBUS) | signal_bit(SIGILL) |
-                              signal_bit(SIGTRAP) | signal_bit(SIGFPE) | signal_bit(SIGSYS);
 
-void drop_from(SignalQueue& queue, SignalSet which) {
-  queue.pending.fetch_and(~which);
-  queue.entries.remove_and_dispose_if(
-      [which](const QueuedSignal& entry) { return (signal_bit(entry.info.number) & which) != 0; },
-      [](QueuedSignal* entry) { delete entry; });
-}
-
-/// True: sending it would change nothing, so it is not queued. The caller holds state.lock.
+/// True: sending it would change nothing, so it is not queued. `task` is who it is sent to, the
+/// first thread for a process.
 bool is_ignored(const SignalState& state, const Task& task, int number, Origin origin) {
-  if ((task.signals.blocked & signal_bit(number)) != 0) {
+  if (((task.signals.blocked | task.signals.really_blocked) & signal_bit(number)) != 0) {
     return false;  // a handler may come before it is unblocked
   }
   const std::uint64_t handler = state.action(number).handler;
-  if (handler == kIgnore) {
+  if (handler == kIgnoreHandler) {
     return true;
   }
-  if (handler != kDefault) {
+  if (handler != kDefaultHandler) {
     return false;
   }
   if (state.unkillable && !(origin == Origin::Host && (signal_bit(number) & kUnblockable) != 0)) {
@@ -47,113 +36,81 @@ bool is_ignored(const SignalState& state, const Task& task, int number, Origin o
   return default_action(number) == DefaultAction::Ignore;
 }
 
+void drop_everywhere(Process& process, SignalSet which) {
+  SignalState& state = *process.signals;
+  drop_signals(state, state.shared, which);
+  for (Task& task : process.tasks) {
+    drop_signals(state, task.signals.queue, which);
+  }
+}
+
 /// Stop and continue cancel each other, whatever becomes of the signal itself. The caller holds the
 /// process table's and the state's lock.
 void cancel_opposite(Process& process, int number) {
-  const SignalSet opposite = number == SIGCONT                    ? kStops
-                             : (signal_bit(number) & kStops) != 0 ? signal_bit(SIGCONT)
-                                                                  : 0;
   if (number == SIGCONT || number == SIGKILL) {
     process.signals->stop_taken = false;
   }
-  if (opposite == 0) {
-    return;
-  }
-  drop_from(process.signals->shared, opposite);
-  for (Task& task : process.tasks) {
-    drop_from(task.signals.queue, opposite);
-  }
-}
-
-Result<void> enqueue(SignalQueue& queue, const SignalInfo& info, Origin origin) {
-  const SignalSet bit = signal_bit(info.number);
-  if (info.number < kFirstRealTimeSignal && (queue.pending.load() & bit) != 0) {
-    return {};  // standard signals do not queue
-  }
-  auto entry = make<QueuedSignal>();
-  if (!entry) {
-    return fail(EAGAIN);
-  }
-  (*entry)->info = info;
-  (*entry)->from_host = origin == Origin::Host;
-  queue.entries.push_back(*entry->release());
-  queue.pending.fetch_or(bit);
-  return {};
-}
-
-/// A stopped process goes on; by SIGCONT its parent hears of it.
-void resume_stopped(Process& process, int number) {
-  SignalState& state = *process.signals;
-  if (!state.stopped.exchange(false)) {
-    return;
-  }
-  wake_all(state.continued);
   if (number == SIGCONT) {
-    process.stop_report = 0;
-    process.continue_report = true;
-    if (process.parent != nullptr) {
-      (void)notify_parent(process, CLD_CONTINUED, SIGCONT);
-    }
+    drop_everywhere(process, kStops);
+  } else if ((signal_bit(number) & kStops) != 0) {
+    drop_everywhere(process, signal_bit(SIGCONT));
   }
 }
 
-/// The caller holds the process table's lock; `queue` is the task's or its process's.
-Result<void> send(Task& task, SignalQueue& queue, const SignalInfo& info, Origin origin) {
-  Process& process = *task.process;
-  SignalState& state = *process.signals;
-  {
-    const SpinLock::Guard guard(state.lock);
-    cancel_opposite(process, info.number);
-    if (!is_ignored(state, task, info.number, origin)) {
-      TRY(enqueue(queue, info, origin));
-    }
+bool wants(const Task& task, int number) {
+  if ((task.signals.blocked & signal_bit(number)) != 0 || task.exited.load()) {
+    return false;
   }
-  wake_all(state.arrival_queue);
-  state.arrivals.notify(POLLIN | POLLRDNORM);
-  if (info.number == SIGCONT || info.number == SIGKILL) {
-    resume_stopped(process, info.number);
-  }
-  if (signal_pending(task)) {
-    task.vcpu->raise(kPendSignal);
-    wake(task);
-    if (task.vcpu != &this_cpu()) {
-      kick(*task.vcpu);
-    }
-  }
-  return {};
+  return number == SIGKILL || &task == &current() || !signal_pending(task);
 }
 
-/// Who takes a signal for the whole process: a thread that does not block it, the first one first.
-Task* taker(Process& process, int number) {
+/// The thread that is to take a signal for its process: the first one if it wants it, else the next
+/// that does. Null: all block it or have something to do already and will see it then.
+Task* choose_thread(Process& process, int number) {
   for (Task& task : process.tasks) {
-    if ((task.signals.blocked & signal_bit(number)) == 0) {
+    if (wants(task, number)) {
       return &task;
     }
   }
-  return process.tasks.empty() ? nullptr : &process.tasks.front();
+  return nullptr;
 }
 
-/// The entry of `number` that came first, taken off the queue.
-void take(SignalQueue& queue, int number, QueuedSignal& out) {
-  bool more = false;
-  Owned<QueuedSignal> taken;
-  for (auto it = queue.entries.begin(); it != queue.entries.end();) {
-    if (it->info.number != number) {
-      ++it;
-    } else if (taken == nullptr) {
-      taken.reset(&*it);
-      it = queue.entries.erase(it);
-    } else {
-      more = true;
-      break;
+/// Of a queued signal: somebody looks at it.
+void alert(Process& process, Task* only, int number) {
+  if (number == SIGKILL) {
+    for (Task& task : process.tasks) {
+      demand_attention(task);
+    }
+    return;
+  }
+  Task* const target = only == nullptr        ? choose_thread(process, number)
+                       : wants(*only, number) ? only
+                                              : nullptr;
+  if (target != nullptr) {
+    demand_attention(*target);
+  }
+}
+
+void recalculate_attention(Task& task) {
+  SignalState& state = *task.process->signals;
+  const SignalSet pending = task.signals.queue.pending.load() | state.shared.pending.load();
+  task.signals.attention.store((pending & ~task.signals.blocked) != 0 || state.stopped.load() ||
+                               state.exiting.load() || state.survivor.load() != nullptr);
+}
+
+/// Signals of the process that `task` no longer takes, or never will: to others.
+void offer_to_others(Process& process, const Task& task, SignalSet which) {
+  which &= process.signals->shared.pending.load();
+  while (which != 0) {
+    const int number = __builtin_ctzll(which) + 1;
+    which &= which - 1;
+    for (Task& other : process.tasks) {
+      if (&other != &task && wants(other, number)) {
+        demand_attention(other);
+        break;
+      }
     }
   }
-  if (!more) {
-    queue.pending.fetch_and(~signal_bit(number));
-  }
-  KERNEL_CHECK(taken != nullptr);
-  out.info = taken->info;
-  out.from_host = taken->from_host;
 }
 
 }  // namespace
@@ -188,6 +145,11 @@ Result<Owned<SignalState>> signals_create(Ref<SignalHands> hands) {
   return make<SignalState>(std::move(hands));
 }
 
+void reset_actions(SignalHands& hands) {
+  const SpinLock::Guard guard(hands.lock);
+  hands.actions.fill({});
+}
+
 Result<Ref<SignalHands>> copy_hands(const SignalState& from) {
   Ref<SignalHands> copy = TRY(make_ref<SignalHands>());
   const SpinLock::Guard guard(from.hands->lock);
@@ -195,32 +157,33 @@ Result<Ref<SignalHands>> copy_hands(const SignalState& from) {
   return copy;
 }
 
-void reset_actions(SignalHands& hands) {
-  const SpinLock::Guard guard(hands.lock);
-  hands.actions.fill({});
-}
-
-bool signal_pending(const Task& task) {
-  if (task.process == nullptr) {
-    return false;
-  }
-  return (signals_waiting(task) & ~task.signals.blocked) != 0;
-}
-
 SignalSet signals_waiting(const Task& task) {
   return task.signals.queue.pending.load() | task.process->signals->shared.pending.load();
 }
 
+void demand_attention(Task& task) {
+  task.signals.attention.store(true);
+  Vcpu& cpu = *task.vcpu;
+  cpu.raise(kPendSignal);
+  wake(task);
+  if (&cpu != &this_cpu()) {
+    kick(cpu);
+  }
+}
+
 bool fatal_signal_pending(const Task& task) {
-  if (task.process == nullptr) {
+  if (task.process == nullptr || !signal_pending(task)) {
     return false;
   }
   const SignalState& state = *task.process->signals;
-  SignalSet ready =
-      (task.signals.queue.pending.load() | state.shared.pending.load()) & ~task.signals.blocked;
+  const Task* const survivor = state.survivor.load();
+  if (state.exiting.load() || (survivor != nullptr && survivor != &task)) {
+    return true;
+  }
+  SignalSet ready = signals_waiting(task) & ~task.signals.blocked;
   for (; ready != 0; ready &= ready - 1) {
     const int number = __builtin_ctzll(ready) + 1;
-    const bool ends = state.action(number).handler == kDefault &&
+    const bool ends = state.action(number).handler == kDefaultHandler &&
                       default_action(number) == DefaultAction::Terminate;
     if (number == SIGKILL || (ends && !state.unkillable)) {
       return true;
@@ -229,19 +192,65 @@ bool fatal_signal_pending(const Task& task) {
   return false;
 }
 
+namespace {
+
+/// The caller holds the process table's lock.
+Result<void> send(Process& process, Task* only, const SignalInfo& info, Origin origin) {
+  SignalState& state = *process.signals;
+  if (process.tasks.empty() || state.exiting.load()) {
+    return {};  // one that has ended can be named until it is waited for
+  }
+  {
+    const SpinLock::Guard guard(state.lock);
+    cancel_opposite(process, info.number);
+    const Task& addressee = only != nullptr ? *only : process.tasks.front();
+    if (!is_ignored(state, addressee, info.number, origin)) {
+      SignalQueue& queue = only != nullptr ? only->signals.queue : state.shared;
+      TRY(queue_signal(process, queue, info, origin));
+      alert(process, only, info.number);
+    }
+  }
+  if (info.number == SIGCONT || info.number == SIGKILL) {
+    resume_stopped(process, info.number);
+  }
+  wake_all(state.arrival_queue);
+  state.arrivals.notify(POLLIN | POLLRDNORM);
+  return {};
+}
+
+}  // namespace
+
 Result<void> signal_send_locked(Process& process, const SignalInfo& info, Origin origin) {
-  Task* const task = taker(process, info.number);
-  // One that has ended takes none; it can still be named until it is waited for.
-  return task == nullptr ? Result<void>{} : send(*task, process.signals->shared, info, origin);
+  return send(process, nullptr, info, origin);
+}
+
+Result<void> signal_send_task_locked(Task& task, const SignalInfo& info) {
+  return send(*task.process, &task, info, Origin::Guest);
+}
+
+bool signal_send_entry(Process& process, Task* only, QueuedSignal& entry) {
+  SignalState& state = *process.signals;
+  const ProcessTable::Guard family;
+  if (process.tasks.empty() || state.exiting.load() || (only != nullptr && only->exited.load())) {
+    return false;
+  }
+  {
+    const SpinLock::Guard guard(state.lock);
+    const Task& addressee = only != nullptr ? *only : process.tasks.front();
+    if (is_ignored(state, addressee, entry.info.number, Origin::Guest)) {
+      return false;
+    }
+    queue_entry(only != nullptr ? only->signals.queue : state.shared, entry);
+    alert(process, only, entry.info.number);
+  }
+  wake_all(state.arrival_queue);
+  state.arrivals.notify(POLLIN | POLLRDNORM);
+  return true;
 }
 
 Result<void> signal_send(Process& process, const SignalInfo& info, Origin origin) {
   const ProcessTable::Guard family;
   return signal_send_locked(process, info, origin);
-}
-
-Result<void> signal_send_task_locked(Task& task, const SignalInfo& info) {
-  return send(task, task.signals.queue, info, Origin::Guest);
 }
 
 Result<void> signal_send_task(Task& task, const SignalInfo& info) {
@@ -290,11 +299,11 @@ void force_fault(Task& task, const SignalInfo& info) {
     const SpinLock::Guard guard(state.lock);
     const SpinLock::Guard hands_guard(state.hands->lock);
     SignalAction& action = state.hands->actions[static_cast<std::size_t>(info.number - 1)];
-    if (action.handler == kIgnore || (task.signals.blocked & bit) != 0) {
-      action.handler = kDefault;
+    if (action.handler == kIgnoreHandler || (task.signals.blocked & bit) != 0) {
+      action.handler = kDefaultHandler;
       task.signals.blocked &= ~bit;
     }
-    if (action.handler == kDefault) {
+    if (action.handler == kDefaultHandler) {
       state.unkillable = false;
     }
   }
@@ -304,7 +313,20 @@ void force_fault(Task& task, const SignalInfo& info) {
 }
 
 void set_blocked(Task& task, SignalSet blocked) {
-  task.signals.blocked = blocked & ~kUnblockable;
+  blocked &= ~kUnblockable;
+  Process& process = *task.process;
+  const SignalSet added = blocked & ~task.signals.blocked;
+  if ((added & process.signals->shared.pending.load()) != 0) {
+    const ProcessTable::Guard family;
+    const SpinLock::Guard guard(process.signals->lock);
+    task.signals.blocked = blocked;
+    offer_to_others(process, task, added);
+    recalculate_attention(task);
+  } else {
+    const SpinLock::Guard guard(process.signals->lock);
+    task.signals.blocked = blocked;
+    recalculate_attention(task);
+  }
   if (signal_pending(task)) {
     this_cpu().raise(kPendSignal);
   }
@@ -313,60 +335,53 @@ void set_blocked(Task& task, SignalSet blocked) {
 Result<void> signals_reset_for_exec(Task& task) {
   SignalState& state = *task.process->signals;
   Ref<SignalHands> own = TRY(copy_hands(state));  // the old ones may be others' too
-  for (SignalAction& action : own->actions) {     // not yet anybody else's
-    const bool ignored = action.handler == kIgnore;
+  for (SignalAction& action : own->actions) {
+    const bool ignored = action.handler == kIgnoreHandler;
     action = {};
-    action.handler = ignored ? kIgnore : kDefault;
+    action.handler = ignored ? kIgnoreHandler : kDefaultHandler;
   }
   {
     const SpinLock::Guard guard(state.lock);
     state.hands.swap(own);
   }
   task.signals.stack = {};
+  task.restart = {};
   return {};
 }
 
-void stop_process(int number) {
-  Process& process = *current().process;
-  SignalState& state = *process.signals;
-  {
-    const ProcessTable::Guard family;
-    const SpinLock::Guard guard(state.lock);
-    if (!state.stop_taken) {
-      return;
-    }
-    state.stopped.store(true);
-    process.stop_report = static_cast<std::uint8_t>(number);
-    process.continue_report = false;
+void signals_inherit(Task& child, const Task& creator) {
+  child.signals.blocked = creator.signals.blocked;
+}
+
+void signals_leave(Task& task) {
+  Process& process = *task.process;
+  const ProcessTable::Guard family;
+  const SpinLock::Guard guard(process.signals->lock);
+  task.exited.store(true);
+  drop_signals(*process.signals, task.signals.queue, ~SignalSet{0});
+  offer_to_others(process, task, ~task.signals.blocked);
+}
+
+void signal_discard(Process& process, int number) {
+  const ProcessTable::Guard family;
+  const SpinLock::Guard guard(process.signals->lock);
+  drop_everywhere(process, signal_bit(number));
+}
+
+bool signal_dequeue_from(Task& task, SignalSet wanted, QueuedSignal& out) {
+  SignalState& state = *task.process->signals;
+  const SpinLock::Guard guard(state.lock);
+  const bool taken = dequeue_signal(state, task.signals.queue, wanted, out) ||
+                     dequeue_signal(state, state.shared, wanted, out);
+  if (taken) {
+    state.stop_taken = (signal_bit(out.info.number) & kStops) != 0;
   }
-  {
-    const ProcessTable::Guard family;
-    if (process.parent != nullptr && state.stopped.load()) {
-      (void)notify_parent(process, CLD_STOPPED, number);
-    }
-  }
-  (void)wait(
-      state.continued, [&state] { return !state.stopped.load(); }, kNoDeadline, Interruptible::No);
+  recalculate_attention(task);
+  return taken;
 }
 
 bool signal_dequeue(Task& task, QueuedSignal& out) {
   return signal_dequeue_from(task, ~task.signals.blocked, out);
-}
-
-bool signal_dequeue_from(Task& task, SignalSet set, QueuedSignal& out) {
-  SignalState& state = *task.process->signals;
-  const SpinLock::Guard guard(state.lock);
-  for (SignalQueue* queue : {&task.signals.queue, &state.shared}) {
-    const SignalSet ready = queue->pending.load() & set;
-    if (ready == 0) {
-      continue;
-    }
-    const SignalSet first = (ready & kFaults) != 0 ? ready & kFaults : ready;
-    take(*queue, __builtin_ctzll(first) + 1, out);
-    state.stop_taken = (signal_bit(out.info.number) & kStops) != 0;
-    return true;
-  }
-  return false;
 }
 
 }  // namespace runhl::kernel

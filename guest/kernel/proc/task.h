@@ -18,9 +18,14 @@
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 
+#include "core/user_memory.h"
 #include "mm/ref.h"
+#include "proc/cpu_time.h"
 #include "proc/credentials.h"
 #include "proc/pid.h"
+#include "proc/posix_timer.h"
+#include "proc/restart.h"
+#include "proc/rseq.h"
 #include "proc/task_signals.h"
 #include "runhl/abi/boot.h"
 #include "sched/lock_trace.h"
@@ -62,6 +67,21 @@ struct SleepTimer {  // wakes its task
   Task* task = nullptr;
 };
 
+/// What sched_setscheduler(2), setpriority(2) and their kin have said. All threads have one weight.
+struct TaskScheduling {
+  int policy = 0;  // SCHED_OTHER
+  int priority = 0;
+  int nice = 0;
+  std::uint32_t io_priority = 0;
+  bool reset_on_fork = false;
+  std::uint64_t affinity = ~0ULL;
+};
+
+/// ITIMER_VIRTUAL, ITIMER_PROF; on the process's CPU time. Deadline 0: disarmed.
+struct CpuInterval {
+  Nanoseconds deadline = 0, interval = 0;
+};
+
 struct ThreadListTag;
 using ThreadHook = boost::intrusive::list_base_hook<boost::intrusive::tag<ThreadListTag>>;
 
@@ -85,14 +105,22 @@ struct Task : RefCounted<Task>, ThreadHook {
   std::uint64_t set_child_tid = 0;  // where a new task writes its number
   std::int64_t cpu_time = 0;        // nanoseconds, up to `resumed`
   std::int64_t resumed = 0;         // when it got its vCPU last
+  std::int64_t system_time = 0;     // of cpu_time (proc/cpu_time.h)
+  UserAddress robust_list = 0;      // set_robust_list(2)
+  RestartBlock restart;             // of the call that a signal interrupted
+  RseqState rseq;
+  TaskScheduling scheduling;
   std::array<char, 16> name{};
   MemoryPolicy memory_policy;
   bool in_syscall = false;
+  bool releases_vfork = true;  // the first task of a process
   bool in_kernel = true;  // but for system calls: begins, or acts on a signal, or is on its way out
   std::int32_t parent_death_signal = 0;  // PR_SET_PDEATHSIG
 
   // What follows belongs to sched/ and proc/signals.
   TaskSignals signals;
+  std::atomic<bool> exited{false};           // it takes no signal and owns no lock any more
+  std::atomic<std::uint32_t> pi_waiters{0};  // of futexes that it owns
   std::atomic<TaskState> state{TaskState::Runnable};
   std::atomic<bool> on_cpu{false};  // its stack and registers are in use
   Vcpu* vcpu = nullptr;             // whose run queue it is on, or ran on last
@@ -158,6 +186,9 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
   bool child_subreaper = false;          // PR_SET_CHILD_SUBREAPER
   bool mm_copied = false;                // by a fork that the first task has to finish
   IntervalTimer* real_timer = nullptr;   // owned
+  std::array<CpuInterval, 2> cpu_intervals{};
+  PosixTimers timers;
+  std::atomic<std::uint32_t> membarrier_registered{0};  // MEMBARRIER_CMD_REGISTER_*
   std::atomic<bool> mm_released{false};  // by exec or exit: vfork's parent goes on
   WaitQueue mm_released_queue;
 
@@ -167,14 +198,16 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
   Tasks tasks;
   Ref<ProcessGroup> group;
   ProcessState state = ProcessState::Live;
-  std::uint8_t stop_report = 0;        // the signal that stopped it, which nobody has waited for
-  bool continue_report = false;        // it went on, which nobody has waited for
-  std::uint32_t uid = 0;               // real, of a zombie
-  std::int32_t exit_signal = 0;        // what its end sends to the parent; 0: nothing
-  int wait_status = 0;                 // of a zombie, as of waitpid(2)
-  std::int64_t cpu_time = 0;           // nanoseconds, of tasks that have ended
-  std::int64_t children_cpu_time = 0;  // of children that were waited for, and theirs
-  WaitQueue child_changed;             // a child ended, stopped or went on
+  std::uint8_t stop_report = 0;  // the signal that stopped it, which nobody has waited for
+  bool continue_report = false;  // it went on, which nobody has waited for
+  std::uint32_t uid = 0;         // real, of a zombie
+  std::int32_t exit_signal = 0;  // what its end sends to the parent; 0: nothing
+  int wait_status = 0;           // of a zombie, as of waitpid(2)
+  int exit_status = 0;           // what it will be
+  CpuTime ended_time;            // of tasks that have ended
+  CpuTime children_time;         // of children that were waited for, and theirs
+  WaitQueue thread_ended;
+  WaitQueue child_changed;  // a child ended, stopped or went on
 };
 
 /// The task that runs on this vCPU. Not null except early in boot.

@@ -48,9 +48,12 @@ struct SignalInfo {
 };
 static_assert(sizeof(SignalInfo) == 128);
 
+struct PosixTimer;  // proc/posix_timer.h
+
 struct QueuedSignal : boost::intrusive::list_base_hook<> {
   SignalInfo info;
-  bool from_host = false;  // by the runtime: KILL and STOP reach even the container's init
+  PosixTimer* timer = nullptr;  // whose entry it is; null: the queue's own
+  bool from_host = false;       // by the runtime: KILL and STOP reach even the container's init
 };
 
 struct SignalQueue {
@@ -66,6 +69,8 @@ struct AlternateStack {
 
 struct TaskSignals {
   SignalSet blocked = 0;
+  SignalSet really_blocked = 0;  // while sigtimedwait unblocks what it waits for
+  std::atomic<bool> attention{false};
   SignalSet saved_mask = 0;  // of sigsuspend, put back after the handler's frame is made
   bool restore_mask = false;
   SignalQueue queue;  // guarded by the process's SignalState::lock

@@ -44,7 +44,8 @@ ChildEvent event_of(const Process& child, int code, int status, int wait_status)
   event.code = code;
   event.status = status;
   event.wait_status = wait_status;
-  event.cpu_time = child.cpu_time + child.children_cpu_time;
+  event.cpu_time = child.ended_time;
+  event.cpu_time += child.children_time;
   return event;
 }
 
@@ -58,7 +59,7 @@ std::optional<ChildEvent> take_event(ProcessTable& family, Process& child, std::
     const EndOfChild end = describe_end(child.wait_status);
     const ChildEvent event = event_of(child, end.code, end.status, child.wait_status);
     if (!keep) {
-      child.parent->children_cpu_time += event.cpu_time;
+      child.parent->children_time += event.cpu_time;
       family.remove_process(child);
     }
     return event;

@@ -18,10 +18,10 @@ struct ChildSelection {
 struct ChildEvent {
   std::int32_t pid = 0;  // 0: none yet (WNOHANG)
   std::uint32_t uid = 0;
-  int code = 0;               // CLD_*
-  int status = 0;             // exit code or signal
-  int wait_status = 0;        // as waitpid(2) tells it
-  std::int64_t cpu_time = 0;  // nanoseconds, with its own children's
+  int code = 0;         // CLD_*
+  int status = 0;       // exit code or signal
+  int wait_status = 0;  // as waitpid(2) tells it
+  CpuTime cpu_time;     // with its own children's
 };
 
 /// Errors: ECHILD, EINTR.

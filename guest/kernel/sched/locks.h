@@ -48,6 +48,19 @@ enum class LockRank : std::uint8_t {
   Ring = 95,
 };
 
+/// Holds a lock for a scope.
+template <typename Lock>
+class [[nodiscard]] LockGuard {
+ public:
+  explicit LockGuard(Lock& lock) : lock_(lock) { lock_.acquire(); }
+  ~LockGuard() { lock_.release(); }
+  LockGuard(const LockGuard&) = delete;
+  LockGuard& operator=(const LockGuard&) = delete;
+
+ private:
+  Lock& lock_;
+};
+
 /// Spin lock. With one vCPU taking it is a predicted branch; rank and owner are still checked in
 /// debug builds.
 class SpinLock {
@@ -57,16 +70,7 @@ class SpinLock {
   SpinLock& operator=(const SpinLock&) = delete;
   ~SpinLock() = default;
 
-  class [[nodiscard]] Guard {
-   public:
-    explicit Guard(SpinLock& lock) : lock_(lock) { lock_.acquire(); }
-    ~Guard() { lock_.release(); }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
-
-   private:
-    SpinLock& lock_;
-  };
+  using Guard = LockGuard<SpinLock>;
 
  private:
   void acquire();
@@ -74,7 +78,7 @@ class SpinLock {
 
   std::uint32_t word_ = 0;
   LockRank rank_;
-  friend class Guard;
+  friend Guard;
 };
 
 /// Sleeping lock, built on the sleep primitive (sched/wait.h).
@@ -85,16 +89,7 @@ class Mutex {
   Mutex& operator=(const Mutex&) = delete;
   ~Mutex() = default;
 
-  class [[nodiscard]] Guard {
-   public:
-    explicit Guard(Mutex& lock) : lock_(lock) { lock_.acquire(); }
-    ~Guard() { lock_.release(); }
-    Guard(const Guard&) = delete;
-    Guard& operator=(const Guard&) = delete;
-
-   private:
-    Mutex& lock_;
-  };
+  using Guard = LockGuard<Mutex>;
   /// Takes the lock if it is free; it may have any rank, since nothing waits for it.
   class [[nodiscard]] TryGuard {
    public:
@@ -120,7 +115,7 @@ class Mutex {
 
   std::uint32_t word_ = 0;
   LockRank rank_;
-  friend class Guard;
+  friend Guard;
   friend class TryGuard;
 };
 

@@ -116,6 +116,7 @@ void enter(Vcpu& cpu, Task& next) {
   next.state.store(TaskState::Running, std::memory_order_relaxed);
   next.on_cpu.store(true, std::memory_order_relaxed);
   next.vcpu = &cpu;
+  next.rseq.interrupted = true;
   cpu.left = cpu.current;
   if (!cpu.current->idle) {
     task_account(*cpu.current);

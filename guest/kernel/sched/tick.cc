@@ -1,34 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/tick.h"
 
+#include <algorithm>
+
 #include "arch/x86_64/host_syscall.h"
 #include "host/clock.h"
+#include "proc/cpu_timers.h"
 #include "sched/timers.h"
 
 namespace runhl::kernel {
 
 namespace {
 
-/// When this vCPU wants to be interrupted, 0: never.
-Nanoseconds wanted(const Vcpu& cpu) {
+/// Soon after the running program will have used up what some timer counts; but no finer than this,
+/// or a short period would leave it no time at all.
+constexpr Nanoseconds kFinestCpuTimer = 500'000;
+
+Nanoseconds nearest_timer(const Vcpu& cpu) {
   const Nanoseconds nearest = timers().nearest();
-  if (cpu.runnable_count.load(std::memory_order_relaxed) == 0) {
-    return nearest == kNoDeadline ? 0 : nearest;
+  const Nanoseconds remaining = cpu_timers_remaining(*cpu.current);
+  if (remaining == kNoDeadline) {
+    return nearest;
   }
-  const Nanoseconds slice_end = monotonic_now() + kTickPeriod;
-  return nearest == kNoDeadline || nearest > slice_end ? slice_end : nearest;
+  const Nanoseconds due = monotonic_now() + std::max(remaining, kFinestCpuTimer);
+  return nearest == kNoDeadline ? due : std::min(nearest, due);
 }
 
 }  // namespace
 
 void tick_update(Vcpu& cpu) {
+  const Nanoseconds nearest = nearest_timer(cpu);
+  const bool shared = cpu.runnable_count.load(std::memory_order_relaxed) != 0;
+  if (nearest == kNoDeadline && !shared) {
+    return;  // one that is still armed only costs a signal
+  }
+  const Nanoseconds now = monotonic_now();
+  const Nanoseconds slice_end = now + kTickPeriod;
+  const Nanoseconds deadline =
+      shared && (nearest == kNoDeadline || nearest > slice_end) ? slice_end : nearest;
   Carrier& carrier = this_carrier();
-  const Nanoseconds deadline = wanted(cpu);
-  // Arming is a host call, an expiry that nobody wants one signal. So nothing is disarmed, and what
-  // is armed for any time until then will do: two tasks that wake each other arm it once a slice.
-  const bool armed = carrier.tick_deadline <= deadline && carrier.tick_deadline > monotonic_now();
-  if (deadline == 0 || armed) {
-    return;
+  if (carrier.tick_deadline > now && carrier.tick_deadline <= deadline) {
+    return;  // a slice may be shorter: arming anew at each switch would cost more than the switch
   }
   if (!carrier.tick_made) {
     if (host::timer_create(carrier.tid.load(), &carrier.tick_timer) < 0) {

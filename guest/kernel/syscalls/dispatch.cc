@@ -10,6 +10,7 @@
 #include "core/panic.h"
 #include "core/user_memory.h"
 #include "host/events.h"
+#include "proc/cpu_time.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
 #include "syscalls/handlers.h"
@@ -89,7 +90,6 @@ bool is_restartable(std::uint32_t number) {
     case __NR_tee:
     case __NR_vmsplice:
     case __NR_sendfile:
-    case __NR_futex:
     case __NR_getrandom:
       return true;
     default:
@@ -153,6 +153,7 @@ void syscall_trapped(UserFrame& frame, std::uint32_t architecture) {
     frame.orig_rax = ~0ULL;
     return;
   }
+  const SystemTime time;
   rewrite_note_trap(frame, number);
   dispatch(frame);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Identity of the system, limits, per-process switches, scheduling, exit.
+// Identity of the system, limits, per-process switches.
 #include <asm/prctl.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -7,7 +7,6 @@
 #include <linux/securebits.h>
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
-#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -22,14 +21,11 @@
 #include "fs/proc/process_view.h"
 #include "host/clock.h"
 #include "host/events.h"
+#include "proc/cpu_time.h"
 #include "proc/process.h"
 #include "runhl/abi/layout.h"
 #include "sched/scheduler.h"
 #include "syscalls/handlers.h"
-
-#ifndef SCHED_DEADLINE
-#define SCHED_DEADLINE 6  // linux/sched.h
-#endif
 
 namespace runhl::kernel {
 
@@ -288,6 +284,7 @@ Result<void> set_limit(abi::BootRlimit& limit, const Limit& fresh) {
   }
   limit.soft = fresh.soft;
   limit.hard = fresh.hard;
+  this_cpu().raise(kPendTick);  // RLIMIT_CPU may be nearer now
   return {};
 }
 
@@ -322,97 +319,26 @@ SyscallResult sys_prlimit64(const SyscallArgs& args) {
 }
 
 SyscallResult sys_getrusage(const SyscallArgs& args) {
-  const auto who = static_cast<std::int32_t>(args.a0);
-  if (who != RUSAGE_SELF && who != RUSAGE_CHILDREN && who != RUSAGE_THREAD) {
-    return fail(EINVAL);
-  }
-  rusage usage{};
-  if (who != RUSAGE_CHILDREN) {
-    const Nanoseconds spent = monotonic_now() - boot_time();
-    usage.ru_utime = {spent / kNanosPerSecond, spent % kNanosPerSecond / 1000};
-  }
-  TRY(UserOut<rusage>(args.a1).copy_out(usage));
-  return 0;
-}
-
-// ---- scheduling, threads
-// ---------------------------------------------------------------------------
-
-SyscallResult sys_sched_yield(const SyscallArgs&) {
-  yield();
-  return 0;
-}
-
-SyscallResult sys_sched_getaffinity(const SyscallArgs& args) {
-  const auto pid = static_cast<std::int32_t>(args.a0);
-  if (pid != 0 && pid != current().tid) {
-    return fail(ESRCH);
-  }
-  const std::uint64_t mask = (1ULL << vcpu_count()) - 1;
-  if (args.a1 < sizeof(mask) || args.a1 % sizeof(mask) != 0) {
-    return fail(EINVAL);
-  }
-  TRY(UserOut<std::uint64_t>(args.a2).copy_out(mask));
-  return sizeof(mask);
-}
-
-SyscallResult sys_sched_setaffinity(const SyscallArgs& args) {
-  const auto pid = static_cast<std::int32_t>(args.a0);
-  if (pid != 0 && pid != current().tid) {
-    return fail(ESRCH);
-  }
-  std::uint64_t mask = 0;
-  TRY(copy_from_user(&mask, args.a2, std::min<std::uint64_t>(args.a1, sizeof(mask))));
-  const std::uint64_t ours = (1ULL << vcpu_count()) - 1;
-  return (mask & ours) == 0 ? SyscallResult(fail(EINVAL)) : SyscallResult(0);
-}
-
-SyscallResult sys_sched_getscheduler(const SyscallArgs& args) {
-  const auto pid = static_cast<std::int32_t>(args.a0);
-  if (pid != 0 && pid != current().tid) {
-    return fail(pid < 0 ? EINVAL : ESRCH);
-  }
-  return SCHED_OTHER;
-}
-
-SyscallResult sys_sched_getparam(const SyscallArgs& args) {
-  TRY(sys_sched_getscheduler(args));
-  TRY(UserOut<std::int32_t>(args.a1).copy_out(0));
-  return 0;
-}
-
-namespace {
-
-SyscallResult priority_bound(std::uint64_t policy, std::uint64_t real_time) {
-  switch (policy) {
-    case SCHED_FIFO:
-    case SCHED_RR:
-      return real_time;
-    case SCHED_OTHER:
-    case SCHED_BATCH:
-    case SCHED_IDLE:
-    case SCHED_DEADLINE:
-      return 0;
+  Process& process = *current().process;
+  CpuTime time;
+  switch (static_cast<std::int32_t>(args.a0)) {
+    case RUSAGE_SELF:
+      time = process_cpu_time(process);
+      break;
+    case RUSAGE_CHILDREN:
+      time = process_children_time(process);
+      break;
+    case RUSAGE_THREAD:
+      time = task_cpu_time(current());
+      break;
     default:
       return fail(EINVAL);
   }
-}
-
-}  // namespace
-
-SyscallResult sys_sched_get_priority_max(const SyscallArgs& args) {
-  return priority_bound(args.a0, 99);
-}
-SyscallResult sys_sched_get_priority_min(const SyscallArgs& args) {
-  return priority_bound(args.a0, 1);
-}
-
-SyscallResult sys_set_robust_list(const SyscallArgs& args) {
-  constexpr std::uint64_t kHeadSize = 24;  // struct robust_list_head
-  if (args.a1 != kHeadSize) {
-    return fail(EINVAL);
-  }
-  return 0;  // walked at a thread's end, when there are threads
+  rusage usage{};
+  usage.ru_utime = {time.user / kNanosPerSecond, time.user % kNanosPerSecond / 1000};
+  usage.ru_stime = {time.system / kNanosPerSecond, time.system % kNanosPerSecond / 1000};
+  TRY(UserOut<rusage>(args.a1).copy_out(usage));
+  return 0;
 }
 
 }  // namespace runhl::kernel

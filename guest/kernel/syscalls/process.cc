@@ -14,6 +14,7 @@
 #include "proc/process_table.h"
 #include "proc/shared_parts.h"
 #include "proc/task_signals.h"
+#include "proc/thread.h"
 #include "proc/wait_child.h"
 #include "syscalls/handlers.h"
 
@@ -139,12 +140,13 @@ SyscallResult sys_unshare(const SyscallArgs& args) {
 
 namespace {
 
-Result<void> tell_usage(UserAddress to, std::int64_t cpu_time) {
+Result<void> tell_usage(UserAddress to, const CpuTime& time) {
   if (to == 0) {
     return {};
   }
   rusage usage{};
-  usage.ru_utime = {cpu_time / kNanosPerSecond, cpu_time % kNanosPerSecond / 1000};
+  usage.ru_utime = {time.user / kNanosPerSecond, time.user % kNanosPerSecond / 1000};
+  usage.ru_stime = {time.system / kNanosPerSecond, time.system % kNanosPerSecond / 1000};
   return UserOut<rusage>(to).copy_out(usage);
 }
 
@@ -261,7 +263,7 @@ SyscallResult sys_exit_group(const SyscallArgs& args) {
 }
 
 SyscallResult sys_exit(const SyscallArgs& args) {
-  return sys_exit_group(args);  // of the only thread
+  thread_end(static_cast<int>((args.a0 & 0xff) << 8));
 }
 
 }  // namespace runhl::kernel

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
 #include "host/clock.h"
 #include "proc/signal_frame.h"
 #include "proc/signals.h"
 #include "syscalls/handlers.h"
+#include "syscalls/user_time.h"
 
 namespace runhl::kernel {
 
@@ -28,16 +31,6 @@ SyscallResult sleep_for_signal() {
   return fail(kRestartNoHandler);
 }
 
-void drop_ignored(SignalState& state, Task& task, int number) {
-  // A signal that is now ignored is no longer pending (POSIX, sigaction).
-  for (SignalQueue* queue : {&task.signals.queue, &state.shared}) {
-    queue->entries.remove_and_dispose_if(
-        [number](const QueuedSignal& entry) { return entry.info.number == number; },
-        [](QueuedSignal* entry) { delete entry; });
-    queue->pending.fetch_and(~signal_bit(number));
-  }
-}
-
 }  // namespace
 
 SyscallResult sys_rt_sigaction(const SyscallArgs& args) {
@@ -57,6 +50,7 @@ SyscallResult sys_rt_sigaction(const SyscallArgs& args) {
   Task& task = current();
   SignalState& state = *task.process->signals;
   SignalAction old;
+  bool ignores = false;
   {
     const SpinLock::Guard guard(state.lock);
     const SpinLock::Guard hands_guard(state.hands->lock);
@@ -64,13 +58,13 @@ SyscallResult sys_rt_sigaction(const SyscallArgs& args) {
     old = action;
     if (changes) {
       action = fresh;
-      const bool ignores =
-          fresh.handler == 1 ||
-          (fresh.handler == 0 && default_action(static_cast<int>(number)) == DefaultAction::Ignore);
-      if (ignores) {
-        drop_ignored(state, task, static_cast<int>(number));
-      }
+      ignores = fresh.handler == kIgnoreHandler ||
+                (fresh.handler == kDefaultHandler &&
+                 default_action(static_cast<int>(number)) == DefaultAction::Ignore);
     }
+  }
+  if (ignores) {
+    signal_discard(*task.process, static_cast<int>(number));
   }
   if (args.a2 != 0) {
     TRY(UserOut<SignalAction>(args.a2).copy_out(old));
@@ -111,9 +105,7 @@ SyscallResult sys_rt_sigpending(const SyscallArgs& args) {
     return fail(EINVAL);
   }
   const Task& task = current();
-  const SignalSet pending =
-      (task.signals.queue.pending.load() | task.process->signals->shared.pending.load()) &
-      task.signals.blocked;
+  const SignalSet pending = signals_waiting(task) & task.signals.blocked;
   TRY(copy_to_user(args.a0, &pending, args.a1));
   return 0;
 }
@@ -134,6 +126,24 @@ SyscallResult sys_pause(const SyscallArgs&) {
   return sleep_for_signal();
 }
 
+namespace {
+
+/// Sleeps until one of `wanted` has come, another signal, or the time is over. They are unblocked
+/// meanwhile, so that they are sent here; `really_blocked` says that they are not to be thrown
+/// away.
+Result<void> sleep_for_any(Task& task, SignalSet wanted, Nanoseconds deadline) {
+  const SignalSet old = task.signals.blocked;
+  task.signals.really_blocked = old;
+  set_blocked(task, old & ~wanted);
+  WaitQueue never;
+  const Result<void> slept = wait(never, [] { return false; }, deadline, Interruptible::Yes);
+  task.signals.really_blocked = 0;
+  set_blocked(task, old);
+  return slept;
+}
+
+}  // namespace
+
 SyscallResult sys_rt_sigtimedwait(const SyscallArgs& args) {
   if (args.a3 != kSetSize) {
     return fail(EINVAL);
@@ -141,24 +151,15 @@ SyscallResult sys_rt_sigtimedwait(const SyscallArgs& args) {
   const SignalSet wanted = TRY(UserIn<SignalSet>(args.a0).copy_in()) & ~kUnblockable;
   Nanoseconds deadline = kNoDeadline;
   if (args.a2 != 0) {
-    const auto timeout = TRY(UserIn<__kernel_timespec>(args.a2).copy_in());
-    if (timeout.tv_sec < 0 || timeout.tv_nsec < 0 || timeout.tv_nsec >= kNanosPerSecond) {
-      return fail(EINVAL);
-    }
-    deadline = monotonic_now() + to_nanoseconds(timeout);
+    deadline = deadline_after(TRY(read_user_time(args.a2)));
   }
-  // Unblocked while it waits, so that one that comes ends the sleep; only `wanted` are taken.
   Task& task = current();
-  const SignalSet old = task.signals.blocked;
-  task.signals.blocked = old & ~wanted;
-  WaitQueue never;
-  (void)wait(never, [] { return false; }, deadline, Interruptible::Yes);
-  task.signals.blocked = ~wanted;
   QueuedSignal signal;
-  const bool taken = signal_dequeue(task, signal);
-  set_blocked(task, old);
-  if (!taken) {
-    return fail(signal_pending(task) ? EINTR : EAGAIN);
+  if (!signal_dequeue_from(task, wanted, signal)) {
+    const Result<void> slept = sleep_for_any(task, wanted, deadline);
+    if (!signal_dequeue_from(task, wanted, signal)) {
+      return fail(to_int(slept.error()) == ETIMEDOUT ? EAGAIN : EINTR);
+    }
   }
   if (args.a1 != 0) {
     TRY(UserOut<SignalInfo>(args.a1).copy_out(signal.info));
@@ -175,28 +176,18 @@ SyscallResult sys_rt_sigreturn(const SyscallArgs&) {
   return frame.rax;
 }
 
+SyscallResult sys_restart_syscall(const SyscallArgs&) {
+  Task& task = current();
+  const RestartBlock block = std::exchange(task.restart, {});
+  return block.again == nullptr ? SyscallResult(fail(EINTR)) : block.again(block);
+}
+
 SyscallResult sys_sigaltstack(const SyscallArgs& args) {
   Task& task = current();
   const std::uint64_t stack_pointer = task.frame->rsp;
   const StackWords old = describe_stack(task, stack_pointer);
   if (args.a0 != 0) {
-    constexpr std::uint64_t kMinimum = 2048;                                   // MINSIGSTKSZ
-    constexpr std::int32_t kAutoDisarm = static_cast<std::int32_t>(1U << 31);  // SS_AUTODISARM
-    const auto fresh = TRY(UserIn<StackWords>(args.a0).copy_in());
-    if (on_alternate_stack(task, stack_pointer)) {
-      return fail(EPERM);
-    }
-    const std::int32_t mode = fresh.flags & ~kAutoDisarm;
-    if (mode != SS_DISABLE && mode != SS_ONSTACK && mode != 0) {
-      return fail(EINVAL);
-    }
-    if (mode == SS_DISABLE) {
-      task.signals.stack = {};
-    } else if (fresh.size < kMinimum) {
-      return fail(ENOMEM);
-    } else {
-      task.signals.stack = {fresh.address, fresh.size, 0};
-    }
+    TRY(set_alternate_stack(task, TRY(UserIn<StackWords>(args.a0).copy_in()), stack_pointer));
   }
   if (args.a1 != 0) {
     TRY(UserOut<StackWords>(args.a1).copy_out(old));

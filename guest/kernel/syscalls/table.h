@@ -18,8 +18,8 @@
   X(10, mprotect, sys_mprotect, Full, Fine, "") \
   X(11, munmap, sys_munmap, Full, Fine, "") \
   X(12, brk, sys_brk, Full, Fine, "") \
-  X(13, rt_sigaction, sys_rt_sigaction, Full, Free, "") \
-  X(14, rt_sigprocmask, sys_rt_sigprocmask, Full, Free, "") \
+  X(13, rt_sigaction, sys_rt_sigaction, Full, Fine, "") \
+  X(14, rt_sigprocmask, sys_rt_sigprocmask, Full, Fine, "") \
   X(15, rt_sigreturn, sys_rt_sigreturn, Full, Free, "") \
   X(16, ioctl, sys_ioctl, Partial, Fine, "descriptor flags and FIONREAD") \
   X(17, pread64, sys_pread64, Full, Fine, "") \
@@ -38,9 +38,9 @@
   X(33, dup2, sys_dup2, Full, Fine, "") \
   X(34, pause, sys_pause, Full, Fine, "") \
   X(35, nanosleep, sys_nanosleep, Full, Fine, "") \
-  X(36, getitimer, sys_getitimer, Partial, Fine, "ITIMER_REAL only") \
+  X(36, getitimer, sys_getitimer, Full, Fine, "") \
   X(37, alarm, sys_alarm, Full, Fine, "") \
-  X(38, setitimer, sys_setitimer, Partial, Fine, "ITIMER_REAL only") \
+  X(38, setitimer, sys_setitimer, Full, Fine, "") \
   X(39, getpid, sys_getpid, Full, Free, "") \
   X(40, sendfile, sys_sendfile, Full, Fine, "") \
   X(41, socket, sys_socket, Partial, Fine, "AF_UNIX only") \
@@ -58,7 +58,7 @@
   X(53, socketpair, sys_socketpair, Partial, Fine, "AF_UNIX only") \
   X(54, setsockopt, sys_setsockopt, Partial, Fine, "socket level; options of other families") \
   X(55, getsockopt, sys_getsockopt, Partial, Fine, "socket level; options of other families") \
-  X(56, clone, sys_clone, Partial, Fine, "threads, namespaces, pidfds") \
+  X(56, clone, sys_clone, Partial, Fine, "namespaces, pidfds") \
   X(57, fork, sys_fork, Full, Fine, "") \
   X(58, vfork, sys_vfork, Full, Fine, "") \
   X(59, execve, sys_execve, Partial, Fine, "an unreadable program, where the ceiling cannot read it") \
@@ -92,9 +92,9 @@
   X(95, umask, sys_umask, Full, Fine, "") \
   X(96, gettimeofday, sys_gettimeofday, Full, Free, "") \
   X(97, getrlimit, sys_getrlimit, Full, Free, "") \
-  X(98, getrusage, sys_getrusage, Partial, Free, "CPU time is wall time; no page counts") \
+  X(98, getrusage, sys_getrusage, Partial, Fine, "CPU time only; calls at rewritten sites count as user time") \
   X(99, sysinfo, sys_sysinfo, Partial, Free, "no load, swap or buffers") \
-  X(100, times, sys_times, Partial, Free, "CPU time is wall time") \
+  X(100, times, sys_times, Partial, Fine, "calls at rewritten sites count as user time") \
   X(102, getuid, sys_getuid, Full, Free, "") \
   X(104, getgid, sys_getgid, Full, Free, "") \
   X(105, setuid, sys_setuid, Full, Big, "") \
@@ -123,24 +123,31 @@
   X(128, rt_sigtimedwait, sys_rt_sigtimedwait, Full, Fine, "") \
   X(129, rt_sigqueueinfo, sys_rt_sigqueueinfo, Full, Fine, "") \
   X(130, rt_sigsuspend, sys_rt_sigsuspend, Full, Fine, "") \
-  X(131, sigaltstack, sys_sigaltstack, Partial, Free, "SS_AUTODISARM is ignored") \
+  X(131, sigaltstack, sys_sigaltstack, Full, Free, "") \
   X(132, utime, sys_utime, Full, Fine, "") \
   X(133, mknod, sys_mknod, Full, Fine, "") \
   X(137, statfs, sys_statfs, Full, Fine, "") \
   X(138, fstatfs, sys_fstatfs, Full, Fine, "") \
-  X(143, sched_getparam, sys_sched_getparam, Partial, Free, "always SCHED_OTHER") \
-  X(145, sched_getscheduler, sys_sched_getscheduler, Partial, Free, "always SCHED_OTHER") \
+  X(140, getpriority, sys_getpriority, Full, Fine, "") \
+  X(141, setpriority, sys_setpriority, Partial, Fine, "kept and reported; all programs have one weight") \
+  X(142, sched_setparam, sys_sched_setparam, Partial, Fine, "kept and reported; all programs have one weight") \
+  X(143, sched_getparam, sys_sched_getparam, Full, Fine, "") \
+  X(144, sched_setscheduler, sys_sched_setscheduler, Partial, Fine, "kept and reported; all programs have one weight") \
+  X(145, sched_getscheduler, sys_sched_getscheduler, Full, Fine, "") \
   X(146, sched_get_priority_max, sys_sched_get_priority_max, Full, Free, "") \
   X(147, sched_get_priority_min, sys_sched_get_priority_min, Full, Free, "") \
+  X(148, sched_rr_get_interval, sys_sched_rr_get_interval, Full, Fine, "") \
   X(149, mlock, sys_mlock, Partial, Fine, "limits and populating; nothing is pinned on the host") \
   X(150, munlock, sys_munlock, Full, Fine, "") \
   X(151, mlockall, sys_mlockall, Partial, Fine, "limits and populating; nothing is pinned on the host") \
   X(152, munlockall, sys_munlockall, Full, Fine, "") \
   X(157, prctl, sys_prctl, Partial, Free, "names, privileges and capabilities only") \
   X(158, arch_prctl, sys_arch_prctl, Partial, Free, "no ARCH_SET_GS, no permission for AMX") \
+  X(159, adjtimex, sys_adjtimex, Partial, Free, "reads; no program may adjust") \
   X(160, setrlimit, sys_setrlimit, Full, Big, "") \
   X(161, chroot, sys_chroot, Full, Fine, "") \
   X(162, sync, sys_sync, Partial, Fine, "the host decides when") \
+  X(164, settimeofday, sys_settimeofday, Partial, Free, "no program may set the clock") \
   X(186, gettid, sys_gettid, Full, Free, "") \
   X(187, readahead, sys_readahead, Partial, Fine, "checked; the host reads ahead by itself") \
   X(188, setxattr, sys_setxattr, Full, Fine, "") \
@@ -157,17 +164,24 @@
   X(199, fremovexattr, sys_fremovexattr, Full, Fine, "") \
   X(200, tkill, sys_tkill, Full, Fine, "") \
   X(201, time, sys_time, Full, Free, "") \
-  X(202, futex, sys_futex, Partial, Fine, "no PI, no robust lists, no waking across processes") \
-  X(203, sched_setaffinity, sys_sched_setaffinity, Partial, Free, "one CPU; checked, nothing to move") \
-  X(204, sched_getaffinity, sys_sched_getaffinity, Full, Free, "") \
+  X(202, futex, sys_futex, Partial, Fine, "cycles of PI locks are not detected") \
+  X(203, sched_setaffinity, sys_sched_setaffinity, Partial, Fine, "one CPU; checked and kept, nothing to move") \
+  X(204, sched_getaffinity, sys_sched_getaffinity, Full, Fine, "") \
   X(213, epoll_create, sys_epoll_create, Full, Fine, "") \
   X(216, remap_file_pages, sys_remap_file_pages, Full, Fine, "") \
   X(217, getdents64, sys_getdents64, Full, Fine, "") \
   X(218, set_tid_address, sys_set_tid_address, Full, Free, "") \
+  X(219, restart_syscall, sys_restart_syscall, Full, Fine, "") \
   X(221, fadvise64, sys_fadvise64, Partial, Fine, "checked; the host reads ahead by itself") \
-  X(228, clock_gettime, sys_clock_gettime, Partial, Free, "CPU clocks are wall time; no clocks of other processes") \
-  X(229, clock_getres, sys_clock_getres, Partial, Free, "no clocks of other processes") \
-  X(230, clock_nanosleep, sys_clock_nanosleep, Partial, Fine, "no CPU clocks; a change of the wall clock is not followed") \
+  X(222, timer_create, sys_timer_create, Partial, Fine, "no alarm clocks; a set wall clock is not followed") \
+  X(223, timer_settime, sys_timer_settime, Full, Fine, "") \
+  X(224, timer_gettime, sys_timer_gettime, Full, Fine, "") \
+  X(225, timer_getoverrun, sys_timer_getoverrun, Full, Fine, "") \
+  X(226, timer_delete, sys_timer_delete, Full, Fine, "") \
+  X(227, clock_settime, sys_clock_settime, Partial, Fine, "no program may set a clock") \
+  X(228, clock_gettime, sys_clock_gettime, Full, Fine, "") \
+  X(229, clock_getres, sys_clock_getres, Full, Fine, "") \
+  X(230, clock_nanosleep, sys_clock_nanosleep, Partial, Fine, "a change of the wall clock is not followed") \
   X(231, exit_group, sys_exit_group, Full, Fine, "") \
   X(232, epoll_wait, sys_epoll_wait, Full, Fine, "") \
   X(233, epoll_ctl, sys_epoll_ctl, Full, Fine, "") \
@@ -177,6 +191,8 @@
   X(238, set_mempolicy, sys_set_mempolicy, Partial, Free, "one node: without an effect") \
   X(239, get_mempolicy, sys_get_mempolicy, Partial, Fine, "policies of mbind") \
   X(247, waitid, sys_waitid, Partial, Fine, "P_PIDFD; usage: CPU time only") \
+  X(251, ioprio_set, sys_ioprio_set, Partial, Fine, "kept and reported; all programs have one weight") \
+  X(252, ioprio_get, sys_ioprio_get, Full, Fine, "") \
   X(253, inotify_init, sys_inotify_init, Partial, Fine, "what the host and other containers change") \
   X(254, inotify_add_watch, sys_inotify_add_watch, Partial, Fine, "what the host and other containers change") \
   X(255, inotify_rm_watch, sys_inotify_rm_watch, Partial, Fine, "what the host and other containers change") \
@@ -196,7 +212,8 @@
   X(270, pselect6, sys_pselect6, Full, Fine, "") \
   X(271, ppoll, sys_ppoll, Full, Fine, "") \
   X(272, unshare, sys_unshare, Partial, Fine, "namespaces") \
-  X(273, set_robust_list, sys_set_robust_list, Partial, Free, "not walked at exit") \
+  X(273, set_robust_list, sys_set_robust_list, Full, Free, "") \
+  X(274, get_robust_list, sys_get_robust_list, Full, Fine, "") \
   X(275, splice, sys_splice, Full, Fine, "") \
   X(276, tee, sys_tee, Full, Fine, "") \
   X(277, sync_file_range, sys_sync_file_range, Full, Fine, "") \
@@ -224,24 +241,30 @@
   X(302, prlimit64, sys_prlimit64, Partial, Free, "of the caller") \
   X(303, name_to_handle_at, sys_name_to_handle_at, Partial, Fine, "always EOPNOTSUPP") \
   X(304, open_by_handle_at, sys_open_by_handle_at, Partial, Fine, "always EPERM") \
+  X(305, clock_adjtime, sys_clock_adjtime, Partial, Free, "reads; no program may adjust") \
   X(306, syncfs, sys_syncfs, Full, Fine, "") \
   X(307, sendmmsg, sys_sendmmsg, Full, Fine, "") \
   X(309, getcpu, sys_getcpu, Full, Free, "") \
   X(310, process_vm_readv, sys_process_vm_readv, Partial, Fine, "own process only") \
   X(311, process_vm_writev, sys_process_vm_writev, Partial, Fine, "own process only") \
+  X(314, sched_setattr, sys_sched_setattr, Partial, Fine, "kept and reported; all programs have one weight") \
+  X(315, sched_getattr, sys_sched_getattr, Full, Fine, "") \
   X(316, renameat2, sys_renameat2, Full, Fine, "") \
   X(318, getrandom, sys_getrandom, Full, Free, "") \
   X(319, memfd_create, sys_memfd_create, Partial, Fine, "MFD_HUGETLB; F_SEAL_WRITE does not look for mappings") \
   X(322, execveat, sys_execveat, Partial, Fine, "AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW") \
+  X(324, membarrier, sys_membarrier, Full, Free, "") \
   X(325, mlock2, sys_mlock2, Partial, Fine, "limits and populating; nothing is pinned on the host") \
   X(326, copy_file_range, sys_copy_file_range, Full, Fine, "") \
   X(329, pkey_mprotect, sys_pkey_mprotect, Full, Fine, "as on a CPU without protection keys") \
   X(330, pkey_alloc, sys_pkey_alloc, Full, Free, "as on a CPU without protection keys") \
   X(331, pkey_free, sys_pkey_free, Full, Free, "as on a CPU without protection keys") \
   X(332, statx, sys_statx, Full, Fine, "") \
-  X(435, clone3, sys_clone3, Partial, Fine, "threads, namespaces, pidfds, cgroups, chosen ids") \
+  X(334, rseq, sys_rseq, Full, Fine, "") \
+  X(435, clone3, sys_clone3, Partial, Fine, "namespaces, pidfds, cgroups, chosen ids") \
   X(436, close_range, sys_close_range, Full, Fine, "") \
   X(439, faccessat2, sys_faccessat2, Full, Fine, "") \
   X(441, epoll_pwait2, sys_epoll_pwait2, Full, Fine, "") \
+  X(449, futex_waitv, sys_futex_waitv, Full, Fine, "") \
   X(452, fchmodat2, sys_fchmodat2, Full, Fine, "")
 // clang-format on

@@ -2,31 +2,28 @@
 // Clocks and sleeps. Programs read clocks through the vdso; these serve those that do not.
 #include <linux/times.h>
 #include <sys/time.h>
+#include <sys/timex.h>
 #include <time.h>
+
+#include <algorithm>
+#include <array>
 
 #include "core/user_memory.h"
 #include "host/clock.h"
-#include "host/events.h"
+#include "proc/cpu_clock.h"
+#include "proc/cpu_time.h"
+#include "proc/cpu_timers.h"
 #include "proc/interval_timer.h"
-#include "proc/signals.h"
-#include "sched/scheduler.h"
+#include "proc/restart.h"
+#include "sched/tick.h"
 #include "syscalls/handlers.h"
+#include "syscalls/user_time.h"
 
 namespace runhl::kernel {
 
 namespace {
 
 constexpr Nanoseconds kTick = kNanosPerSecond / 100;  // USER_HZ
-
-/// CPU clocks: one task, always counted as running.
-Nanoseconds cpu_time() {
-  const Result<__kernel_timespec> now = clock_read(CLOCK_MONOTONIC);
-  return now ? to_nanoseconds(*now) - boot_time() : 0;
-}
-
-bool is_cpu_clock(int clock) {
-  return clock == CLOCK_PROCESS_CPUTIME_ID || clock == CLOCK_THREAD_CPUTIME_ID;
-}
 
 bool is_host_clock(int clock) {
   switch (clock) {
@@ -43,9 +40,14 @@ bool is_host_clock(int clock) {
   }
 }
 
+/// As on a machine without an alarm clock: they can be read, and nothing waits for them.
+bool is_alarm_clock(int clock) {
+  return clock == CLOCK_REALTIME_ALARM || clock == CLOCK_BOOTTIME_ALARM;
+}
+
 Result<__kernel_timespec> read_clock(int clock) {
   if (is_cpu_clock(clock)) {
-    return to_timespec(cpu_time());
+    return to_timespec(read_cpu_clock(TRY(find_cpu_clock(clock))));
   }
   if (!is_host_clock(clock)) {
     return fail(EINVAL);
@@ -53,33 +55,58 @@ Result<__kernel_timespec> read_clock(int clock) {
   return clock_read(clock);
 }
 
-Result<Nanoseconds> valid_time(const __kernel_timespec& time) {
-  if (time.tv_sec < 0 || time.tv_nsec < 0 || time.tv_nsec >= kNanosPerSecond) {
-    return fail(EINVAL);
-  }
-  constexpr std::int64_t kMaxSeconds = INT64_MAX / kNanosPerSecond / 2;
-  return time.tv_sec > kMaxSeconds ? kMaxSeconds * kNanosPerSecond : to_nanoseconds(time);
-}
+struct SleepRequest {
+  Nanoseconds deadline = 0;  // on CLOCK_MONOTONIC
+  UserAddress remaining = 0;
+};
 
-/// Until `deadline`, which only a signal cuts short.
+Result<std::uint64_t> sleep_again(const RestartBlock& block);
+
+/// Until the deadline, which only a signal cuts short.
 Result<void> sleep_until(Nanoseconds deadline) {
   WaitQueue never;
   const Result<void> slept = wait(never, [] { return false; }, deadline, Interruptible::Yes);
-  if (to_int(slept.error()) == ETIMEDOUT) {
-    return {};
-  }
-  return slept;
+  return to_int(slept.error()) == ETIMEDOUT ? Result<void>{} : slept;
 }
 
-/// A relative sleep; what was left goes to `remaining` when a signal came.
-Result<void> sleep_for(Nanoseconds length, UserAddress remaining) {
-  const Nanoseconds deadline = monotonic_now() + length;
-  const Result<void> slept = sleep_until(deadline);
-  if (!slept && remaining != 0) {
-    const Nanoseconds left = deadline - monotonic_now();
-    TRY(UserOut<__kernel_timespec>(remaining).copy_out(to_timespec(left < 0 ? 0 : left)));
+/// A relative sleep: after a signal without a handler it goes on for the rest.
+Result<void> sleep_for(const SleepRequest& request) {
+  const Result<void> slept = sleep_until(request.deadline);
+  if (slept) {
+    return {};
   }
-  return slept;
+  if (request.remaining != 0) {
+    const Nanoseconds left = std::max<Nanoseconds>(request.deadline - monotonic_now(), 0);
+    TRY(UserOut<__kernel_timespec>(request.remaining).copy_out(to_timespec(left)));
+  }
+  current().restart = {
+      .again = &sleep_again, .deadline = request.deadline, .words = {request.remaining}};
+  return fail(kRestartBlock);
+}
+
+Result<std::uint64_t> sleep_again(const RestartBlock& block) {
+  TRY(sleep_for({block.deadline, block.words[0]}));
+  return 0;
+}
+
+/// On a process's CPU clock; its own thread's would never come.
+Result<void> sleep_on_cpu_clock(int clock, Nanoseconds value, bool absolute) {
+  const CpuClock of = TRY(find_cpu_clock(clock));
+  if (of.task.get() == &current()) {
+    return fail(EINVAL);
+  }
+  const Nanoseconds end = absolute ? value : read_cpu_clock(of) + value;
+  for (;;) {
+    const Nanoseconds left = end - read_cpu_clock(of);
+    if (left <= 0) {
+      return {};
+    }
+    // CPU time does not pass faster than time while one CPU is all there is.
+    const Result<void> slept = sleep_until(monotonic_now() + std::max(left, kTickPeriod));
+    if (!slept) {
+      return fail(absolute ? kRestartNoHandler : EINTR);
+    }
+  }
 }
 
 }  // namespace
@@ -92,7 +119,9 @@ SyscallResult sys_clock_gettime(const SyscallArgs& args) {
 
 SyscallResult sys_clock_getres(const SyscallArgs& args) {
   const int clock = static_cast<int>(args.a0);
-  if (!is_cpu_clock(clock) && !is_host_clock(clock)) {
+  if (is_cpu_clock(clock)) {
+    TRY(find_cpu_clock(clock));
+  } else if (!is_host_clock(clock)) {
     return fail(EINVAL);
   }
   const bool coarse = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE;
@@ -101,6 +130,68 @@ SyscallResult sys_clock_getres(const SyscallArgs& args) {
     TRY(UserOut<__kernel_timespec>(args.a1).copy_out(resolution));
   }
   return 0;
+}
+
+/// No program may set the host's clocks, whatever it may do here.
+SyscallResult sys_clock_settime(const SyscallArgs& args) {
+  const int clock = static_cast<int>(args.a0);
+  if (clock != CLOCK_REALTIME && !is_cpu_clock(clock)) {
+    return fail(EINVAL);
+  }
+  if (is_cpu_clock(clock)) {
+    TRY(find_cpu_clock(clock));
+    return fail(EPERM);
+  }
+  TRY(read_user_time(args.a1));
+  return fail(EPERM);
+}
+
+SyscallResult sys_settimeofday(const SyscallArgs& args) {
+  if (args.a0 != 0) {
+    const auto time = TRY(UserIn<__kernel_old_timeval>(args.a0).copy_in());
+    if (time.tv_usec < 0 || time.tv_usec > 1'000'000) {
+      return fail(EINVAL);
+    }
+  }
+  if (args.a1 != 0) {
+    TRY(UserIn<std::array<std::int32_t, 2>>(args.a1).copy_in());
+  }
+  return fail(EPERM);
+}
+
+namespace {
+
+/// What can be told of a clock that somebody else keeps right.
+SyscallResult adjust(int clock, UserAddress address) {
+  auto words = TRY(UserIn<struct timex>(address).copy_in());
+  if (clock != CLOCK_REALTIME) {
+    return fail(is_host_clock(clock) ? EOPNOTSUPP : EINVAL);
+  }
+  if (words.modes != 0) {
+    return fail(EPERM);
+  }
+  const auto now = TRY(clock_read(CLOCK_REALTIME));
+  constexpr long long kTickMicroseconds = 10'000;
+  constexpr long long kMaxError = 16'000'000;
+  words = {};
+  words.status = STA_UNSYNC | STA_NANO;
+  words.maxerror = words.esterror = kMaxError;
+  words.constant = 2;
+  words.precision = 1;
+  words.tolerance = 32'768'000;  // MAXFREQ scaled
+  words.tick = kTickMicroseconds;
+  words.time = {now.tv_sec, now.tv_nsec};
+  TRY(UserOut<struct timex>(address).copy_out(words));
+  return TIME_ERROR;  // not synchronised, as far as is known here
+}
+
+}  // namespace
+
+SyscallResult sys_clock_adjtime(const SyscallArgs& args) {
+  return adjust(static_cast<int>(args.a0), args.a1);
+}
+SyscallResult sys_adjtimex(const SyscallArgs& args) {
+  return adjust(CLOCK_REALTIME, args.a0);
 }
 
 SyscallResult sys_gettimeofday(const SyscallArgs& args) {
@@ -124,29 +215,33 @@ SyscallResult sys_time(const SyscallArgs& args) {
 }
 
 SyscallResult sys_nanosleep(const SyscallArgs& args) {
-  const auto request = TRY(UserIn<__kernel_timespec>(args.a0).copy_in());
-  TRY(sleep_for(TRY(valid_time(request)), args.a1));
+  TRY(sleep_for({deadline_after(TRY(read_user_time(args.a0))), args.a1}));
   return 0;
 }
 
 SyscallResult sys_clock_nanosleep(const SyscallArgs& args) {
   const int clock = static_cast<int>(args.a0);
-  if (!is_host_clock(clock)) {
-    return fail(is_cpu_clock(clock) ? ENOTSUP : EINVAL);
+  const bool absolute = (args.a1 & TIMER_ABSTIME) != 0;
+  const bool coarse_or_raw = clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_REALTIME_COARSE ||
+                             clock == CLOCK_MONOTONIC_COARSE;
+  if (coarse_or_raw || is_alarm_clock(clock)) {
+    return fail(EOPNOTSUPP);
   }
-  const auto request = TRY(UserIn<__kernel_timespec>(args.a2).copy_in());
-  const Nanoseconds value = TRY(valid_time(request));
-  if ((args.a1 & TIMER_ABSTIME) == 0) {
-    TRY(sleep_for(value, args.a3));
+  if (!is_host_clock(clock) && !is_cpu_clock(clock)) {
+    return fail(EINVAL);
+  }
+  const Nanoseconds value = TRY(read_user_time(args.a2));
+  if (is_cpu_clock(clock)) {
+    TRY(sleep_on_cpu_clock(clock, value, absolute));
     return 0;
   }
-  // On the clock that deadlines are kept in. (A set wall clock is not followed.)
-  const Nanoseconds ahead = value - to_nanoseconds(TRY(clock_read(clock)));
-  if (ahead > 0) {
-    const Result<void> slept = sleep_until(monotonic_now() + ahead);
-    if (!slept) {
-      return fail(to_int(slept.error()) == EINTR ? kRestartNoHandler : to_int(slept.error()));
-    }
+  if (!absolute) {
+    TRY(sleep_for({deadline_after(value), args.a3}));
+    return 0;
+  }
+  const Result<void> slept = sleep_until(deadline_at(clock, value));
+  if (!slept) {
+    return fail(kRestartNoHandler);
   }
   return 0;
 }
@@ -184,44 +279,44 @@ SyscallResult sys_alarm(const SyscallArgs& args) {
 }
 
 SyscallResult sys_getitimer(const SyscallArgs& args) {
-  if (args.a0 != ITIMER_REAL) {
+  Process& process = *current().process;
+  const auto which = static_cast<int>(args.a0);
+  if (which < ITIMER_REAL || which > ITIMER_PROF) {
     return fail(EINVAL);
   }
-  TRY(UserOut<IntervalWords>(args.a1).copy_out(to_words(interval_timer_get(*current().process))));
+  const IntervalSetting setting =
+      which == ITIMER_REAL ? interval_timer_get(process) : cpu_interval_get(process, which);
+  TRY(UserOut<IntervalWords>(args.a1).copy_out(to_words(setting)));
   return 0;
 }
 
 SyscallResult sys_setitimer(const SyscallArgs& args) {
-  if (args.a0 != ITIMER_REAL) {
-    return fail(EINVAL);
-  }
+  Process& process = *current().process;
+  const auto which = static_cast<int>(args.a0);
   IntervalSetting fresh;
   if (args.a1 != 0) {
     const auto words = TRY(UserIn<IntervalWords>(args.a1).copy_in());
     fresh.interval = TRY(valid_interval(words.interval));
     fresh.remaining = TRY(valid_interval(words.value));
   }
-  const IntervalSetting old = TRY(interval_timer_set(*current().process, fresh));
+  if (which < ITIMER_REAL || which > ITIMER_PROF) {
+    return fail(EINVAL);
+  }
+  const IntervalSetting old = which == ITIMER_REAL ? TRY(interval_timer_set(process, fresh))
+                                                   : cpu_interval_set(process, which, fresh);
   if (args.a2 != 0) {
     TRY(UserOut<IntervalWords>(args.a2).copy_out(to_words(old)));
   }
   return 0;
 }
 
-SyscallResult sys_getcpu(const SyscallArgs& args) {
-  const std::uint32_t cpu = this_cpu().id;
-  if (args.a0 != 0) {
-    TRY(UserOut<std::uint32_t>(args.a0).copy_out(cpu));
-  }
-  if (args.a1 != 0) {
-    TRY(UserOut<std::uint32_t>(args.a1).copy_out(0));
-  }
-  return 0;
-}
-
 SyscallResult sys_times(const SyscallArgs& args) {
   if (args.a0 != 0) {
-    const tms value{cpu_time() / kTick, 0, 0, 0};
+    Process& process = *current().process;
+    const CpuTime own = process_cpu_time(process);
+    const CpuTime children = process_children_time(process);
+    const tms value{own.user / kTick, own.system / kTick, children.user / kTick,
+                    children.system / kTick};
     TRY(UserOut<tms>(args.a0).copy_out(value));
   }
   return static_cast<std::uint64_t>(monotonic_now() / kTick);

@@ -26,7 +26,7 @@ Result<Nanoseconds> valid_time(const __kernel_timespec& time) {
   return time.tv_sec > kMaxSeconds ? kMaxSeconds * kNanosPerSecond : to_nanoseconds(time);
 }
 
-__kernel_itimerspec to_itimerspec(const TimerSetting& setting) {
+__kernel_itimerspec to_itimerspec(const TimerFileSetting& setting) {
   return {.it_interval = to_timespec(setting.interval), .it_value = to_timespec(setting.value)};
 }
 
@@ -68,11 +68,11 @@ SyscallResult sys_timerfd_settime(const SyscallArgs& args) {
   if ((flags & ~(kAbsolute | kCancelOnSet)) != 0) {
     return fail(EINVAL);
   }
-  const TimerSetting fresh{.interval = TRY(valid_time(wanted.it_interval)),
-                           .value = TRY(valid_time(wanted.it_value))};
+  const TimerFileSetting fresh{.interval = TRY(valid_time(wanted.it_interval)),
+                               .value = TRY(valid_time(wanted.it_value))};
   const TimerRef it = TRY(timer_of(to_fd(args.a0)));
   const bool absolute = (flags & kAbsolute) != 0;
-  const TimerSetting old =
+  const TimerFileSetting old =
       it.timer->set(fresh, absolute ? FileTimer::Start::Absolute : FileTimer::Start::Relative);
   if (args.a3 != 0) {
     TRY(UserOut<__kernel_itimerspec>(args.a3).copy_out(to_itimerspec(old)));

@@ -18,6 +18,8 @@
 #include "host/events.h"
 #include "mm/user_map.h"
 #include "proc/cell_death.h"
+#include "proc/cpu_timers.h"
+#include "proc/rseq.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
 #include "sched/tick.h"
@@ -305,20 +307,21 @@ extern "C" void runhl_user_signal(UserFrame* frame) {
 
 /// The slow exit: until nothing is pending. Entered with some bit set.
 extern "C" void runhl_exit_work(UserFrame* frame) {
-  constexpr std::uint32_t kHostWork = kPendHost | kPendTick;
   Vcpu& cpu = this_cpu();
   current().in_kernel = true;
   carrier_check(this_carrier());
   const std::uint32_t bits = cpu.pend.exchange(0);
-  if ((bits & kHostWork) != 0) {
+  if ((bits & kPendHost) != 0) {
     host_poll();
     timers().expire(monotonic_now());
     bury_dead_cells();
+    cpu_timers_check(current());
   }
   if ((bits & kPendResched) != 0) {
     yield();
     frame->rip = rewrite_resume_address(frame->rip);  // another thread may have rewritten there
   }
+  rseq_resume(current(), *frame);
   deliver_signals(*frame);
   tick_update(this_cpu());  // perhaps another vCPU now
   current().in_kernel = false;

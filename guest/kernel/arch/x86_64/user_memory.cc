@@ -9,6 +9,8 @@ extern "C" {
 std::size_t runhl_copy_user(void* to, const void* from, std::size_t size);
 std::size_t runhl_clear_user(void* to, std::size_t size);
 std::size_t runhl_copy_string_user(char* to, const void* from, std::size_t size);
+std::uint64_t runhl_compare_exchange_user(void* word, std::uint32_t expected, std::uint32_t desired,
+                                          std::uint32_t* found);
 
 struct FaultFixup {
   std::uint64_t at, to;
@@ -91,6 +93,16 @@ Result<void> clear_user(UserAddress to, std::size_t size) {
     done = size - runhl_clear_user(user_pointer(to + done), size - done);
   } while (done < size && grow_for_copy(to + done));
   return done == size ? Result<void>{} : fail(EFAULT);
+}
+
+Result<std::uint32_t> compare_exchange_user(UserAddress word, std::uint32_t expected,
+                                            std::uint32_t desired) {
+  std::uint32_t found = 0;
+  if (accessible(word, sizeof(found)) != sizeof(found) ||
+      runhl_compare_exchange_user(user_pointer(word), expected, desired, &found) != 0) {
+    return fail(EFAULT);
+  }
+  return found;
 }
 
 Result<std::size_t> copy_string_from_user(std::span<char> to, UserAddress from) {

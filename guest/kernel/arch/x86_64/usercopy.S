@@ -94,6 +94,20 @@ function runhl_copy_string_user
         fixup   .Lst1, .Lstring_fault
         .size runhl_copy_string_user, . - runhl_copy_string_user
 
+/* rdi = word, esi = expected, edx = desired, rcx = where the value found goes
+ * -> rax = 0, 1 on a fault */
+function runhl_compare_exchange_user
+        movl    %esi, %eax
+.Lcx1:  lock cmpxchgl %edx, (%rdi)
+        movl    %eax, (%rcx)
+        xorl    %eax, %eax
+        ret
+.Lcompare_exchange_fault:
+        movl    $1, %eax
+        ret
+        fixup   .Lcx1, .Lcompare_exchange_fault
+        .size runhl_compare_exchange_user, . - runhl_compare_exchange_user
+
         .section .rodata.fault_fixup, "a", @progbits
         .globl runhl_fault_fixup_end
 runhl_fault_fixup_end:

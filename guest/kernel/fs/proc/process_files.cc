@@ -62,16 +62,17 @@ Result<void> show_stat(TextWriter& out, const Subject& subject) {
   const SignalSets signals = signal_sets(target);
   const Nanoseconds started = target.process->start_time - boot_time();
   const CpuTimes times = cpu_times(target, subject.tid != 0);
+  const CpuTimes children = children_cpu_times(target);
   const bool inspect = may_inspect(target).has_value();
   const ProgramImage* const image = target.process->image.get();
   const bool told = inspect && image != nullptr && target.task != nullptr;
   out.add(status.tid, " (", name_of(status), ") ", status.state, ' ', status.parent, ' ',
           status.group, ' ', status.session, ' ', status.terminal, ' ', status.foreground,
           " 4194560 ", memory.faults, " 0 0 0 ", times.user / kNanosPerTick, ' ',
-          times.system / kNanosPerTick, ' ', children_cpu_time(target) / kNanosPerTick, " 0 20 0 ",
-          status.threads, " 0 ", std::max<Nanoseconds>(started, 0) / kNanosPerTick, ' ',
-          memory.total, ' ', memory.resident / kPageSize, ' ',
-          target.process->rlimits[RLIMIT_RSS].soft, ' ');
+          times.system / kNanosPerTick, ' ', children.user / kNanosPerTick, ' ',
+          children.system / kNanosPerTick, " 20 0 ", status.threads, " 0 ",
+          std::max<Nanoseconds>(started, 0) / kNanosPerTick, ' ', memory.total, ' ',
+          memory.resident / kPageSize, ' ', target.process->rlimits[RLIMIT_RSS].soft, ' ');
   if (told) {
     out.add(image->code_start, ' ', image->code_end, ' ', image->stack_start, " 0 0 ");
   } else {

@@ -61,6 +61,6 @@ struct CpuTimes {
 };
 CpuTimes cpu_times(const ProcessTarget& target, bool task_only);
 /// Of children that were waited for.
-Nanoseconds children_cpu_time(const ProcessTarget& target);
+CpuTimes children_cpu_times(const ProcessTarget& target);
 
 }  // namespace runhl::kernel
