@@ -338,6 +338,10 @@ TEST(Proc, Pipes_and_their_kin_have_links_of_their_own) {
   std::array<char, 2> buffer{};
   EXPECT_THAT(::read(reader.get(), buffer.data(), 2), SucceedsWith(1));
   EXPECT_THAT(::read(reader.get(), buffer.data(), 2), SucceedsWith(0));
+  // Unlike a FIFO's, an open does not wait for the other side.
+  const Fd late{::open(fd_path(reader.get()).c_str(), O_RDONLY)};
+  ASSERT_THAT(late.get(), Succeeds());
+  EXPECT_THAT(::read(late.get(), buffer.data(), 2), SucceedsWith(0));
   EXPECT_THAT(::open((fd_path(reader.get()) + "/x").c_str(), O_RDONLY), FailsWith(ENOTDIR));
 }
 

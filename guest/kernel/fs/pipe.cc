@@ -434,11 +434,16 @@ PipeEnd::~PipeEnd() {
 }
 
 Result<Ref<File>> PipeEnd::reopen(std::uint32_t flags) {
-  TRY(pipe_->open(flags));
+  const bool reads = (flags & O_ACCMODE) != O_WRONLY;
+  const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+  if (mount() != nullptr) {
+    TRY(pipe_->open(flags));
+  } else {
+    pipe_->add_end(reads, writes);  // only a FIFO waits for the other side
+  }
   Result<Ref<PipeEnd>> end = make_ref<PipeEnd>(pipe_, flags, &attr_, mount());
   if (!end) {
-    const std::uint32_t mode = flags & O_ACCMODE;
-    pipe_->close_end(mode != O_WRONLY, mode != O_RDONLY);
+    pipe_->close_end(reads, writes);
     return tl::unexpected(end.error());
   }
   return Ref<File>(std::move(*end));
