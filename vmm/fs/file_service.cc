@@ -119,6 +119,11 @@ std::int64_t FileService::dispatch(const abi::RequestSlot& request, std::span<st
       return sync_fs(request.handle);
     case abi::HostOp::Lookup:
       return lookup(request, bounce, answer);
+    case abi::HostOp::RecordLock:
+    case abi::HostOp::TestLock:
+      return record_lock(request, answer);
+    case abi::HostOp::FileLock:
+      return file_lock(request);
     case abi::HostOp::CopyRange:
       return copy_range(request);
     case abi::HostOp::Counters:

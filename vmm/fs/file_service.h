@@ -108,6 +108,8 @@ class FileService {
   std::int64_t seek(const abi::RequestSlot& request);
   std::int64_t sync_range(const abi::RequestSlot& request);
   std::int64_t sync_fs(abi::Handle handle);
+  std::int64_t record_lock(const abi::RequestSlot& request, FileAnswer& answer);
+  std::int64_t file_lock(const abi::RequestSlot& request);
   std::int64_t copy_range(const abi::RequestSlot& request);
 
   /// A handle as a base for paths; negative errno where it is none.

@@ -391,6 +391,48 @@ TEST_F(FileServiceTest, Ranges_are_checked) {
   EXPECT_EQ(ask(slot).reply.result, -EINVAL);
 }
 
+TEST_F(FileServiceTest, Locks_of_two_handles_exclude_each_other) {
+  const auto one = static_cast<abi::Handle>(open("file", O_RDWR));
+  const auto two = static_cast<abi::Handle>(open("file", O_RDWR));
+  abi::RequestSlot slot = request(abi::HostOp::RecordLock, "", one);
+  slot.offset = 10;
+  slot.length = 10;
+  slot.mode = F_WRLCK;
+  EXPECT_EQ(ask(slot).reply.result, 0);
+  slot.handle = two;
+  EXPECT_EQ(ask(slot).reply.result, -EAGAIN);
+  slot.op = abi::HostOp::TestLock;
+  const FileAnswer test = ask(slot);
+  EXPECT_EQ(test.reply.result, 0);
+  EXPECT_EQ(test.reply.count, std::uint32_t{F_WRLCK});
+  EXPECT_EQ(test.reply.cookie, 10U);
+  EXPECT_EQ(test.reply.attr.size, 10U);
+  slot = request(abi::HostOp::FileLock, "", one);
+  slot.mode = 2;  // LOCK_EX
+  EXPECT_EQ(ask(slot).reply.result, 0);
+  slot.handle = two;
+  EXPECT_EQ(ask(slot).reply.result, -EAGAIN);
+}
+
+TEST_F(FileServiceTest, Nonsense_locks_are_refused) {
+  const auto handle = static_cast<abi::Handle>(open("file", O_RDWR));
+  abi::RequestSlot slot = request(abi::HostOp::RecordLock, "", handle);
+  slot.mode = 77;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  slot.mode = F_RDLCK;
+  slot.offset = ~0ULL;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  slot.offset = 1;
+  slot.length = INT64_MAX;
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  slot = request(abi::HostOp::FileLock, "", handle);
+  slot.mode = 32;  // LOCK_MAND
+  EXPECT_EQ(ask(slot).reply.result, -EINVAL);
+  slot.mode = 1;
+  slot.handle = 0;
+  EXPECT_EQ(ask(slot).reply.result, -EBADF) << "a tree's root is no open file";
+}
+
 TEST_F(FileServiceTest, A_nameless_file_can_be_given_a_name) {
   const auto handle = static_cast<abi::Handle>(open("dir", O_TMPFILE | O_RDWR, 0600));
   ASSERT_GE(handle, 1) << "the file system of the tests knows O_TMPFILE";

@@ -5,6 +5,7 @@
 #include <memory>
 #include <new>
 
+#include "fs/file_locks.h"
 #include "mm/heap.h"
 
 namespace runhl::kernel {
@@ -12,9 +13,27 @@ namespace {
 
 constexpr std::size_t kFirstSize = 64;
 
+/// A file on its way out of the table: closed when this ends, after the table's lock.
+struct Closing {
+  explicit Closing(const FdTable& from) : table(from) {}
+  Closing(const Closing&) = delete;
+  Closing& operator=(const Closing&) = delete;
+  ~Closing() {
+    if (file != nullptr) {
+      release_posix_locks(table, *file);
+    }
+  }
+  const FdTable& table;
+  Ref<File> file;
+};
+
 }  // namespace
 
 FdTable::~FdTable() {
+  for (std::size_t at = 0; at < size_; ++at) {
+    Closing old(*this);
+    old.file = std::move(slots_[at].file);
+  }
   std::destroy_n(slots_, size_);
   if (slots_ != nullptr) {
     heap_free(slots_, size_ * sizeof(Slot));
@@ -88,11 +107,11 @@ Result<int> FdTable::install(Ref<File> file, CloseOnExec close_on_exec, std::uin
 }
 
 Result<void> FdTable::replace(int fd, Ref<File> file, CloseOnExec close_on_exec) {
-  Ref<File> old;  // closed after the lock
+  Closing old(*this);
   const Mutex::Guard guard(lock_);
   const auto index = static_cast<std::size_t>(fd);
   TRY(grow(index + 1));
-  old = std::move(slots_[index].file);
+  old.file = std::move(slots_[index].file);
   slots_[index].file = std::move(file);
   slots_[index].close_on_exec = close_on_exec;
   return {};
@@ -104,24 +123,24 @@ Ref<File> FdTable::take(std::size_t index) {
 }
 
 Result<void> FdTable::close(int fd) {
-  Ref<File> old;  // closed after the lock
+  Closing old(*this);
   const Mutex::Guard guard(lock_);
   if (slot(fd) == nullptr) {
     return fail(EBADF);
   }
-  old = take(static_cast<std::size_t>(fd));
+  old.file = take(static_cast<std::size_t>(fd));
   return {};
 }
 
 void FdTable::close_range(unsigned first, unsigned last) {
   for (std::size_t at = first; at <= last; ++at) {
-    Ref<File> old;
+    Closing old(*this);
     const Mutex::Guard guard(lock_);
     if (at >= size_) {
       return;
     }
     if (slots_[at].file != nullptr) {
-      old = take(at);
+      old.file = take(at);
     }
   }
 }
@@ -182,13 +201,13 @@ Result<Ref<FdTable>> FdTable::copy() {
 
 void FdTable::close_marked() {
   for (std::size_t at = 0;; ++at) {
-    Ref<File> old;
+    Closing old(*this);
     const Mutex::Guard guard(lock_);
     if (at >= size_) {
       return;
     }
     if (slots_[at].file != nullptr && slots_[at].close_on_exec == CloseOnExec::Yes) {
-      old = take(at);
+      old.file = take(at);
     }
   }
 }

@@ -3,9 +3,14 @@
 
 #include <poll.h>
 
+#include "fs/file_locks.h"
 #include "fs/inotify.h"
 
 namespace runhl::kernel {
+
+File::~File() {
+  release_open_locks(*this);
+}
 
 Result<std::size_t> File::read_at(IoBuffer& /*buffer*/, std::uint64_t /*offset*/) {
   return fail(ESPIPE);
@@ -47,8 +52,6 @@ std::uint32_t File::poll_watch(std::uint32_t /*events*/) {
 }
 
 File::File(std::uint32_t flags, Mount* mount) : mount_(mount), flags_(flags) {}
-File::~File() = default;
-
 void File::set_watched_place(Ref<WatchedPlace> place) {
   watched_place_ = std::move(place);
 }

@@ -58,7 +58,7 @@ class FileWatcher : public boost::intrusive::list_base_hook<> {
 class File : public MapObject {
  public:
   explicit File(std::uint32_t flags, Mount* mount = nullptr);
-  ~File() override;
+  ~File() override;  // gives up its locks
 
   // The defaults are those of something that cannot seek and is no directory.
   virtual Result<std::size_t> read(IoBuffer& buffer) = 0;

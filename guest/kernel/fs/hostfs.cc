@@ -295,6 +295,43 @@ Result<void> HostNode::sync_filesystem() {
   return {};
 }
 
+namespace {
+
+void put_range(abi::RequestSlot& slot, const HostLock& lock) {
+  constexpr std::uint64_t kEnd = INT64_MAX;
+  slot.offset = lock.start;
+  slot.length = lock.end == kEnd ? 0 : lock.end - lock.start + 1;
+}
+
+}  // namespace
+
+Result<void> HostNode::lock_on_host(const HostLock& lock) {
+  constexpr std::array<std::uint32_t, 3> kRecord{F_UNLCK, F_RDLCK, F_WRLCK};
+  constexpr std::array<std::uint32_t, 3> kFile{LOCK_UN, LOCK_SH, LOCK_EX};
+  HostRequest request =
+      TRY(start(lock.whole_file ? abi::HostOp::FileLock : abi::HostOp::RecordLock));
+  request.slot().mode = lock.whole_file ? kFile[lock.type] : kRecord[lock.type];
+  put_range(request.slot(), lock);
+  TRY(send(request));
+  return {};
+}
+
+Result<HostLock> HostNode::test_on_host(const HostLock& lock) {
+  HostRequest request = TRY(start(abi::HostOp::TestLock));
+  request.slot().mode = lock.type == 1 ? F_RDLCK : F_WRLCK;
+  put_range(request.slot(), lock);
+  TRY(send(request));
+  const abi::RequestReply& reply = request.slot().reply;
+  if (reply.count == F_UNLCK) {
+    return HostLock{};
+  }
+  return HostLock{
+      .whole_file = false,
+      .type = static_cast<std::uint8_t>(reply.count == F_RDLCK ? 1 : 2),
+      .start = reply.cookie,
+      .end = reply.attr.size == 0 ? std::uint64_t{INT64_MAX} : reply.cookie + reply.attr.size - 1};
+}
+
 Result<void> HostNode::allocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length) {
   HostRequest request = TRY(start(abi::HostOp::Allocate));
   request.slot().mode = mode;

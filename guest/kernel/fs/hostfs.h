@@ -39,6 +39,8 @@ class HostNode final : public Node {
   Result<void> sync(bool data_only) override;
   Result<void> sync_range(std::uint64_t offset, std::uint64_t length, std::uint32_t flags) override;
   Result<void> sync_filesystem() override;
+  Result<void> lock_on_host(const HostLock& lock) override;
+  Result<HostLock> test_on_host(const HostLock& lock) override;
   Result<void> allocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length) override;
   Result<std::uint64_t> seek(std::uint64_t offset, int whence) override;
   Result<std::size_t> copy_range(std::uint64_t offset, Node& to, std::uint64_t to_offset,

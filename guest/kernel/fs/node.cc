@@ -30,6 +30,16 @@ Result<void> Node::sync_range(std::uint64_t /*offset*/, std::uint64_t /*length*/
 Result<void> Node::sync_filesystem() {
   return {};
 }
+Result<LockKey> Node::lock_key() {
+  const abi::FileAttr attr = TRY(attributes());
+  return LockKey{.filesystem = filesystem(), .device = attr.device, .inode = attr.inode};
+}
+Result<void> Node::lock_on_host(const HostLock& /*lock*/) {
+  return {};
+}
+Result<HostLock> Node::test_on_host(const HostLock& /*lock*/) {
+  return HostLock{};
+}
 Result<void> Node::allocate(std::uint32_t /*mode*/, std::uint64_t /*offset*/,
                             std::uint64_t /*length*/) {
   return fail(EOPNOTSUPP);

@@ -77,6 +77,21 @@ struct XattrValue {
   std::uint32_t flags = 0;
 };
 
+/// Which file locks are about: the same for every open file of it.
+struct LockKey {
+  const void* filesystem = nullptr;
+  std::uint64_t device = 0, inode = 0;
+
+  friend bool operator==(const LockKey&, const LockKey&) = default;
+};
+
+/// A lock as the host keeps it for the whole guest (fs/file_locks.h).
+struct HostLock {
+  bool whole_file = false;  // flock; else a record lock
+  std::uint8_t type = 0;    // LockType
+  std::uint64_t start = 0, end = 0;
+};
+
 /// Receives directory entries; false: full, the entry was not taken.
 class DirSink {
  public:
@@ -108,6 +123,10 @@ class Node : public RefCounted<Node> {
   virtual Result<void> truncate(std::uint64_t size);
   virtual Result<void> sync(bool data_only);
   virtual Result<void> sync_range(std::uint64_t offset, std::uint64_t length, std::uint32_t flags);
+  virtual Result<LockKey> lock_key();
+  // Against others on the host; a file system of the guest's own has none. EAGAIN: they hold one.
+  virtual Result<void> lock_on_host(const HostLock& lock);
+  virtual Result<HostLock> test_on_host(const HostLock& lock);
   /// syncfs: all of the file system.
   virtual Result<void> sync_filesystem();
   /// fallocate; `mode` is FALLOC_FL_*, the range does not overflow.

@@ -8,6 +8,7 @@
 //   20    mm of a cell: VMA tree and its host calls   sleeping; never together with KernelLock
 //   30    descriptor table                            sleeping
 //   40    inode                                       sleeping
+//   41    locks of files                              sleeping
 //   42    memory of a file or a shared mapping        sleeping
 //   45    pipe, eventfd, epoll, stream                spin
 //   47    names and attributes of host files          spin
@@ -33,6 +34,7 @@ enum class LockRank : std::uint8_t {
   Mm = 20,
   FdTable = 30,
   Inode = 40,
+  FileLocks = 41,
   MemoryObject = 42,
   Pipe = 45,
   NameCache = 47,

@@ -10,6 +10,7 @@
 #include "fs/vfs.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
+#include "syscalls/lock.h"
 
 namespace runhl::kernel {
 namespace {
@@ -73,24 +74,6 @@ SyscallResult set_nonblocking(File& file, UserAddress argument) {
   const int on = TRY(UserIn<int>(argument).copy_in());
   const std::uint32_t bit = O_NONBLOCK;
   file.set_flags(on != 0 ? file.flags() | bit : file.flags() & ~bit);
-  return 0;
-}
-
-/// Locks of one process never conflict with its own; other processes there are none yet.
-SyscallResult check_lock(const Ref<File>& file, int command, UserAddress argument) {
-  flock lock = TRY(UserIn<flock>(argument).copy_in());
-  if (lock.l_type != F_RDLCK && lock.l_type != F_WRLCK && lock.l_type != F_UNLCK) {
-    return fail(EINVAL);
-  }
-  if (command == F_GETLK) {
-    lock.l_type = F_UNLCK;
-    TRY(UserOut<flock>(argument).copy_out(lock));
-    return 0;
-  }
-  if ((lock.l_type == F_RDLCK && !file->readable()) ||
-      (lock.l_type == F_WRLCK && !file->writable())) {
-    return fail(EBADF);
-  }
   return 0;
 }
 
@@ -197,7 +180,10 @@ SyscallResult sys_fcntl(const SyscallArgs& args) {
     case F_GETLK:
     case F_SETLK:
     case F_SETLKW:
-      return check_lock(file, command, args.a2);
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW:
+      return record_lock(file, command, args.a2);
     case F_GET_SEALS:
     case F_ADD_SEALS:
       return sealing(*file, command, to_u32(args.a2));
@@ -231,16 +217,6 @@ SyscallResult sys_ioctl(const SyscallArgs& args) {
     default:
       return file->ioctl(command, args.a2);
   }
-}
-
-SyscallResult sys_flock(const SyscallArgs& args) {
-  constexpr std::uint32_t kNonBlocking = 4;  // LOCK_NB
-  TRY(current_files().get(to_fd(args.a0)));
-  const std::uint32_t operation = to_u32(args.a1) & ~kNonBlocking;
-  if (operation != 1 && operation != 2 && operation != 8) {  // LOCK_SH, LOCK_EX, LOCK_UN
-    return fail(EINVAL);
-  }
-  return 0;
 }
 
 namespace {

@@ -66,8 +66,8 @@
   X(61, wait4, sys_wait4, Partial, Fine, "usage: CPU time only") \
   X(62, kill, sys_kill, Full, Fine, "") \
   X(63, uname, sys_uname, Full, Free, "") \
-  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners; locks of one process only") \
-  X(73, flock, sys_flock, Partial, Fine, "locks of one process only") \
+  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners, pipe sizes, seals") \
+  X(73, flock, sys_flock, Full, Fine, "") \
   X(74, fsync, sys_fsync, Full, Fine, "") \
   X(75, fdatasync, sys_fdatasync, Full, Fine, "") \
   X(76, truncate, sys_truncate, Full, Fine, "") \

@@ -140,6 +140,11 @@ enum class HostOp : std::uint32_t {
   // each with a NUL behind it. reply.count FileAttr at kAttributesOffset, in their order; mode 0
   // where there is none to tell (missing, a mount point). -ENOSYS: ask one by one.
   Lookup = 33,
+  // Locks of an open handle. They never wait: -EAGAIN, and the guest asks again.
+  RecordLock = 34,  // offset, length (0: to the end), mode = F_RDLCK, F_WRLCK, F_UNLCK; OFD locks
+  TestLock = 35,    // the same -> what is in the way: reply.count = F_*, cookie = offset,
+                    // attr.size = length (0: to the end)
+  FileLock = 36,    // mode = LOCK_SH, LOCK_EX, LOCK_UN: flock
 };
 
 /// Where a reply's array of FileAttr begins in the bounce buffer, behind path and link target.
