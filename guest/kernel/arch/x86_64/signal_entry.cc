@@ -321,8 +321,8 @@ extern "C" void runhl_exit_work(UserFrame* frame) {
     yield();
     frame->rip = rewrite_resume_address(frame->rip);  // another thread may have rewritten there
   }
-  rseq_resume(current(), *frame);
-  deliver_signals(*frame);
-  tick_update(this_cpu());  // perhaps another vCPU now
+  deliver_signals(*frame);         // first: a process that is killed may have no memory any more
+  rseq_resume(current(), *frame);  // a fault there comes back as a signal
+  tick_update(this_cpu());         // perhaps another vCPU now
   current().in_kernel = false;
 }
