@@ -204,7 +204,7 @@ std::int64_t FileService::xattr(const abi::RequestSlot& request, std::span<std::
   std::string name(list ? 0 : request.path2_length, '\0');
   std::memcpy(name.data(), bounce.data() + request.path_length, name.size());
   std::vector<std::byte> value(request.op == abi::HostOp::RemoveXattr ? 0 : request.length);
-  if (has_value) {
+  if (has_value && !value.empty()) {
     std::memcpy(value.data(), bounce.data() + head, value.size());
   }
   if (name.find('\0') != std::string::npos) {

@@ -67,6 +67,7 @@ Result<Ref<TmpfsNode>> TmpfsNode::create_initrd_root(const InitrdArchive& archiv
   instance.next_inode.store(std::uint64_t{archive.inode_count()} + 1, std::memory_order_relaxed);
   Ref<TmpfsNode> root = TRY(host->node_of({.lower = kInitrdRoot}));
   if (!S_ISDIR(root->attr_.mode)) {
+    instance.forget_all();  // it and its instance hold each other
     return fail(EIO);
   }
   root->changed_ = true;  // it stays for as long as the mount
