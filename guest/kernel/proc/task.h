@@ -65,6 +65,7 @@ enum class TaskState : std::uint32_t { Running, Runnable, Sleeping, Dead };
 struct SleepTimer {  // wakes its task
   Timer timer;
   Task* task = nullptr;
+  std::atomic<bool> armed{false};  // until the expiry is through with the task
 };
 
 /// What sched_setscheduler(2), setpriority(2) and their kin have said. All threads have one weight.
@@ -182,14 +183,14 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
   // Of its last task, for a zombie.
   std::array<char, 16> last_name{};
   Credentials last_credentials;
-  bool executed = false;                 // a program since the fork: setpgid by the parent is over
-  bool child_subreaper = false;          // PR_SET_CHILD_SUBREAPER
-  bool mm_copied = false;                // by a fork that the first task has to finish
-  IntervalTimer* real_timer = nullptr;   // owned
+  bool executed = false;                // a program since the fork: setpgid by the parent is over
+  bool child_subreaper = false;         // PR_SET_CHILD_SUBREAPER
+  bool mm_copied = false;               // by a fork that the first task has to finish
+  IntervalTimer* real_timer = nullptr;  // owned
   std::array<CpuInterval, 2> cpu_intervals{};
   PosixTimers timers;
   std::atomic<std::uint32_t> membarrier_registered{0};  // MEMBARRIER_CMD_REGISTER_*
-  std::atomic<bool> mm_released{false};  // by exec or exit: vfork's parent goes on
+  std::atomic<bool> mm_released{false};                 // by exec or exit: vfork's parent goes on
   WaitQueue mm_released_queue;
 
   // The family; guarded by the process table's lock.

@@ -35,7 +35,20 @@ Task* take_first(WaitQueue& queue) {
 void on_sleep_timer(Timer& timer) {
   // SAFETY: only sleep() sets this function, on the first member of a SleepTimer.
   static_assert(offsetof(SleepTimer, timer) == 0);
-  wake(*reinterpret_cast<SleepTimer&>(timer).task);
+  auto& sleeper = reinterpret_cast<SleepTimer&>(timer);
+  wake(*sleeper.task);
+  sleeper.armed.store(false, std::memory_order_release);  // the task may end now
+}
+
+/// The timer is off, and nobody looks at its task any more. An expiry on this vCPU is through
+/// before its task runs again; on another one it is a few instructions away.
+void settle(SleepTimer& sleeper) {
+  if (timer_cancel(sleeper.timer)) {
+    return;
+  }
+  while (sleeper.armed.load(std::memory_order_acquire)) {
+    __builtin_ia32_pause();
+  }
 }
 
 bool interrupted(const Task& task, Interruptible by) {
@@ -100,8 +113,11 @@ Result<void> sleep(Nanoseconds deadline, Interruptible interruptible) {
       return fail(ETIMEDOUT);
     }
     SleepTimer& sleeper = task.sleep_timer;
-    sleeper.task = &task;
-    sleeper.timer.fire = &on_sleep_timer;
+    if (sleeper.task == nullptr) {  // once: an expiry on another vCPU may just be reading it
+      sleeper.task = &task;
+      sleeper.timer.fire = &on_sleep_timer;
+    }
+    sleeper.armed.store(true, std::memory_order_relaxed);
     timer_set(sleeper.timer, deadline);
   }
   const bool held = kernel_lock_drop();
@@ -110,7 +126,7 @@ Result<void> sleep(Nanoseconds deadline, Interruptible interruptible) {
     kernel_lock_take();
   }
   if (deadline != kNoDeadline) {
-    (void)timer_cancel(task.sleep_timer.timer);  // false: it fired
+    settle(task.sleep_timer);
   }
   if (interrupted(task, interruptible)) {
     return fail(EINTR);

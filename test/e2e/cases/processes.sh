@@ -97,6 +97,14 @@ case_pids_limit_is_exact() {
 other_cells() { pgrep -P "$cell0" | tail -n +2; }
 has_other_cell() { [ -n "$(other_cells)" ]; }
 computes() { [ "$(sed 's/.*) //' "/proc/$1/stat" | cut -d' ' -f12)" -gt 5 ]; } # clock ticks of user time
+# Every cell sleeps, and has not run for a while: nothing dies inside the kernel then.
+switches() { cat $(pgrep -P "$cell0" | sed 's|.*|/proc/&/status|') | grep ctxt_switches; }
+at_rest() {
+  local before
+  before=$(switches)
+  sleep .1
+  [ "$(switches)" = "$before" ]
+}
 start_with_cells() {
   create_it && start_it
   cell0=$(pgrep -P "$(cat "$dir/pid")")
@@ -110,6 +118,7 @@ case_killed_cell_of_a_sleeping_process() {
   args sh -c 'sleep 1000 & echo started; wait $!; echo $?'
   start_with_cells
   wait_until grep -q started "$dir/c.out"
+  wait_until at_rest
   kill -KILL "$(other_cells | tail -n 1)"
   wait_until is_state stopped
   grep -qx 137 "$dir/c.out" || fail "not killed: $(cat "$dir/c.out")"
