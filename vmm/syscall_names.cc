@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runhl/vmm/syscall_names.h"
 
-#include <array>
-
 namespace runhl::vmm {
 namespace {
 
@@ -11,7 +9,7 @@ struct Name {
   const char* name;
 };
 // Made by CMakeLists.txt out of <asm/unistd_64.h>: Name{0, "read"}, …
-constexpr std::array kNames{
+constexpr Name kNames[] = {
 #include "syscall_names.inc"
 };
 

@@ -42,19 +42,19 @@ struct LockTable {
 
 // Zero until the first lock, then one object for good.
 alignas(LockTable) std::byte table_memory[sizeof(LockTable)];
-std::atomic<LockTable*> table{nullptr};
+std::atomic<LockTable*> g_locks{nullptr};
 
 LockTable& locks() {
-  LockTable* made = table.load(std::memory_order_acquire);
+  LockTable* made = g_locks.load(std::memory_order_acquire);
   if (made == nullptr) {
     made = new (table_memory) LockTable;
-    table.store(made, std::memory_order_release);
+    g_locks.store(made, std::memory_order_release);
   }
   return *made;
 }
 
 bool any_held() {
-  const LockTable* const made = table.load(std::memory_order_acquire);
+  const LockTable* const made = g_locks.load(std::memory_order_acquire);
   return made != nullptr && made->held.load(std::memory_order_relaxed) != 0;
 }
 

@@ -4,6 +4,7 @@
 stat_of() { jq -r "$1" <"$dir/out"; }
 
 case_stats_of_a_running_container() {
+  only runhl runc "crun has no events"
   needs_root
   needs_cgroup memory
   make_bundle

@@ -53,7 +53,7 @@ case_limits_are_seen_inside() {
 
 case_streams_have_names() {
   make_bundle
-  args sh -c 'echo one >/dev/stdout; echo two >/proc/self/fd/1; echo err >/dev/stderr'
+  args sh -c 'echo one >>/dev/stdout; echo two >>/proc/self/fd/1; echo err >>/dev/stderr'
   run_it
   expect_status 0
   expect_out $'one\ntwo'
