@@ -6,12 +6,26 @@
 
 #include "runhl/shim/control.h"
 
+namespace {
+
+bool is_known(runhl::shim::ControlOperation operation) {
+  switch (operation) {
+    case runhl::shim::ControlOperation::Start:
+    case runhl::shim::ControlOperation::Signal:
+    case runhl::shim::ControlOperation::Stats:
+    case runhl::shim::ControlOperation::SignalAll:
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace runhl::shim;
   const auto message = std::as_bytes(std::span(data, size));
   if (const auto request = decode_request(message)) {
-    if (size != sizeof(ControlRequest) || (request->operation != ControlOperation::Start &&
-                                           request->operation != ControlOperation::Signal)) {
+    if (size != sizeof(ControlRequest) || !is_known(request->operation)) {
       std::abort();
     }
   }

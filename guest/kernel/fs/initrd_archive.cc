@@ -77,6 +77,9 @@ Result<InitrdArchive> InitrdArchive::open(std::span<const std::byte> bytes) {
 }
 
 Result<LowerBytes> InitrdArchive::file_bytes(const format::Inode& inode) const {
+  if (inode.data > bytes_.size()) {
+    return fail(EIO);
+  }
   LowerBytes bytes{.start = bytes_.data() + inode.data, .size = inode.size};
   if (inode.size <= 0xffff'ffff) {
     if (!contains(inode.data, inode.size)) {
@@ -91,7 +94,7 @@ Result<LowerBytes> InitrdArchive::file_bytes(const format::Inode& inode) const {
   bytes.part_distance = format::kPartDistance;
   const std::uint64_t last = (inode.size - 1) / format::kPartSize;
   const std::uint64_t in_last = inode.size - last * format::kPartSize;
-  if (last > bytes_.size() / format::kPartDistance || inode.data > bytes_.size() ||
+  if (last > bytes_.size() / format::kPartDistance ||
       !contains(inode.data + last * format::kPartDistance, in_last)) {
     return fail(EIO);
   }
