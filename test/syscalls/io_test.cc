@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // read, write and their kin on regular files.
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 
 #include <array>
@@ -92,6 +93,25 @@ TEST_P(Io, The_flags_of_an_open_file_are_those_of_its_open) {
   EXPECT_THAT(::fcntl(ends[1], F_GETFL), SucceedsWith(O_WRONLY | O_NONBLOCK));
   ::close(ends[0]);
   ::close(ends[1]);
+}
+
+TEST_P(Io, Sendfile_takes_no_more_than_its_target) {
+  const std::string content = std::string(60'000, 'a') + std::string(60'000, 'b');
+  const Fd file = make_file("a", content);
+  std::array<int, 2> ends{};
+  ASSERT_THAT(::pipe2(ends.data(), O_NONBLOCK), Succeeds());
+  const Fd reader{ends[0]}, writer{ends[1]};
+  std::string got;
+  std::array<char, 16'384> buffer;
+  while (got.size() < content.size()) {
+    const ssize_t sent = ::sendfile(writer.get(), file.get(), nullptr, content.size());
+    EXPECT_TRUE(sent >= 0 || errno == EAGAIN) << error_name(errno);
+    const ssize_t n = ::read(reader.get(), buffer.data(), buffer.size());
+    ASSERT_GT(n, 0);
+    got.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  EXPECT_EQ(got, content);
+  EXPECT_THAT(::lseek(file.get(), 0, SEEK_CUR), SucceedsWith(120'000));
 }
 
 TEST_P(Io, A_directory_cannot_be_read) {

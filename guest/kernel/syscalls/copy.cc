@@ -138,14 +138,14 @@ SyscallResult copy_between(CopyPlace& from, CopyPlace& to, std::size_t wanted) {
 SyscallResult sys_sendfile(const SyscallArgs& args) {
   const Ref<File> out = TRY(target_file(to_fd(args.a0)));
   const Ref<File> in = TRY(source_file(to_fd(args.a1)));
-  CopyPlace from{.file = *in, .own = args.a2 != 0};
-  if (from.own) {
-    from.offset = TRY(copy_offset(args.a2));
-  }
+  // What the target does not take is not taken from the source either: its position follows the
+  // bytes that were written.
+  const bool placed = args.a2 != 0 || in->has_positions();
+  CopyPlace from = placed ? TRY(place_of(*in, args.a2)) : CopyPlace{.file = *in};
   CopyPlace to{.file = *out};
   const SyscallResult done = copy_through(from, to, std::min<std::size_t>(args.a3, kMaxTransfer));
-  if (done && from.own) {
-    TRY(UserOut<std::uint64_t>(args.a2).copy_out(from.offset));
+  if (done && placed) {
+    TRY(give_place(from, args.a2));
   }
   return done;
 }
