@@ -221,7 +221,8 @@ Result<void> raise_on_host(LockedInode& inode, const LockRequest& request, File&
   if (two) {
     lower_on_host(inode, request);  // else our own other descriptor is in the way
   }
-  return carrier_of(inode, wanted, file)->lock_on_host(to_host(wanted));
+  const Ref<Node>& carrier = carrier_of(inode, wanted, file);
+  return carrier == nullptr ? Result<void>{} : carrier->lock_on_host(to_host(wanted));
 }
 
 /// The host refused: what the owner held before is still its.
@@ -229,7 +230,10 @@ void restore_on_host(LockedInode& inode, const LockRequest& request, File& file)
   for (const HeldLock& held : inode.locks) {
     if (held.owner == request.owner && held.range.overlaps(request.range)) {
       const LockRequest again{.owner = held.owner, .range = held.range, .type = held.type};
-      (void)carrier_of(inode, again, file)->lock_on_host(to_host(again));
+      const Ref<Node>& carrier = carrier_of(inode, again, file);
+      if (carrier != nullptr) {
+        (void)carrier->lock_on_host(to_host(again));
+      }
     }
   }
 }
@@ -352,6 +356,9 @@ Result<LockKey> key_of(File& file) {
 }  // namespace
 
 Result<void> lock_file(File& file, const LockRequest& request, LockWait wait) {
+  if (file.node() == nullptr && request.owner.kind != FileLockKind::Flock) {
+    return {};  // a pipe or socket: nobody else can name it
+  }
   const LockKey key = TRY(key_of(file));
   Nanoseconds pause = kFirstPause;
   for (;;) {
