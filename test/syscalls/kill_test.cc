@@ -9,22 +9,6 @@
 
 namespace {
 
-pid_t start_sleeper() {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    for (;;) {
-      ::pause();
-    }
-  }
-  return child;
-}
-
-int reap(pid_t child) {
-  int status = -1;
-  EXPECT_THAT(::waitpid(child, &status, 0), SucceedsWith(child));
-  return status;
-}
-
 TEST(Kill, Nobody_of_that_number) {
   EXPECT_THAT(::kill(1 << 20, 0), FailsWith(ESRCH));
   EXPECT_THAT(::kill(-(1 << 20), 0), FailsWith(ESRCH));

@@ -44,23 +44,6 @@ class Report {
   Fd read_end_, write_end_;
 };
 
-/// A child that waits for its end by signal.
-pid_t start_sleeper() {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    for (;;) {
-      ::pause();
-    }
-  }
-  return child;
-}
-
-int reap(pid_t child) {
-  int status = -1;
-  EXPECT_THAT(::waitpid(child, &status, 0), SucceedsWith(child));
-  return status;
-}
-
 long raw_clone(unsigned long flags) {
   return ::syscall(SYS_clone, flags, 0, 0, 0, 0);
 }

@@ -56,7 +56,7 @@ struct TmpfsInstance : RefCounted<TmpfsInstance> {
   [[nodiscard]] TmpfsNode* find(std::uint32_t lower_inode);
   void remember(TmpfsNode& node);
   void forget(TmpfsNode& node);
-  void forget_all();  // tests
+  void forget_all();  // of a root that is given up: nodes and instance hold each other
 
  private:
   struct NumberLess {

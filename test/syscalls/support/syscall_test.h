@@ -104,6 +104,24 @@ int in_child(Body&& body) {
   return status;
 }
 
+/// A child that waits for its end by signal.
+inline pid_t start_sleeper() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (;;) {
+      ::pause();
+    }
+  }
+  return child;
+}
+
+/// Its wait status.
+inline int reap(pid_t child) {
+  int status = -1;
+  EXPECT_THAT(::waitpid(child, &status, 0), SucceedsWith(child));
+  return status;
+}
+
 /// Child left by exit with `code`.
 MATCHER_P(Exited, code, "exited with " + std::to_string(code)) {
   *result_listener << "wait status " << arg;
