@@ -19,9 +19,10 @@ void unlink(WaitQueue& queue, Waiter& waiter) {
   waiter.next = waiter.previous = nullptr;
 }
 
-/// Takes the first waiter off the queue; a woken one is off, so that one wake reaches one task.
-Task* take_first(WaitQueue& queue) {
-  const SpinLock::Guard guard(queue.lock);
+/// Takes the first waiter off the queue; a woken one is off, so that one wake reaches one task. The
+/// task is to be woken before the queue's lock is given back: finish_wait() takes that lock too, and
+/// until it has, the task cannot go on and end.
+Task* take_first_locked(WaitQueue& queue) {
   Waiter* const first = queue.head;
   if (first == nullptr) {
     return nullptr;
@@ -66,13 +67,15 @@ bool interrupted(const Task& task, Interruptible by) {
 }  // namespace
 
 void wake_one(WaitQueue& queue) {
-  if (Task* const task = take_first(queue)) {
+  const SpinLock::Guard guard(queue.lock);
+  if (Task* const task = take_first_locked(queue)) {
     wake(*task);
   }
 }
 
 void wake_all(WaitQueue& queue) {
-  while (Task* const task = take_first(queue)) {
+  const SpinLock::Guard guard(queue.lock);
+  while (Task* const task = take_first_locked(queue)) {
     wake(*task);
   }
 }
