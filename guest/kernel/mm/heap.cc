@@ -5,13 +5,13 @@
 #include <linux/mman.h>
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <utility>
 
 #include "arch/x86_64/host_syscall.h"
 #include "core/panic.h"
 #include "mm/heap_init.h"
+#include "mm/object_pages.h"
 #include "mm/page_runs.h"
 #include "runhl/abi/layout.h"
 #include "runhl/core/units.h"
@@ -24,62 +24,19 @@ namespace runhl::kernel {
 
 namespace {
 
-// Up to kLargest bytes come from a class: objects of one size cut out of a page.
-constexpr std::array<std::uint16_t, 14> kClassSizes{16,  32,  48,  64,  96,   128,  192,
-                                                    256, 384, 512, 768, 1024, 1536, 2048};
-constexpr std::size_t kLargest = kClassSizes.back();
-
-struct FreeObject {
-  FreeObject* next;
-};
-
 struct Heap {
   SpinLock lock{LockRank::Allocator};
-  std::byte* first_page = nullptr;                      // written once, by heap_init
-  PageRuns runs;                                        // guarded by lock
-  std::array<FreeObject*, kClassSizes.size()> free_{};  // guarded by lock
-  bool resting = false;                                 // guarded by lock: the timer is armed
-  Timer* rest_timer = nullptr;                          // made and used by who set `resting`
+  std::byte* first_page = nullptr;  // written once, by heap_init
+  PageRuns runs;                    // guarded by lock
+  ObjectPages objects;              // guarded by lock
+  bool resting = false;             // guarded by lock: the timer is armed
+  Timer* rest_timer = nullptr;      // made and used by who set `resting`
 };
 constinit Heap g_heap;
-
-std::size_t class_of(std::size_t size) {
-  std::size_t index = 0;
-  while (kClassSizes[index] < size) {
-    ++index;
-  }
-  return index;
-}
 
 unsigned order_of(std::size_t size) {
   const std::size_t pages = (size + kPageSize - 1) / kPageSize;
   return static_cast<unsigned>(std::bit_width(pages - 1));
-}
-
-/// Cuts a fresh page into objects of the class.
-bool refill(std::size_t index) {
-  std::byte* const page = g_heap.runs.allocate(0);
-  if (page == nullptr) {
-    return false;
-  }
-  const std::size_t size = kClassSizes[index];
-  for (std::size_t at = 0; at + size <= kPageSize; at += size) {
-    auto* const object = reinterpret_cast<FreeObject*>(page + at);
-    object->next = g_heap.free_[index];
-    g_heap.free_[index] = object;
-  }
-  return true;
-}
-
-void* allocate_small(std::size_t size) {
-  const std::size_t index = class_of(size);
-  const SpinLock::Guard guard(g_heap.lock);
-  if (g_heap.free_[index] == nullptr && !refill(index)) {
-    return nullptr;
-  }
-  FreeObject* const object = g_heap.free_[index];
-  g_heap.free_[index] = object->next;
-  return object;
 }
 
 /// From this order on (256 KiB) a freed run's pages go back to the host at once.
@@ -162,18 +119,43 @@ void trim_later() {
   }
 }
 
+// Both: true when free pages came about that the host keeps memory for.
+
+bool free_object(void* memory, std::size_t size) {
+#ifdef KERNEL_DEBUG
+  __builtin_memset(memory, 0xdd, size);
+#endif
+  const SpinLock::Guard guard(g_heap.lock);
+  return g_heap.objects.free(memory, size);
+}
+
+bool free_run(void* memory, std::size_t size) {
+  const unsigned order = order_of(size);
+  // Before the run can be given out again.
+  const bool clean = order >= kReturnOrder && punch(memory, kPageSize << order);
+  const SpinLock::Guard guard(g_heap.lock);
+  g_heap.runs.free(static_cast<std::byte*>(memory), order,
+                   clean ? PageRuns::State::Clean : PageRuns::State::Dirty);
+  return !clean;
+}
+
 }  // namespace
 
 void heap_init(std::uint64_t size) {
   const std::uint64_t pages = size / kPageSize;
-  // The map of run orders lies at the start of the heap: one byte a page, zero in a fresh memfd.
-  const std::uint64_t map_pages = align_up(pages, kPageSize) / kPageSize;
-  KERNEL_CHECK(pages > map_pages);
+  // What is kept of each page lies at the start of the heap, zero in a fresh memfd: the map of run
+  // orders, and the notes of pages of objects.
+  const std::uint64_t map_size = align_up(pages, kPageSize);
+  const std::uint64_t notes_size = align_up(pages * sizeof(ObjectPages::Note), kPageSize);
+  const std::uint64_t kept_pages = (map_size + notes_size) / kPageSize;
+  KERNEL_CHECK(pages > kept_pages);
   // SAFETY: the launcher has mapped `size` bytes of the kernel memory here.
   auto* const start = reinterpret_cast<std::byte*>(abi::kKernelHeap);
   auto* const map = reinterpret_cast<std::uint8_t*>(start);
-  g_heap.first_page = start + map_pages * kPageSize;
-  g_heap.runs = PageRuns(g_heap.first_page, std::span(map, pages - map_pages));
+  auto* const notes = reinterpret_cast<ObjectPages::Note*>(start + map_size);
+  g_heap.first_page = start + kept_pages * kPageSize;
+  g_heap.runs = PageRuns(g_heap.first_page, std::span(map, pages - kept_pages));
+  g_heap.objects = ObjectPages(g_heap.runs, std::span(notes, pages - kept_pages));
 }
 
 void heap_populate() {
@@ -184,43 +166,24 @@ void heap_populate() {
 }
 
 void* heap_allocate(std::size_t size) {
-  if (size <= kLargest) {
-    return allocate_small(size);
-  }
   if (size > abi::kKernelHeapMaxSize) {
     return nullptr;
   }
   const SpinLock::Guard guard(g_heap.lock);
-  return g_heap.runs.allocate(order_of(size));
+  return size <= ObjectPages::kLargest ? g_heap.objects.allocate(size)
+                                       : g_heap.runs.allocate(order_of(size));
 }
 
 void heap_free(void* memory, std::size_t size) {
   if (memory == nullptr) {
     return;
   }
-  if (size > kLargest) {
-    const unsigned order = order_of(size);
-    // Before the run can be given out again.
-    const bool clean = order >= kReturnOrder && punch(memory, kPageSize << order);
-    {
-      const SpinLock::Guard guard(g_heap.lock);
-      g_heap.runs.free(static_cast<std::byte*>(memory), order,
-                       clean ? PageRuns::State::Clean : PageRuns::State::Dirty);
-    }
+  if (size <= ObjectPages::kLargest ? free_object(memory, size) : free_run(memory, size)) {
     const LockTrace* const held = lock_host::trace();
-    if (!clean && held != nullptr && !held->holds_spinlock()) {
+    if (held != nullptr && !held->holds_spinlock()) {
       trim_later();
     }
-    return;
   }
-  const std::size_t index = class_of(size);
-#ifdef KERNEL_DEBUG
-  __builtin_memset(memory, 0xdd, size);
-#endif
-  auto* const object = static_cast<FreeObject*>(memory);
-  const SpinLock::Guard guard(g_heap.lock);
-  object->next = g_heap.free_[index];
-  g_heap.free_[index] = object;
 }
 
 void heap_free_pages(void* first, std::size_t pages) {

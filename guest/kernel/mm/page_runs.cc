@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mm/page_runs.h"
 
-#include "runhl/core/units.h"
-
 namespace runhl::kernel {
 
 PageRuns::FreeRun* PageRuns::run_at(std::size_t page) const {
   // SAFETY: a free run's first bytes hold its list node; runs are page-aligned.
-  return reinterpret_cast<FreeRun*>(base_ + page * kPageSize);
-}
-
-std::size_t PageRuns::page_of(const void* run) const {
-  return static_cast<std::size_t>(static_cast<const std::byte*>(run) - base_) / kPageSize;
+  return reinterpret_cast<FreeRun*>(page_at(page));
 }
 
 void PageRuns::put(std::size_t page, unsigned order, State state) {
@@ -80,7 +74,7 @@ std::byte* PageRuns::allocate(unsigned order) {
     --found;
     put(page + (std::size_t{1} << found), found, state);
   }
-  return base_ + page * kPageSize;
+  return page_at(page);
 }
 
 void PageRuns::free(std::byte* run, unsigned order, State state) {

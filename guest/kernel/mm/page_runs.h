@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <span>
 
+#include "runhl/core/units.h"
+
 namespace runhl::kernel {
 
 class PageRuns {
@@ -44,6 +46,12 @@ class PageRuns {
     return std::min({fills, aligned, kMaxOrder});
   }
 
+  /// Pages are counted from the base.
+  [[nodiscard]] std::size_t page_of(const void* memory) const {
+    return static_cast<std::size_t>(static_cast<const std::byte*>(memory) - base_) / kPageSize;
+  }
+  [[nodiscard]] std::byte* page_at(std::size_t page) const { return base_ + page * kPageSize; }
+
   [[nodiscard]] std::size_t free_pages() const { return free_pages_ + map_.size() - frontier_; }
   [[nodiscard]] std::size_t dirty_pages() const { return dirty_pages_; }
 
@@ -57,7 +65,6 @@ class PageRuns {
   static constexpr std::uint8_t kDirty = 0x40;
 
   FreeRun* run_at(std::size_t page) const;
-  std::size_t page_of(const void* run) const;
   FreeRun*& list_of(std::size_t page) {
     const std::uint8_t entry = map_[page];
     return lists_[(entry & kDirty) != 0 ? 1 : 0][entry & 0x3f];

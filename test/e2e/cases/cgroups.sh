@@ -106,3 +106,4 @@ gives_back() {  # kind MiB
 case_private_memory_comes_back() { gives_back private 256; }
 case_shared_memory_comes_back() { gives_back shared 256; }
 case_memory_of_a_file_comes_back() { gives_back file 256; }
+case_memory_of_small_files_comes_back() { gives_back files 128; }
