@@ -195,7 +195,7 @@ std::int64_t FileService::walk(const abi::RequestSlot& request, std::span<std::b
   if (!opened.fd) {
     return answer_failure(opened.os_errno, base.base, *path, bounce, answer.reply);
   }
-  if (base.base.cross_mounts && on_kernel_file_system(opened.fd.get())) {
+  if (is_refused(base.base, opened.fd.get())) {
     return -EACCES;
   }
   if (const int error = attributes_of(opened.fd.get(), answer.reply.attr); error != 0) {
@@ -270,6 +270,13 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
       return -EROFS;
     }
     return (flags & O_EXCL) != 0 ? -EEXIST : -EROFS;
+  }
+  if (base.base.cross_mounts && (flags & O_TRUNC) != 0) {
+    // Some kernel file systems act on the truncation itself: afterwards is too late.
+    const Opened there = open_beneath(base.base, *path, O_PATH, 0);
+    if (there.fd && on_kernel_file_system(there.fd.get())) {
+      return -EACCES;
+    }
   }
   // A place, not a file: openat2 takes no other flags with it.
   ComponentAttributes components(bounce, answer.reply);

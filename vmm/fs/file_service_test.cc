@@ -447,6 +447,41 @@ TEST_F(FileServiceTest, A_nameless_file_can_be_given_a_name) {
   EXPECT_TRUE(std::filesystem::exists(top_ + "/0/named"));
 }
 
+// What `-v /:/host` grants: the host's root with all that is mounted below it.
+TEST_F(FileServiceTest, Kernel_file_systems_below_a_tree_are_not_served) {
+  std::vector<GrantedTree> trees;
+  GrantedTree root;
+  root.parent = UniqueFd{::open("/", O_PATH | O_CLOEXEC)};
+  root.name = ".";
+  root.root = UniqueFd{::open("/", O_PATH | O_CLOEXEC)};
+  root.recursive = true;
+  trees.push_back(std::move(root));
+  Ceiling ceiling;
+  ceiling.uid = ::getuid();
+  ceiling.gid = ::getgid();
+  auto service = FileService::create(std::move(trees), ceiling);
+  ASSERT_TRUE(service.has_value());
+  service_ = std::make_unique<FileService>(std::move(*service));
+  using abi::HostOp;
+  for (const HostOp op :
+       {HostOp::Walk, HostOp::Open, HostOp::ReadLink, HostOp::SetMode, HostOp::SetTimes,
+        HostOp::ListXattr, HostOp::Lookup, HostOp::MakeDir, HostOp::Unlink, HostOp::MakeNode}) {
+    for (const char* path : {"proc/version", "proc/self", "proc/self/status", "proc/sys/kernel"}) {
+      abi::RequestSlot slot = request(op, path);
+      slot.mode = op == HostOp::MakeNode ? S_IFIFO | 0600 : op == HostOp::SetMode ? 0444 : 0;
+      EXPECT_EQ(ask(slot).reply.result, -EACCES) << path << " " << static_cast<int>(op);
+    }
+  }
+  for (const HostOp op : {HostOp::Rename, HostOp::Link}) {
+    abi::RequestSlot slot = request(op, "proc/versionproc/v");
+    slot.path_length = 12;
+    slot.path2_length = 6;
+    EXPECT_EQ(ask(slot).reply.result, -EACCES);
+  }
+  EXPECT_EQ(open("proc/version", O_WRONLY | O_TRUNC), -EACCES);
+  EXPECT_GE(open("usr", O_RDONLY | O_DIRECTORY), 1) << "the rest is served";
+}
+
 TEST_F(FileServiceTest, A_read_only_tree_takes_no_change_of_any_kind) {
   make_service(true);
   abi::RequestSlot slot = request(abi::HostOp::MakeNode, "fifo");

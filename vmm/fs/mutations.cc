@@ -69,7 +69,7 @@ std::int64_t FileService::locate(abi::Handle handle, std::span<std::byte> bounce
   if (target.parent.os_errno != 0) {
     return answer_failure(target.parent.os_errno, target.base.base, *path, bounce, reply);
   }
-  return 0;
+  return is_refused(target.base.base, target.parent.fd) ? -EACCES : 0;
 }
 
 // A read-only tree: what exists or is missing comes before EROFS, as on Linux.
@@ -119,6 +119,10 @@ std::int64_t FileService::unlink(const abi::RequestSlot& request, std::span<std:
 std::int64_t FileService::rename_or_link(const abi::RequestSlot& request,
                                          std::span<std::byte> bounce, FileAnswer& answer) {
   constexpr std::uint32_t kRenameFlags = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
+  const bool renames = request.op == abi::HostOp::Rename;
+  if (renames && (request.flags & ~kRenameFlags) != 0) {
+    return -EINVAL;
+  }
   Target from;
   Target to;
   std::int64_t result = locate(request.handle, bounce, 0, request.path_length, answer.reply, from);
@@ -134,16 +138,14 @@ std::int64_t FileService::rename_or_link(const abi::RequestSlot& request,
   if (from.base.tree != to.base.tree) {
     return -EXDEV;  // two grants are two mounts, also where the host has them on one device
   }
-  const bool renames = request.op == abi::HostOp::Rename;
   if (read_only(from.base.tree)) {
     return -EROFS;
   }
   // Not glibc's renameat2: without flags it makes another call, which the monitor's filter lacks.
-  const long done =
-      renames ? ::syscall(SYS_renameat2, from.parent.fd, from.parent.name.c_str(), to.parent.fd,
-                          to.parent.name.c_str(), request.flags & kRenameFlags)
-              : ::linkat(from.parent.fd, from.parent.name.c_str(), to.parent.fd,
-                         to.parent.name.c_str(), 0);
+  const long done = renames ? ::syscall(SYS_renameat2, from.parent.fd, from.parent.name.c_str(),
+                                        to.parent.fd, to.parent.name.c_str(), request.flags)
+                            : ::linkat(from.parent.fd, from.parent.name.c_str(), to.parent.fd,
+                                       to.parent.name.c_str(), 0);
   if (done != 0) {
     return -errno;
   }

@@ -108,7 +108,8 @@ std::optional<FoundLink> find_link(const Base& base, const std::string& path) {
     const ssize_t length = ::readlinkat(opened.fd.get(), "", target.data(), target.size());
     if (length >= 0) {
       return FoundLink{static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end),
-                       std::string(target.data(), static_cast<std::size_t>(length))};
+                       std::string(target.data(), static_cast<std::size_t>(length)),
+                       !is_refused(base, opened.fd.get())};
     }
     start = end + 1;
   }
@@ -124,6 +125,9 @@ std::int64_t answer_failure(int os_errno, const Base& base, const std::string& p
   const std::optional<FoundLink> link = find_link(base, path);
   if (!link) {
     return os_errno == ELOOP ? -ESTALE : -ENOTDIR;
+  }
+  if (!link->served) {
+    return -EACCES;
   }
   reply.link_start = link->start;
   reply.link_end = link->end;

@@ -53,11 +53,13 @@ Parent open_parent(const Base& base, const std::string& path);
 struct FoundLink {
   std::uint32_t start = 0, end = 0;  // its bytes in the path
   std::string target;
+  bool served = true;  // false: it lies on a kernel file system
 };
 std::optional<FoundLink> find_link(const Base& base, const std::string& path);
 
 /// The result for the guest when resolving `path` failed with `os_errno`: -os_errno, and for ELOOP
-/// the symlink's place and target in reply and bounce. -ESTALE: the symlink has gone meanwhile.
+/// the symlink's place and target in reply and bounce. -ESTALE: the symlink has gone meanwhile;
+/// -EACCES: it is not served.
 std::int64_t answer_failure(int os_errno, const Base& base, const std::string& path,
                             std::span<std::byte> bounce, abi::RequestReply& reply);
 
@@ -89,5 +91,9 @@ bool attributes_in(int directory, const char* name, abi::FileAttr& attr);
 
 /// True for proc, sysfs, cgroup, debugfs and their kin, which are never served.
 bool on_kernel_file_system(int fd);
+/// The same of what was found beneath `base`: only a tree granted with its mounts reaches one.
+inline bool is_refused(const Base& base, int fd) {
+  return base.cross_mounts && on_kernel_file_system(fd);
+}
 
 }  // namespace runhl::vmm::fs

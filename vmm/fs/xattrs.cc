@@ -173,6 +173,9 @@ std::int64_t FileService::find_named(const abi::RequestSlot& request, std::span<
   if (!opened.fd) {
     return answer_failure(opened.os_errno, file.base.base, *path, bounce, reply);
   }
+  if (is_refused(file.base.base, opened.fd.get())) {
+    return -EACCES;
+  }
   abi::FileAttr attr{};
   if (const int error = attributes_of(opened.fd.get(), attr); error != 0) {
     return -error;
