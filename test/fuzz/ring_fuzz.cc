@@ -3,17 +3,22 @@
 // entries. The file service works on a directory of its own.
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cell/ring_server.h"
@@ -33,23 +38,50 @@ struct World {
     if (::mkdtemp(directory.data()) == nullptr) {
       std::abort();
     }
-    (void)::mkdir((directory + "/tree").c_str(), 0755);
-    const UniqueFd file{::open((directory + "/tree/file").c_str(), O_CREAT | O_WRONLY, 0644)};
-    (void)::symlink("/etc/passwd", (directory + "/tree/link").c_str());
+    // What is written stays small, whatever size is asked for.
+    const rlimit small{1 << 20, 1 << 20};
+    (void)::setrlimit(RLIMIT_FSIZE, &small);
+    (void)::signal(SIGXFSZ, SIG_IGN);
+    (void)::umask(0);
+    make_tree("tree");
+    make_tree("scratch");
+  }
+
+  void make_tree(const std::string& name) const {
+    const std::string tree = directory + '/' + name;
+    (void)::mkdir(tree.c_str(), 0755);
+    (void)::mkdir((tree + "/dir").c_str(), 0755);
+    const UniqueFd file{::open((tree + "/file").c_str(), O_CREAT | O_WRONLY, 0644)};
+    (void)!::write(file.get(), "inside", 6);
+    (void)::symlink("/etc/passwd", (tree + "/link").c_str());
+  }
+
+  /// Or each input would leave another world to the next one.
+  void restore_scratch() const {
+    std::error_code ignored;
+    std::filesystem::permissions(directory + "/scratch", std::filesystem::perms::owner_all,
+                                 ignored);
+    std::filesystem::remove_all(directory + "/scratch", ignored);
+    make_tree("scratch");
   }
 
   World(const World&) = delete;
   World& operator=(const World&) = delete;
   ~World() { std::filesystem::remove_all(directory); }
 
-  fs::FileService files() const {
+  GrantedTree tree(const char* name, bool read_only) const {
     GrantedTree tree;
     tree.parent.reset(::open(directory.c_str(), O_PATH | O_CLOEXEC));
-    tree.name = "tree";
-    tree.root.reset(::open((directory + "/tree").c_str(), O_PATH | O_CLOEXEC));
-    tree.read_only = true;  // or each input would leave another world to the next one
+    tree.name = name;
+    tree.root.reset(::open((directory + '/' + name).c_str(), O_PATH | O_CLOEXEC));
+    tree.read_only = read_only;
+    return tree;
+  }
+
+  fs::FileService files() const {
     std::vector<GrantedTree> trees;
-    trees.push_back(std::move(tree));
+    trees.push_back(tree("tree", true));
+    trees.push_back(tree("scratch", false));
     Ceiling ceiling;
     ceiling.uid = ::geteuid();
     ceiling.gid = ::getegid();
@@ -74,20 +106,104 @@ void take(std::span<const std::uint8_t>* input, void* out, std::size_t size) {
   *input = input->subspan(have);
 }
 
+/// A request that gets somewhere, to be made worse. Handle 1 is the tree that may be written, 2 and
+/// above are what was opened before.
+struct Seed {
+  abi::HostOp op;
+  abi::Handle handle, handle2;
+  std::uint32_t flags, mode;
+  std::uint64_t length;
+  std::string_view path, second;
+};
+constexpr std::uint32_t kRequestSize = offsetof(abi::RequestSlot, reply);
+constexpr std::uint32_t kTextSize = 64;
+using namespace std::string_view_literals;
+using abi::HostOp;
+constexpr Seed kSeeds[] = {
+    {HostOp::Open, 1, 0, O_RDWR, 0, 0, "file"sv, ""sv},
+    {HostOp::Open, 1, 0, O_TMPFILE | O_RDWR, 0600, 0, "dir"sv, ""sv},
+    {HostOp::Open, 1, 0, O_RDWR | O_CREAT | O_EXCL, 0600, 0, "dir/new"sv, ""sv},
+    {HostOp::Open, 1, 0, O_RDONLY | O_DIRECTORY | abi::kAllAttributes, 0, 0, "dir"sv, ""sv},
+    {HostOp::Walk, 0, 0, abi::kAllAttributes, 0, 0, "dir"sv, ""sv},
+    {HostOp::Read, 2, 0, 0, 0, 6, ""sv, ""sv},
+    {HostOp::Write, 2, 0, abi::kAppend, 0, 6, "inside"sv, ""sv},
+    {HostOp::ReadDir, 2, 0, 0, 0, 4096, ""sv, ""sv},
+    {HostOp::Inject, 2, 0, abi::kInjectWritable, 0, 0, ""sv, ""sv},
+    {HostOp::Truncate, 2, 0, 0, 0, 4096, ""sv, ""sv},
+    {HostOp::Sync, 2, 0, abi::kDataOnly, 0, 0, ""sv, ""sv},
+    {HostOp::StatFs, 2, 0, 0, 0, 0, ""sv, ""sv},
+    {HostOp::MakeDir, 1, 0, 0, 0700, 0, "dir/sub"sv, ""sv},
+    {HostOp::Unlink, 1, 0, 0, 0, 0, "file"sv, ""sv},
+    {HostOp::Rename, 1, 1, 0, 0, 0, "file"sv, "dir/file"sv},
+    {HostOp::Link, 1, 1, 0, 0, 0, "file"sv, "dir/file"sv},
+    {HostOp::LinkHandle, 2, 1, 0, 0, 0, ""sv, "dir/file"sv},
+    {HostOp::Symlink, 1, 0, 0, 0, 0, "dir/link"sv, "../file"sv},
+    {HostOp::ReadLink, 0, 0, 0, 0, 0, "link"sv, ""sv},
+    {HostOp::SetMode, 1, 0, 0, 0640, 0, "file"sv, ""sv},
+    {HostOp::SetOwner, 1, 0, 0, 0, 0, "file"sv, ""sv},
+    {HostOp::SetTimes, 1, 0, 0, 0, 0, "file"sv, ""sv},
+    {HostOp::MakeNode, 1, 0, 0, S_IFIFO | 0600, 0, "dir/fifo"sv, ""sv},
+    {HostOp::MakeNode, 1, 0, 0, S_IFCHR | 0600, 0, "dir/device"sv, ""sv},
+    {HostOp::Allocate, 2, 0, 0, 0, 4096, ""sv, ""sv},
+    {HostOp::Seek, 2, 0, 0, SEEK_HOLE, 0, ""sv, ""sv},
+    {HostOp::GetXattr, 1, 0, 0, 0, 64, "file"sv, "user.a"sv},
+    {HostOp::SetXattr, 1, 0, 0, 0, 4, "file"sv, "user.a"sv},
+    {HostOp::SetXattr, 2, 0, 0, 0, 4, ""sv, "trusted.a"sv},
+    {HostOp::ListXattr, 1, 0, 0, 0, 64, "file"sv, ""sv},
+    {HostOp::RemoveXattr, 1, 0, 0, 0, 0, "file"sv, "user.a"sv},
+    {HostOp::SyncRange, 2, 0, 0, 0, 4096, ""sv, ""sv},
+    {HostOp::CopyRange, 2, 3, 0, 0, 4096, ""sv, ""sv},
+    {HostOp::Lookup, 1, 0, 0, 0, 2, "dir"sv, "file\0link\0"sv},
+    {HostOp::RecordLock, 2, 0, 0, F_WRLCK, 10, ""sv, ""sv},
+    {HostOp::TestLock, 2, 0, 0, F_RDLCK, 10, ""sv, ""sv},
+    {HostOp::FileLock, 2, 0, 0, LOCK_EX, 0, ""sv, ""sv},
+};
+
+void write_seed(const Seed& seed, std::span<std::uint8_t> out) {
+  abi::RequestSlot request{};
+  request.op = seed.op;
+  request.handle = seed.handle;
+  request.handle2 = seed.handle2;
+  request.flags = seed.flags;
+  request.mode = seed.mode;
+  request.length = seed.length;
+  request.slot = abi::kFdInjectedFirst;
+  request.path_length = static_cast<std::uint32_t>(seed.path.size());
+  request.path2_length = static_cast<std::uint32_t>(seed.second.size());
+  request.credentials.uid = ::geteuid();
+  request.credentials.gid = ::getegid();
+  std::memcpy(out.data(), &request, kRequestSize);
+  std::uint8_t* const text = out.data() + kRequestSize;
+  std::memset(text, 0, kTextSize);
+  std::memcpy(text, seed.path.data(), seed.path.size());
+  std::memcpy(text + seed.path.size(), seed.second.data(), seed.second.size());
+}
+
+/// Whether the scratch tree may be another one afterwards.
+bool changes(abi::HostOp op) {
+  using enum abi::HostOp;
+  constexpr abi::HostOp kChanges[] = {
+      Open,     Write,    Truncate, MakeDir,  Unlink,   Rename,      Symlink,    Link,     SetMode,
+      SetOwner, SetTimes, MakeNode, Allocate, SetXattr, RemoveXattr, LinkHandle, CopyRange};
+  return std::find(std::begin(kChanges), std::end(kChanges), op) != std::end(kChanges);
+}
+
 void try_requests(std::span<const std::uint8_t> input) {
+  bool changed = false;
   fs::FileService files = world().files();
   const cell::HostCallArea area(world().area);
   while (!input.empty()) {
     abi::RequestSlot request{};
-    take(&input, &request, offsetof(abi::RequestSlot, reply));
-    take(&input, area.bounce(0).data(), 64);
+    take(&input, &request, kRequestSize);
+    take(&input, area.bounce(0).data(), kTextSize);
     // Most random lengths and handles end at the first check: small ones get further.
     request.op = static_cast<abi::HostOp>(static_cast<std::uint32_t>(request.op) % 48);
     request.path_length %= 80;
     request.path2_length %= 80;
-    request.handle2 = static_cast<abi::Handle>(request.handle2 % 4);
-    request.handle = static_cast<abi::Handle>(request.handle % 4);
+    request.handle2 = static_cast<abi::Handle>(request.handle2 % 6);
+    request.handle = static_cast<abi::Handle>(request.handle % 6);
     const fs::FileAnswer answer = files.handle(request, area.bounce(0));
+    changed = changed || (answer.reply.result >= 0 && changes(request.op));
     const bool injects = answer.inject_fd >= 0;
     if (injects && (answer.slot < abi::kFdInjectedFirst || answer.slot > abi::kFdInjectedLast)) {
       std::abort();
@@ -96,6 +212,9 @@ void try_requests(std::span<const std::uint8_t> input) {
     if (injects && (::fstat(answer.inject_fd, &status) != 0 || !S_ISREG(status.st_mode))) {
       std::abort();
     }
+  }
+  if (changed) {
+    world().restore_scratch();
   }
 }
 
@@ -118,6 +237,22 @@ void try_ring(std::span<const std::uint8_t> input) {
 }
 
 }  // namespace
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
+
+/// Random bytes hardly ever make a request: every other step puts a sound one behind the others.
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+  constexpr std::size_t kSize = kRequestSize + kTextSize;
+  std::minstd_rand random(seed);
+  const bool appends = random() % 2 == 0 && size > 0 && (data[0] & 1) == 0;
+  const std::size_t at = size == 0 ? 1 : 1 + (size - 1) / kSize * kSize;
+  if (!appends || at + kSize > max_size) {
+    return LLVMFuzzerMutate(data, size, max_size);
+  }
+  write_seed(kSeeds[random() % std::size(kSeeds)], {data + at, kSize});
+  return at + kSize;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) {

@@ -81,13 +81,16 @@ void CellFixture::TearDown() {
   EXPECT_EQ(count_descriptors(), descriptors_) << "a descriptor is left";
   EXPECT_EQ(::waitpid(-1, nullptr, WNOHANG | __WALL), -1) << "a process is left";
   EXPECT_EQ(errno, ECHILD);
-  (void)::chmod(tree_.c_str(), 0755);  // an attack may have changed it
+  // An attack may have changed them, or put another in their place.
+  (void)::chmod(tree_.c_str(), 0755);
+  (void)::chmod((tree_ / "file").c_str(), 0755);
   std::filesystem::remove_all(directory_);
 }
 
 void CellFixture::make_tree() {
   namespace fs = std::filesystem;
-  for (const fs::path& path : {tree_, tree_ / "dir", directory_ / "outside"}) {
+  for (const fs::path& path :
+       {tree_, tree_ / "dir", outside(), directory_ / "volume", directory_ / "volume/dir"}) {
     ASSERT_TRUE(fs::create_directory(path));
     ASSERT_EQ(::chmod(path.c_str(), 0755), 0);
   }
@@ -95,13 +98,30 @@ void CellFixture::make_tree() {
   write_file(tree_ / "file", "inside", 0666);
   write_file(tree_ / "dir/file", "inside", 0666);
   write_file(tree_ / "root-only", "root's", 0600);
-  write_file(directory_ / "outside/file", "secret", 0666);
+  write_file(outside() / "file", "secret", 0666);
+  write_file(directory_ / "volume/file", "inside", 0666);
   fs::create_symlink("file", tree_ / "link");
   fs::create_symlink("/", tree_ / "escape");
   fs::create_symlink("../..", tree_ / "dir/up");
   ASSERT_EQ(::mkfifo((tree_ / "fifo").c_str(), 0666), 0);
   // Without the privilege there is no device to try; the attack accepts that it is missing.
   (void)::mknod((tree_ / "device").c_str(), S_IFCHR | 0666, ::makedev(1, 5));
+  make_places_of_others();
+}
+
+void CellFixture::make_places_of_others() {
+  for (const auto& [name, mode] : {std::pair{"open", 0777}, std::pair{"sticky", 01777}}) {
+    ASSERT_TRUE(std::filesystem::create_directory(tree_ / name));
+    ASSERT_EQ(::chmod((tree_ / name).c_str(), static_cast<mode_t>(mode)), 0);
+  }
+  write_file(tree_ / "open/mine", "mine", 0644);
+  write_file(tree_ / "open/only-mine", "mine", 0600);
+  write_file(tree_ / "sticky/theirs", "theirs", 0666);
+  if (privileged()) {
+    for (const char* name : {"open/mine", "open/only-mine"}) {
+      ASSERT_EQ(::chown((tree_ / name).c_str(), kCeilingId, kCeilingId), 0);
+    }
+  }
 }
 
 MachineSpec CellFixture::spec(std::vector<std::string> args) {
@@ -125,6 +145,17 @@ MachineSpec CellFixture::spec(std::vector<std::string> args) {
   spec.process.uid = spec.ceiling.uid;
   spec.process.gid = spec.ceiling.gid;
   return spec;
+}
+
+MachineSpec CellFixture::spec_with_volume(std::vector<std::string> args) {
+  MachineSpec with = spec(std::move(args));
+  GrantedTree volume;
+  volume.parent = open_place(directory_);
+  volume.name = "volume";
+  volume.root = open_place(directory_ / "volume");
+  volume.read_only = true;
+  with.trees.push_back(std::move(volume));
+  return with;
 }
 
 void CellFixture::start(Machine& machine) {
@@ -162,8 +193,8 @@ CellFixture::Outcome CellFixture::run(MachineSpec spec, const OnReady& on_ready)
   return outcome;
 }
 
-void CellFixture::expect_repelled(std::vector<std::string> args) {
-  const Outcome outcome = run(std::move(args));
+void CellFixture::expect_repelled_in(MachineSpec spec) {
+  const Outcome outcome = run(std::move(spec), start);
   ASSERT_FALSE(outcome.refused) << outcome.refused->message;
   ASSERT_TRUE(outcome.ready);
   ASSERT_TRUE(*outcome.ready) << outcome.ready->error().message;

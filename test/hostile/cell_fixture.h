@@ -29,6 +29,8 @@ class CellFixture : public testing::Test {
 
   /// A container whose first argument names the attack, on the test's tree.
   MachineSpec spec(std::vector<std::string> args);
+  /// The same with a second tree, "volume", that is read-only.
+  MachineSpec spec_with_volume(std::vector<std::string> args);
 
   struct Outcome {
     std::optional<Error> refused;  ///< by create()
@@ -43,13 +45,16 @@ class CellFixture : public testing::Test {
   static void start(Machine& machine);
 
   /// The attack came to its end and failed.
-  void expect_repelled(std::vector<std::string> args);
+  void expect_repelled_in(MachineSpec spec);
+  void expect_repelled(std::vector<std::string> args) { expect_repelled_in(spec(std::move(args))); }
 
   [[nodiscard]] static bool privileged();
   [[nodiscard]] const std::filesystem::path& tree() const { return tree_; }
+  [[nodiscard]] std::filesystem::path outside() const { return directory_ / "outside"; }
 
  private:
   void make_tree();
+  void make_places_of_others();
 
   std::filesystem::path directory_, tree_;
   std::size_t descriptors_ = 0;

@@ -10,7 +10,17 @@
 namespace runhl::vmm {
 namespace {
 
-class Hostile : public CellFixture {};
+class Hostile : public CellFixture {
+ protected:
+  void expect_nothing_outside() {
+    namespace fs = std::filesystem;
+    EXPECT_EQ(std::distance(fs::directory_iterator(outside()), fs::directory_iterator()), 1);
+    EXPECT_EQ(fs::file_size(outside() / "file"), 6U);
+    for (const char* name : {"/tmp/new", "/tmp/fl", "/tmp/x"}) {
+      EXPECT_FALSE(fs::exists(name)) << name;
+    }
+  }
+};
 
 TEST_F(Hostile, Every_number_without_a_rule_kills) {
   expect_repelled({"every-number"});
@@ -49,6 +59,31 @@ TEST_F(Hostile, Bogus_ring_entries_are_answered) {
   expect_repelled({"bogus-entries"});
 }
 
+TEST_F(Hostile, Names_are_checked_by_every_operation) {
+  expect_repelled({"bad-names"});
+  expect_nothing_outside();
+}
+TEST_F(Hostile, Handles_are_checked_by_every_operation) {
+  expect_repelled({"bad-handles"});
+}
+TEST_F(Hostile, Ranges_and_modes_are_checked_by_every_operation) {
+  expect_repelled({"bad-ranges"});
+  EXPECT_EQ(std::filesystem::file_size(tree() / "file"), 6U);
+}
+TEST_F(Hostile, Nothing_is_moved_between_trees_or_changed_in_a_read_only_one) {
+  expect_repelled_in(spec_with_volume({"across-trees"}));
+}
+TEST_F(Hostile, Handles_and_locks_are_bounded_and_end) {
+  expect_repelled({"lying-closes"});
+}
+TEST_F(Hostile, Texts_that_change_while_they_are_read_stay_beneath_the_tree) {
+  expect_repelled({"flip-texts-while-read"});
+  expect_nothing_outside();
+}
+TEST_F(Hostile, Cells_that_contend_for_a_slot_get_what_was_opened) {
+  expect_repelled({"contend-for-slot"});
+}
+
 TEST_F(Hostile, A_flooded_ring_does_not_hold_up_the_loop) {
   const Outcome outcome = run(spec({"flood-ring"}), [](Machine& machine) {
     start(machine);
@@ -67,6 +102,26 @@ TEST_F(Hostile, Forged_credentials_gain_nothing) {
   ASSERT_EQ(::stat((tree() / "root-only").c_str(), &status), 0);
   EXPECT_EQ(status.st_uid, 0U);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+TEST_F(Hostile, Forged_rights_are_refused_by_every_operation) {
+  if (!privileged()) {
+    GTEST_SKIP() << "needs files of another user";
+  }
+  expect_repelled({"beyond-user"});
+  EXPECT_TRUE(std::filesystem::exists(tree() / "dir/file"));
+  EXPECT_TRUE(std::filesystem::exists(tree() / "sticky/theirs"));
+  EXPECT_EQ(std::filesystem::file_size(tree() / "root-only"), 6U);
+}
+
+TEST_F(Hostile, Root_without_capabilities_is_a_user_like_others) {
+  if (!privileged()) {
+    GTEST_SKIP() << "needs files of another user";
+  }
+  MachineSpec root = spec({"beyond-root"});
+  root.ceiling.uid = root.ceiling.gid = 0;
+  root.process.uid = root.process.gid = 0;
+  expect_repelled_in(std::move(root));
 }
 
 TEST_F(Hostile, Forks_end_at_the_limit) {

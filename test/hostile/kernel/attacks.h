@@ -42,4 +42,17 @@ void flood_calls();
 void bogus_entries();
 void writable_injection();
 
+// files.cc: operations on files
+void bad_names();
+void bad_handles();
+void bad_ranges();
+void across_trees();
+void lying_closes();
+void flip_texts_while_read();
+void contend_for_slot();
+
+// ceiling.cc: rights that the container does not have
+void beyond_user();
+void beyond_root();
+
 }  // namespace hostile

@@ -34,6 +34,15 @@ constexpr Attack kAttacks[] = {
     {"flood-calls", flood_calls},
     {"bogus-entries", bogus_entries},
     {"writable-injection", writable_injection},
+    {"bad-names", bad_names},
+    {"bad-handles", bad_handles},
+    {"bad-ranges", bad_ranges},
+    {"across-trees", across_trees},
+    {"lying-closes", lying_closes},
+    {"flip-texts-while-read", flip_texts_while_read},
+    {"contend-for-slot", contend_for_slot},
+    {"beyond-user", beyond_user},
+    {"beyond-root", beyond_root},
     {nullptr, nullptr},
 };
 
