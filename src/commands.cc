@@ -17,6 +17,8 @@ constexpr std::array kCommands = {
     Command{"run", "create and start a container, and wait for it", commands_internal::run},
     Command{"state", "print a container's state as JSON", commands_internal::state},
     Command{"kill", "send a signal to a container's first process", commands_internal::kill},
+    Command{"pause", "stop every program of a container", commands_internal::pause},
+    Command{"resume", "let a paused container go on", commands_internal::resume},
     Command{"delete", "delete what a stopped container holds", commands_internal::delete_container},
     Command{"events", "print a running container's figures", commands_internal::events},
     Command{"list", "list the containers under the root directory", commands_internal::list},

@@ -4,9 +4,10 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <charconv>
+#include <array>
 #include <memory>
 
+#include "cgroup/claim.h"
 #include "cgroup/limits.h"
 
 namespace runhl::shim {
@@ -60,8 +61,11 @@ Result<void> enable_controllers(Sys& sys, const std::string& directory) {
   return {};
 }
 
-/// All directories on the way, each prepared for the next one.
-Result<void> make_group(Sys& sys, CgroupVersion version, const CgroupDirectory& group) {
+using MakeLeaf = std::function<Result<void>(const std::string& directory)>;
+
+/// All directories on the way, each prepared for the next one; the last one by `make_leaf`.
+Result<void> make_group(Sys& sys, CgroupVersion version, const CgroupDirectory& group,
+                        const MakeLeaf& make_leaf) {
   const auto& names = group.controllers;
   const bool cpuset = std::find(names.begin(), names.end(), "cpuset") != names.end();
   std::string parent = group.mount_point;
@@ -72,7 +76,7 @@ Result<void> make_group(Sys& sys, CgroupVersion version, const CgroupDirectory& 
     if (version == CgroupVersion::V2) {
       TRY(enable_controllers(sys, parent));
     }
-    TRY(make_directory(sys, child));
+    TRY(at == group.path.size() ? make_leaf(child) : make_directory(sys, child));
     if (cpuset) {
       TRY(copy_cpuset(sys, parent, child));
     }
@@ -81,9 +85,16 @@ Result<void> make_group(Sys& sys, CgroupVersion version, const CgroupDirectory& 
   return {};
 }
 
-Result<void> make_groups(Sys& sys, const CgroupPlan& plan) {
+/// The first group says whose all of them are.
+Result<void> make_groups(Sys& sys, const CgroupPlan& plan, UniqueFd* claim) {
   for (const CgroupDirectory& group : plan.groups) {
-    TRY(make_group(sys, plan.version, group));
+    TRY(make_group(sys, plan.version, group, [&](const std::string& leaf) -> Result<void> {
+      if (*claim) {
+        return make_directory(sys, leaf);
+      }
+      *claim = TRY(claim_group(sys, leaf, plan.owner));
+      return {};
+    }));
   }
   return plan.cells.empty() ? Result<void>() : make_directory(sys, plan.cells);
 }
@@ -100,32 +111,19 @@ Result<void> write_limits(Sys& sys, const CgroupPlan& plan, const oci::Resources
 }
 
 Result<void> build(Sys& sys, const CgroupPlan& plan, const oci::Resources& resources,
-                   CgroupOptions options) {
-  TRY(with_context("/linux/cgroupsPath", make_groups(sys, plan)));
+                   CgroupOptions options, UniqueFd* claim) {
+  TRY(with_context("/linux/cgroupsPath", make_groups(sys, plan, claim)));
   return write_limits(sys, plan, resources, options);
 }
 
 /// An OOM event can be missed, so what is not to be had is simply none.
-void watch_oom(Sys& sys, const CgroupPlan& plan, CgroupHandles* handles) {
+OomWatch watch_own_oom(Sys& sys, const CgroupPlan& plan) {
   const CgroupDirectory* group = directory_of(plan, "memory");
-  const bool v2 = plan.version == CgroupVersion::V2;
   if (group == nullptr) {
-    return;
+    return {};
   }
-  const std::string file = group->full() + (v2 ? "/memory.events" : "/memory.oom_control");
-  auto counter = sys.open(AT_FDCWD, file, O_RDONLY);
-  auto event = v2 ? sys.watch_file(AT_FDCWD, file) : sys.event_fd();
-  if (!counter || !event) {
-    return;
-  }
-  if (!v2) {
-    const std::string request = std::to_string(event->get()) + " " + std::to_string(counter->get());
-    if (!sys.write_file(AT_FDCWD, group->full() + "/cgroup.event_control", request)) {
-      return;
-    }
-  }
-  handles->oom_event = std::move(*event);
-  handles->oom_counter = std::move(*counter);
+  auto watch = watch_oom(sys, std::array{group->full()});
+  return watch ? std::move(*watch) : OomWatch();
 }
 
 }  // namespace
@@ -135,11 +133,15 @@ Result<Cgroup> Cgroup::create(Sys& sys, CgroupPlan plan, const oci::Resources& r
   if (plan.version == CgroupVersion::None) {
     return Cgroup(sys, std::move(plan));
   }
-  if (auto built = build(sys, plan, resources, options); !built) {
-    (void)remove_cgroup(sys, plan.directories, Leftovers::Keep);  // the first error counts
+  UniqueFd claim;
+  if (auto built = build(sys, plan, resources, options, &claim); !built) {
+    claim.reset();  // whoever takes it now is left alone
+    (void)remove_cgroup(sys, plan.directories, plan.owner, Leftovers::Keep);  // first error counts
     return tl::unexpected(std::move(built).error());
   }
-  return Cgroup(sys, std::move(plan));
+  Cgroup group(sys, std::move(plan));
+  group.claim_ = std::move(claim);
+  return group;
 }
 
 Result<void> Cgroup::add(pid_t pid) {
@@ -160,10 +162,9 @@ Result<CgroupHandles> Cgroup::open_handles() {
     UniqueFd& place = v2 ? handles.cells_directory : handles.cells_procs;
     place = TRY(v2 ? sys_->open(AT_FDCWD, plan_.cells, O_RDONLY | O_DIRECTORY)
                    : sys_->open(AT_FDCWD, plan_.cells + "/cgroup.procs", O_WRONLY));
-    // A root-owned file system of the kernel's: O_RDWR also tells the monitor the state.
-    handles.freeze = TRY(sys_->open(AT_FDCWD, plan_.freezer_file, O_RDWR));
+    handles.thaw = Thaw(TRY(sys_->open(AT_FDCWD, plan_.freezer_file, O_WRONLY)), plan_.version);
   }
-  watch_oom(*sys_, plan_, &handles);
+  handles.oom = watch_own_oom(*sys_, plan_);
   return handles;
 }
 
@@ -176,22 +177,6 @@ std::function<Result<void>(int pid)> place_cell(Sys& sys, UniqueFd cells_procs) 
   return [&sys, procs](int pid) {
     return sys.write(procs->get(), std::to_string(pid), "the cells' cgroup.procs");
   };
-}
-
-bool is_frozen(std::string_view freezer_text) {
-  return freezer_text.starts_with("FROZEN") || freezer_text.starts_with("1");
-}
-
-std::uint64_t oom_kills(std::string_view counter_text) {
-  constexpr std::string_view kKey = "oom_kill ";
-  std::size_t at = counter_text.starts_with(kKey) ? 0 : counter_text.find("\noom_kill ");
-  if (at == std::string_view::npos) {
-    return 0;
-  }
-  at += kKey.size() + (at == 0 ? 0 : 1);
-  std::uint64_t count = 0;
-  (void)std::from_chars(counter_text.data() + at, counter_text.data() + counter_text.size(), count);
-  return count;
 }
 
 }  // namespace runhl::shim

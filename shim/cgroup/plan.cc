@@ -39,19 +39,37 @@ std::string clean(std::string_view path) {
 }
 
 /// A group with processes in it is somebody's: we would limit, and at the end kill, them.
-Result<void> refuse_occupied(Sys& sys, const std::string& directory) {
+/// Nor is it there at all, mostly.
+Result<bool> is_there_empty(Sys& sys, const std::string& directory) {
   constexpr std::size_t kMaxBytes = 1 << 20;
   const auto procs = sys.read_file(AT_FDCWD, directory + "/cgroup.procs", kMaxBytes);
   if (!procs && procs.error().code == ErrorCode::NotFound) {
-    return {};
+    return false;
   }
   if (procs && procs->empty()) {
-    return {};
+    return true;
   }
   if (!procs && procs.error().code != ErrorCode::InvalidArgument) {
     return tl::unexpected(procs.error());
   }
   return fail(ErrorCode::InvalidArgument, directory + " has processes in it already");
+}
+
+/// Nothing would ever run in it.
+Result<void> refuse_frozen(Sys& sys, const std::string& directory) {
+  constexpr std::size_t kMaxBytes = 64;
+  for (const char* file : {"/freezer.state", "/cgroup.freeze"}) {
+    const auto text = sys.read_file(AT_FDCWD, directory + file, kMaxBytes);
+    if (text && is_frozen(*text)) {
+      return fail(ErrorCode::InvalidArgument, directory + " is frozen");
+    }
+  }
+  return {};
+}
+
+/// An empty one is taken as it is, as runc does.
+Result<void> refuse_unusable(Sys& sys, const std::string& directory) {
+  return TRY(is_there_empty(sys, directory)) ? refuse_frozen(sys, directory) : Result<void>();
 }
 
 /// Hierarchies without a controller are for those who track processes; runc joins systemd's.
@@ -127,7 +145,7 @@ Result<CgroupPlan> plan_cgroup(Sys& sys, const oci::Config& config,
   name_directories(&plan);
   TRY(check_limits(plan, resources));
   for (const std::string& directory : plan.directories) {
-    TRY(with_context(kPathPointer, refuse_occupied(sys, directory)));
+    TRY(with_context(kPathPointer, refuse_unusable(sys, directory)));
   }
   return plan;
 }

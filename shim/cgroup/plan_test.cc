@@ -110,6 +110,15 @@ TEST_F(Plan, A_group_with_processes_in_it_is_somebodys) {
             "/linux/cgroupsPath: /sys/fs/cgroup/memory/docker/c1 has processes in it already");
 }
 
+TEST_F(Plan, A_frozen_group_is_refused) {
+  sys_.files["/sys/fs/cgroup/freezer/docker/c1/cgroup.procs"] = "";
+  sys_.files["/sys/fs/cgroup/freezer/docker/c1/freezer.state"] = "THAWED\n";
+  EXPECT_TRUE(plan_cgroup(sys_, config_));
+  sys_.files["/sys/fs/cgroup/freezer/docker/c1/freezer.state"] = "FROZEN\n";
+  EXPECT_EQ(plan_cgroup(sys_, config_).error().message,
+            "/linux/cgroupsPath: /sys/fs/cgroup/freezer/docker/c1 is frozen");
+}
+
 TEST_F(Plan, A_limit_without_its_controller_is_refused_by_pointer) {
   config_.resources.pids_limit = 5;
   EXPECT_EQ(plan_cgroup(sys_, config_).error().message,

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <csignal>
 
+#include "cgroup/claim.h"
 #include "runhl/shim/cgroup.h"
 
 namespace runhl::shim {
@@ -46,21 +47,44 @@ void kill_leftovers(Sys& sys, std::span<const std::string> directories) {
   }
 }
 
-}  // namespace
-
-Result<void> remove_cgroup(Sys& sys, std::span<const std::string> directories,
-                           Leftovers leftovers) {
+/// Whatever is in them; the caller knows that they are ours.
+Result<void> remove_ours(Sys& sys, std::span<const std::string> directories, Leftovers leftovers) {
   constexpr int kTries = 100, kPauseMs = 10;  // one second
   for (int attempt = 0;; ++attempt) {
     auto removed = remove_all(sys, directories);
     if (removed || removed.error().os_errno != EBUSY || attempt == kTries) {
-      return with_context("control group", std::move(removed));
+      return removed;
     }
     if (leftovers == Leftovers::Kill) {
       kill_leftovers(sys, directories);
     }
     sys.sleep_ms(attempt == 0 ? 1 : kPauseMs);
   }
+}
+
+Result<void> remove_if_ours(Sys& sys, std::span<const std::string> directories,
+                            const std::string& owner, Leftovers leftovers) {
+  const HeldGroup first = TRY(hold_group(sys, directories.front(), owner));
+  switch (first.ownership) {
+    case Ownership::Ours:
+      return remove_ours(sys, directories, leftovers);
+    case Ownership::Nobodys:  // its maker died before it wrote that down, or it is a person's
+      (void)sys.rmdir(AT_FDCWD, directories.front());  // stays when there is something in it
+      return {};
+    case Ownership::Anothers:
+      return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> remove_cgroup(Sys& sys, std::span<const std::string> directories,
+                           const std::string& owner, Leftovers leftovers) {
+  if (directories.empty()) {
+    return {};
+  }
+  return with_context("control group", remove_if_ours(sys, directories, owner, leftovers));
 }
 
 }  // namespace runhl::shim

@@ -7,6 +7,15 @@
 
 namespace runhl::shim {
 
+namespace {
+
+/// Ids are unique in one root; engines have several.
+std::string cgroup_owner(const ContainerState& state) {
+  return state.id + " " + state.created;
+}
+
+}  // namespace
+
 Result<CgroupPlan> plan_host_resources(const oci::Config& config, ContainerState* state) {
   Sys& sys = linux_sys();
   if (std::string missing = missing_file_rules(sys); !missing.empty()) {
@@ -18,12 +27,14 @@ Result<CgroupPlan> plan_host_resources(const oci::Config& config, ContainerState
     return CgroupPlan{};
   }
   CgroupPlan plan = TRY(plan_cgroup(sys, config, "/" + state->id));
+  plan.owner = cgroup_owner(*state);
   state->cgroups = {.directories = plan.directories, .freezer_file = plan.freezer_file};
   return plan;
 }
 
 Result<void> remove_host_resources(const ContainerState& state) {
-  return remove_cgroup(linux_sys(), state.cgroups.directories, Leftovers::Kill);
+  return remove_cgroup(linux_sys(), state.cgroups.directories, cgroup_owner(state),
+                       Leftovers::Kill);
 }
 
 }  // namespace runhl::shim

@@ -5,6 +5,8 @@
 #include <csignal>
 
 #include "lifecycle/kill_monitor.h"
+#include "runhl/base/sys.h"
+#include "runhl/shim/cgroup.h"
 #include "runhl/shim/control.h"
 #include "runhl/shim/lifecycle.h"
 
@@ -33,7 +35,11 @@ Result<void> kill(const StateRoot& root, const std::string& id, int signal, Sign
       scope == SignalScope::All ? ControlOperation::SignalAll : ControlOperation::Signal;
   const auto sent = control_call(dir, {.operation = operation, .argument = signal}, timeout_ms);
   if (!sent && signal == SIGKILL) {
-    return kill_monitor(container.state.monitor);
+    TRY(kill_monitor(container.state.monitor));
+    if (container.status == oci::Status::Paused) {
+      (void)thaw_cells(linux_sys(), container.state.cgroups.freezer_file);  // gone is as good
+    }
+    return {};
   }
   if (!sent && sent.error().code == ErrorCode::WrongState && scope == SignalScope::All) {
     return {};  // ended between the look and the call

@@ -120,6 +120,8 @@ Result<SessionParts> Setup::run() {
                       .signals = std::move(signals_),
                       .cell_uid_lock = std::move(cell_uid_.lock),
                       .report = std::move(report_),
+                      .thaw = std::move(cgroup_handles_.thaw),
+                      .oom = std::move(cgroup_handles_.oom),
                       .when_settled = {}};
 }
 

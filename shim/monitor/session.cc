@@ -12,6 +12,7 @@
 
 #include "monitor/stats_text.h"
 #include "runhl/base/log.h"
+#include "runhl/base/sys.h"
 #include "runhl/vmm/syscall_names.h"
 
 namespace runhl::shim {
@@ -113,6 +114,9 @@ Result<void> Session::watch() {
   if (parts_.signals) {
     TRY(loop_.add(parts_.signals.get(), EPOLLIN, [this](std::uint32_t) { on_signal(); }));
   }
+  if (parts_.oom) {
+    TRY(loop_.add(parts_.oom.fd(), EPOLLIN, [this](std::uint32_t) { on_oom(); }));
+  }
   control_ = TRY(
       ControlServer::create(std::move(parts_.control_listener), loop_,
                             [this](const ControlRequest& request) { return on_request(request); }));
@@ -184,6 +188,14 @@ void Session::on_signal() {
   }
 }
 
+/// The host's OOM killer ends a cell, which is one guest process, or all of them. Once is enough: a
+/// program that forks and eats makes thousands.
+void Session::on_oom() {
+  if (parts_.oom.take() && !std::exchange(told_of_oom_, true)) {
+    log_warn("the container is out of memory: the host ends processes of it");
+  }
+}
+
 Result<std::string> Session::on_request(const ControlRequest& request) {
   switch (request.operation) {
     case ControlOperation::Start:
@@ -224,7 +236,11 @@ Result<void> Session::signal(int number, vmm::SignalTarget target) {
   if (exit_) {
     return fail(ErrorCode::WrongState, "container not running");
   }
-  return parts_.machine->signal(number, target);
+  TRY(parts_.machine->signal(number, target));
+  if (number == SIGKILL && parts_.thaw) {
+    TRY(parts_.thaw(linux_sys()));  // version 1: a frozen cell does not die
+  }
+  return {};
 }
 
 /// In place and one line: each is at least as long as the one before.
@@ -234,7 +250,17 @@ void Session::write_progress(std::string_view line) {
   }
 }
 
+/// An end that nobody ordered, in a container that was out of memory, has its reason there.
+void Session::explain_death() {
+  const std::uint64_t kills = parts_.oom ? parts_.oom.kills() : 0;
+  if (!exit_->report.empty() && kills > 0) {
+    exit_->report += " (out of memory: the host has killed " + std::to_string(kills) +
+                     " processes of the container)";
+  }
+}
+
 int Session::finish() {
+  explain_death();
   if (!exit_->report.empty()) {
     exit_->report += unimplemented_lines(parts_.machine->stats());
     log_error("guest kernel: {}", exit_->report);

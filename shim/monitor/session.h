@@ -18,6 +18,7 @@
 
 #include "lifecycle/setup_channel.h"
 #include "runhl/base/event_loop.h"
+#include "runhl/shim/cgroup.h"
 #include "runhl/shim/control.h"
 #include "runhl/vmm/machine.h"
 
@@ -36,6 +37,8 @@ struct SessionParts {
       signals;  ///< a signalfd: what is sent to this pid is meant for the container; may be none
   UniqueFd cell_uid_lock;  ///< held for the guest's life; may be none
   UniqueFd report;  ///< where a kernel's last words go when there is no log file; may be none
+  Thaw thaw;        ///< for SIGKILL; may be none
+  OomWatch oom;     ///< of the container's control group; may be none
   std::function<void()> when_settled;  ///< called once the guest has run for a while; may be none
 };
 
@@ -60,12 +63,14 @@ class Session {
   void on_exit(vmm::Exit exit);
   void on_channel();
   void on_signal();
+  void on_oom();
   Result<std::string> on_request(const ControlRequest& request);
   Result<void> start();
   Result<void> signal(int number, vmm::SignalTarget target);
   [[nodiscard]] int patience_ms() const;
   void settle();
   void write_progress(std::string_view line);
+  void explain_death();
   int finish();
 
   SessionParts parts_;
@@ -74,6 +79,7 @@ class Session {
   Clock::time_point settled_at_;
   Phase phase_ = Phase::Booting;
   std::optional<vmm::Exit> exit_;
+  bool told_of_oom_ = false;
   bool finished_ = false;
 };
 

@@ -48,6 +48,8 @@ class SessionTest : public ::testing::Test {
                      .signals = {},
                      .cell_uid_lock = {},
                      .report = {},
+                     .thaw = std::move(thaw_),
+                     .oom = std::move(oom_),
                      .when_settled = {}});
     monitor_ = std::thread([this, parts] { exit_code_ = Session(std::move(*parts)).run(); });
   }
@@ -64,6 +66,8 @@ class SessionTest : public ::testing::Test {
   std::unique_ptr<StateDir> dir_;
   std::unique_ptr<SetupChannel> verb_;
   FakeScript script_;
+  Thaw thaw_;
+  OomWatch oom_;
   std::thread monitor_;
   int exit_code_ = -1;
 };
@@ -143,6 +147,24 @@ TEST(SetupChannel, A_failed_send_still_brings_the_peers_reason) {
   EXPECT_EQ(sent.error().os_errno, EPERM);
   EXPECT_THAT(ends->first.send(SetupStep::Proceed).error().message,
               HasSubstr("ended during set-up"));
+}
+
+TEST_F(SessionTest, SIGKILL_thaws_and_no_other_signal_does) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_NONBLOCK | O_CLOEXEC), 0);
+  const UniqueFd freezer(pipe[0]);
+  thaw_ = Thaw(UniqueFd(pipe[1]), CgroupVersion::V1);
+  begin();
+  ASSERT_TRUE(verb_->expect(SetupStep::Ready).has_value());
+  ASSERT_TRUE(verb_->send(SetupStep::Commit).has_value());
+  EXPECT_FALSE(verb_->receive().has_value());
+  std::array<char, 16> text{};
+  EXPECT_TRUE(call(ControlOperation::Signal, SIGWINCH).has_value());
+  EXPECT_LT(::read(freezer.get(), text.data(), text.size()), 0);
+  EXPECT_TRUE(call(ControlOperation::Signal, SIGKILL).has_value());
+  EXPECT_EQ(::read(freezer.get(), text.data(), text.size()), 6);
+  EXPECT_STREQ(text.data(), "THAWED");
+  EXPECT_EQ(end(), 137);
 }
 
 TEST_F(SessionTest, A_guest_that_ends_before_its_start_ends_the_container) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+
+#include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <thread>
 
 #include "commands.h"
 #include "options.h"
@@ -24,6 +26,42 @@ Result<std::chrono::milliseconds> parse_interval(const std::string& text) {
   return std::chrono::milliseconds(number * factor);
 }
 
+using Clock = std::chrono::steady_clock;
+
+/// Until `deadline`; out-of-memory events are printed as they come.
+Result<void> wait_printing_oom(const std::string& id, shim::OomWatch* oom,
+                               Clock::time_point deadline) {
+  using std::chrono::milliseconds;
+  for (;;) {
+    const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) {
+      return {};
+    }
+    pollfd wait{.fd = *oom ? oom->fd() : -1, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&wait, 1, static_cast<int>(left.count()));
+    if (ready < 0 && errno != EINTR) {
+      return fail_errno("wait for events");
+    }
+    if (ready > 0 && oom->take()) {
+      TRY(print(shim::oom_event(id) + "\n"));
+    }
+  }
+}
+
+/// Whether the container is still there.
+Result<bool> print_stats(const shim::StateRoot& root, const std::string& id) {
+  const Result<std::string> event = shim::stats_event(root, id);
+  if (event) {
+    TRY(print(*event + "\n"));
+    return true;
+  }
+  const ErrorCode code = event.error().code;
+  if (code == ErrorCode::WrongState || code == ErrorCode::NotFound) {
+    return false;
+  }
+  return tl::unexpected(event.error());
+}
+
 }  // namespace
 
 Result<int> events(const GlobalOptions& globals, Arguments args) {
@@ -39,17 +77,16 @@ Result<int> events(const GlobalOptions& globals, Arguments args) {
   }
   const std::chrono::milliseconds pause = TRY(parse_interval(interval));
   const shim::StateRoot root(TRY(shim::StateRoot::path_for(globals.root)));
-  TRY(print(TRY(shim::stats_event(root, id)) + "\n"));
-  while (!once) {
-    std::this_thread::sleep_for(pause);
-    const Result<std::string> event = shim::stats_event(root, id);
-    if (!event) {
-      const ErrorCode code = event.error().code;
-      const bool ended = code == ErrorCode::WrongState || code == ErrorCode::NotFound;
-      return ended ? Result<int>(0) : tl::unexpected(event.error());
-    }
-    TRY(print(*event + "\n"));
+  if (once) {
+    TRY(print(TRY(shim::stats_event(root, id)) + "\n"));
+    return 0;
   }
+  auto watch = shim::watch_container_oom(root, id);  // before the first line: none is missed
+  shim::OomWatch oom = watch ? std::move(*watch) : shim::OomWatch();
+  TRY(print(TRY(shim::stats_event(root, id)) + "\n"));
+  do {
+    TRY(wait_printing_oom(id, &oom, Clock::now() + pause));
+  } while (TRY(print_stats(root, id)));
   return 0;
 }
 

@@ -2,10 +2,12 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -118,6 +120,29 @@ Result<bool> LinuxSys::try_lock_byte(int fd, off_t offset) {
     return false;
   }
   return fail_errno("lock a byte");
+}
+
+Result<bool> LinuxSys::try_lock_file(int fd, const std::string& what) {
+  if (retry_interrupted([&] { return ::flock(fd, LOCK_EX | LOCK_NB); }) == 0) {
+    return true;
+  }
+  if (errno == EWOULDBLOCK) {
+    return false;
+  }
+  return fail_errno("lock " + what);
+}
+
+Result<std::string> LinuxSys::attribute(const std::string& path, const std::string& name) {
+  std::array<char, 1024> value{};
+  const ssize_t size = ::getxattr(path.c_str(), name.c_str(), value.data(), value.size());
+  TRY(check_call(size, "getxattr " + name, path));
+  return std::string(value.data(), static_cast<std::size_t>(size));
+}
+
+Result<void> LinuxSys::set_attribute(int fd, const std::string& name, std::string_view value,
+                                     const std::string& what) {
+  return check_call(::fsetxattr(fd, name.c_str(), value.data(), value.size(), 0),
+                    "setxattr " + name, what);
 }
 
 Result<UniqueFd> LinuxSys::event_fd() {

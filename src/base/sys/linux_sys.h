@@ -23,6 +23,10 @@ class LinuxSys final : public Sys {
   Result<FileStat> stat(int fd, const std::string& what) override;
   Result<std::uint64_t> file_system(int fd, const std::string& what) override;
   Result<bool> try_lock_byte(int fd, off_t offset) override;
+  Result<bool> try_lock_file(int fd, const std::string& what) override;
+  Result<std::string> attribute(const std::string& path, const std::string& name) override;
+  Result<void> set_attribute(int fd, const std::string& name, std::string_view value,
+                             const std::string& what) override;
   Result<UniqueFd> new_mount(const std::string& type,
                              std::span<const std::pair<std::string, std::string>> options,
                              std::uint64_t attributes) override;

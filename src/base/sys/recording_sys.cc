@@ -20,8 +20,12 @@ std::string number(std::uint64_t value, int base) {
   return {text.data(), end};
 }
 
-std::string octal(mode_t mode) { return "0" + number(mode, 8); }
-std::string hex(std::uint64_t value) { return "0x" + number(value, 16); }
+std::string octal(mode_t mode) {
+  return "0" + number(mode, 8);
+}
+std::string hex(std::uint64_t value) {
+  return "0x" + number(value, 16);
+}
 
 std::string attribute_names(std::uint64_t attributes) {
   constexpr std::array<std::pair<std::uint64_t, const char*>, 4> kNames = {{
@@ -174,6 +178,28 @@ Result<std::uint64_t> RecordingSys::file_system(int fd, const std::string& /*wha
 Result<bool> RecordingSys::try_lock_byte(int fd, off_t offset) {
   TRY(record("lock <" + name_of(fd) + "> " + std::to_string(offset)));
   return std::find(locked_bytes.begin(), locked_bytes.end(), offset) == locked_bytes.end();
+}
+
+Result<bool> RecordingSys::try_lock_file(int fd, const std::string& /*what*/) {
+  const std::string name = name_of(fd);
+  TRY(record("flock <" + name + ">"));
+  return std::find(locked_files.begin(), locked_files.end(), name) == locked_files.end();
+}
+
+Result<std::string> RecordingSys::attribute(const std::string& path, const std::string& name) {
+  TRY(record("getxattr " + path + " " + name));
+  const auto found = file_attributes.find(path + " " + name);
+  if (found == file_attributes.end()) {
+    return fail_errno("getxattr " + name + " " + path, ENODATA);
+  }
+  return found->second;
+}
+
+Result<void> RecordingSys::set_attribute(int fd, const std::string& name, std::string_view value,
+                                         const std::string& /*what*/) {
+  TRY(record("setxattr <" + name_of(fd) + "> " + name + " " + std::string(value)));
+  file_attributes[name_of(fd) + " " + name] = value;
+  return {};
 }
 
 Result<UniqueFd> RecordingSys::new_mount(

@@ -61,6 +61,41 @@ case_memory_limit_kills() {
   expect_status 0
 }
 
+# A child that eats is killed, and its parent learns so; the container goes on.
+case_memory_limit_kills_one_of_many() {
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  program touch_pages
+  cgroup_path
+  edit '.linux.resources.memory = {limit: 67108864, swap: 67108864}'
+  args sh -c 'for i in 1 2 3; do touch_pages 200; echo "child $?"; done; touch_pages 2'
+  run_it
+  expect_status 0
+  expect_out "$(printf '%s\n' 'child 137' 'child 137' 'child 137' '512 pages')"
+}
+
+# Whoever is hit, there is an end: of the eaters, or of the container.
+case_many_eaters_come_to_an_end() {
+  local round
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  program touch_pages
+  cgroup_path
+  edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+  args sh -c 'for i in 1 2 3 4 5 6 7 8; do touch_pages $((i * 7)) >/dev/null & done; wait; echo all'
+  for round in 1 2 3 4 5; do
+    status=0
+    timeout 30 "$runtime_bin" --root "$root" run --bundle "$bundle" "$id" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
+    case $status in
+      0) expect_out all ;;
+      137) ;;
+      *) fail "round $round: exit status $status" ;;
+    esac
+  done
+}
+
 case_cpuset() {
   needs_root
   needs_cgroup cpuset
@@ -107,3 +142,73 @@ case_private_memory_comes_back() { gives_back private 256; }
 case_shared_memory_comes_back() { gives_back shared 256; }
 case_memory_of_a_file_comes_back() { gives_back file 256; }
 case_memory_of_small_files_comes_back() { gives_back files 128; }
+
+
+# Two containers of one cgroupsPath: whoever has the groups keeps them, whatever becomes of the other.
+same_path() { edit --arg path "/$e2e_tag/$id" '.linux.cgroupsPath = $path'; }
+
+case_taken_path_is_refused_and_left_alone() {
+  only runhl "runc 1.1 puts both into one group and warns, crun says nothing"
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  args sleep 1000
+  same_path
+  create_it
+  start_it
+  try create --bundle "$bundle" "$id-second"
+  expect_status 1
+  expect_one_line_error /linux/cgroupsPath "has processes in it already"
+  try delete --force "$id-second"
+  expect_status 0
+  expect_eq "$(state_of)" running "the first one is"
+  force_delete
+}
+
+case_two_creates_of_one_path_at_once() {
+  local round pids n
+  only runhl "runc 1.1 puts both into one group and warns, crun says nothing"
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  args sleep 1000
+  same_path
+  for ((round = 0; round < 12; round++)); do
+    pids=()
+    for n in 1 2 3; do
+      rt create --bundle "$bundle" "$id-$n" </dev/null >/dev/null 2>"$dir/err-$n" &
+      pids+=($!)
+    done
+    local won=()
+    for n in 1 2 3; do if wait "${pids[n - 1]}"; then won+=("$n"); fi; done
+    [ ${#won[@]} -eq 1 ] || fail "round $round: ${#won[@]} of three won: $(cat "$dir"/err-*)"
+    for n in 1 2 3; do
+      [ "$n" = "${won[0]}" ] || grep -q /linux/cgroupsPath "$dir/err-$n" || fail "$(cat "$dir/err-$n")"
+    done
+    rt start "$id-${won[0]}" </dev/null || fail "round $round: the winner does not start"
+    expect_eq "$(state_of "$id-${won[0]}")" running "the winner is"
+    grep -q . "/sys/fs/cgroup/memory/$e2e_tag/$id/cgroup.procs" || fail "the winner is not in its groups"
+    for n in 1 2 3; do force_delete "$id-$n"; done
+    [ ! -d "/sys/fs/cgroup/memory/$e2e_tag/$id" ] || fail "the groups are left"
+  done
+}
+
+# An ended container's groups are there until it is deleted, and free for another.
+case_empty_groups_are_taken_and_stay_with_the_taker() {
+  only runhl "runc removes them under the second one"
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  args true
+  same_path
+  create_it
+  start_it
+  wait_until is_state stopped
+  args sleep 1000
+  rt create --bundle "$bundle" "$id-second" </dev/null >/dev/null 2>&1 || fail "not created"
+  try delete "$id"
+  expect_status 0
+  grep -q . "/sys/fs/cgroup/memory/$e2e_tag/$id/cgroup.procs" || fail "the second one lost its groups"
+  expect_eq "$(state_of "$id-second")" created "the second one is"
+  force_delete "$id-second"
+}

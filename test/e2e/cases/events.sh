@@ -25,6 +25,26 @@ case_stats_of_a_running_container() {
   force_delete
 }
 
+case_out_of_memory_is_an_event() {
+  only runhl runc "crun has no events"
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  program touch_pages
+  edit --arg path "/$e2e_tag/$id" '.linux.cgroupsPath = $path | .linux.resources.memory = {limit: 33554432, swap: 33554432}'
+  args sh -c 'touch_pages 100; sleep 1000'
+  create_it
+  rt events --interval 100ms "$id" >"$dir/events" 2>"$dir/err" </dev/null &
+  told() { jq -r '.type' "$dir/events" | grep -qx "$1"; }
+  wait_until told stats
+  start_it
+  wait_until told oom
+  expect_eq "$(jq -r 'select(.type == "oom").id' "$dir/events" | sort -u)" "$id"
+  is_state running || fail "the container has ended"
+  force_delete
+  wait $! || fail "events ends with $?"
+}
+
 case_stats_of_no_container() {
   try events --stats nobody
   expect_status 1

@@ -10,7 +10,7 @@
 //             CgroupHandles handles = TRY(Cgroup::made(sys, plan).open_handles());
 //             spec.cell_cgroup = std::move(handles.cells_directory);               // version 2
 //             spec.place_cell = place_cell(sys, std::move(handles.cells_procs));   // version 1
-//   delete    TRY(remove_cgroup(sys, state.cgroups.directories, Leftovers::Kill));
+//   delete    TRY(remove_cgroup(sys, state.cgroups.directories, owner, Leftovers::Kill));
 //
 //   <controller>/<cgroupsPath>          monitor and cells: what the engine reads and limits
 //   <freezer>/<cgroupsPath>/cells       cells alone: freezing them leaves the monitor alive
@@ -19,6 +19,13 @@
 //
 // Without a cgroupsPath and without a limit nothing is made: the container stays in the caller's
 // groups.
+//
+// Two containers may name one path. Whose the groups are says an attribute of the first directory,
+// user.runhl.owner, which is only changed and acted on under that directory's flock:
+//
+//   create   makes or opens it, locks it, looks that nobody is in it, writes its owner down, makes
+//            the rest, puts the monitor in, unlocks. Empty groups are taken as they are.
+//   delete   locks it, and leaves alone what has another owner
 //
 // Device rules are written as given on version 1. On version 2 they would need a BPF program, and
 // hold without: every granted tree is mounted nodev and the file service opens regular files and
@@ -39,6 +46,7 @@
 #include "runhl/base/sys.h"
 #include "runhl/base/unique_fd.h"
 #include "runhl/oci/config.h"
+#include "runhl/shim/oom_watch.h"
 
 namespace runhl::shim {
 
@@ -59,13 +67,16 @@ struct CgroupPlan {
   std::string cells;  ///< the cells' own group, absolute; empty: none
 
   // What outlives the monitor: goes into the state file.
-  std::vector<std::string> directories;  ///< absolute, ours to remove, parents first
+  std::vector<std::string> directories;  ///< absolute, ours to remove, the claimed one first
   std::string freezer_file;              ///< v1 freezer.state, v2 cgroup.freeze; empty: none
+
+  std::string owner;  ///< what no other container writes into a group; at most 1024 bytes
 };
 
 /// Where config.json wants the container to be. Reads the mount table, changes nothing.
 /// @param default_path used where limits are asked for and no cgroupsPath is given, as runc does
-/// Errors: InvalidArgument (/linux/cgroupsPath names the root, or a group with processes in it),
+/// Errors: InvalidArgument (/linux/cgroupsPath names the root, or a group with processes in it or
+/// that is frozen),
 /// Unsupported (a limit that this host's cgroups do not have, by pointer).
 Result<CgroupPlan> plan_cgroup(Sys& sys, const oci::Config& config,
                                const std::string& default_path = {});
@@ -73,25 +84,46 @@ Result<CgroupPlan> plan_cgroup(Sys& sys, const oci::Config& config,
 /// Whether the text of a plan's freezer_file says that the cells stand still.
 bool is_frozen(std::string_view freezer_text);
 
+/// Stops the cells by a plan's freezer_file, and returns when they stand still; they go on after an
+/// error. Errors: Timeout.
+Result<void> freeze_cells(Sys& sys, const std::string& freezer_file);
+Result<void> thaw_cells(Sys& sys, const std::string& freezer_file);
+
 struct CgroupOptions {
   /// Host tasks beside the guest's: the monitor's threads and cell 0. Added to pids.max, so that
   /// the guest can have exactly what config.json says.
   std::int64_t pids_overhead = 0;
 };
 
+/// Lets cells go on that the freezer has stopped.
+class Thaw {
+ public:
+  Thaw() = default;
+  /// @param file freezer.state or cgroup.freeze, open for writing
+  Thaw(UniqueFd file, CgroupVersion version) : file_(std::move(file)), version_(version) {}
+  explicit operator bool() const { return static_cast<bool>(file_); }
+  /// Nothing happens to cells that are not frozen.
+  Result<void> operator()(Sys& sys) const;
+
+ private:
+  UniqueFd file_;
+  CgroupVersion version_ = CgroupVersion::None;
+};
+
 /// What must be open before the jail hides the file system.
 struct CgroupHandles {
   UniqueFd cells_directory;  ///< v2: for CLONE_INTO_CGROUP
   UniqueFd cells_procs;      ///< v1: the cells group's cgroup.procs, for writing
-  UniqueFd freeze;           ///< freezer.state or cgroup.freeze, for writing; none without cells
-  UniqueFd oom_event;        ///< readable after an OOM event in the group; none if not to be had
-  UniqueFd oom_counter;      ///< memory.oom_control or memory.events: "oom_kill N" is in it
+  Thaw thaw;                 ///< none without cells
+  OomWatch oom;              ///< none where it is not to be had
 };
 
 class Cgroup {
  public:
-  /// Makes the groups, copies cpusets, writes the limits. What was made before an error is removed.
-  /// Errors begin with the JSON pointer of the limit that the host refused.
+  /// Claims and makes the groups, copies cpusets, writes the limits. What was made before an error
+  /// is removed. Nobody else takes the groups while this object lives.
+  /// Errors begin with the JSON pointer of the limit that the host refused; InvalidArgument
+  /// (/linux/cgroupsPath): another container has them, or is taking them.
   static Result<Cgroup> create(Sys& sys, CgroupPlan plan, const oci::Resources& resources,
                                CgroupOptions options = {});
 
@@ -111,21 +143,21 @@ class Cgroup {
 
   Sys* sys_;
   CgroupPlan plan_;
+  UniqueFd claim_;  ///< the first directory, locked; none: made by another process
 };
 
 /// Writes pids into the cells' group through a handle that was opened with the caller's rights
 /// (version 1); an empty handle gives a function that does nothing.
 std::function<Result<void>(int pid)> place_cell(Sys& sys, UniqueFd cells_procs);
 
-/// The count of "oom_kill" in the text of oom_counter, 0 when it is not there.
-std::uint64_t oom_kills(std::string_view counter_text);
-
 enum class Leftovers : std::uint8_t { Keep, Kill };
 
-/// Removes the directories of a plan, children first; one that is gone is no error. EBUSY is
-/// retried for at most a second: the last process may still be being reaped. With Leftovers::Kill
-/// processes that are still in the groups are killed first.
+/// Removes the directories of a plan, children first; one that is gone is no error, nor are groups
+/// that another container has taken: they stay. EBUSY is retried for at most a second: the last
+/// process may still be being reaped. With Leftovers::Kill processes that are still in the groups
+/// are killed first.
 /// Works from the state file alone. Errors: Io, naming the directory that stays.
-Result<void> remove_cgroup(Sys& sys, std::span<const std::string> directories, Leftovers leftovers);
+Result<void> remove_cgroup(Sys& sys, std::span<const std::string> directories,
+                           const std::string& owner, Leftovers leftovers);
 
 }  // namespace runhl::shim

@@ -51,6 +51,7 @@
 #include "runhl/base/unique_fd.h"
 #include "runhl/oci/container_state.h"
 #include "runhl/oci/status.h"
+#include "runhl/shim/oom_watch.h"
 #include "runhl/shim/state_dir.h"
 #include "runhl/vmm/machine.h"
 
@@ -112,6 +113,13 @@ Result<void> start(const StateRoot& root, const std::string& id);
 /// Errors: NotFound "container does not exist"; WrongState "container not running".
 Result<void> kill(const StateRoot& root, const std::string& id, int signal, SignalScope scope);
 
+/// Stops every program where it is; signals wait, SIGKILL does not. Errors: NotFound; WrongState
+/// "container not running"; Unsupported (no control group); Timeout.
+Result<void> pause(const StateRoot& root, const std::string& id);
+
+/// Errors: NotFound; WrongState "container not paused".
+Result<void> resume(const StateRoot& root, const std::string& id);
+
 /// Errors: NotFound "container does not exist" (with Force: none); WrongState "cannot delete
 /// container X that is not stopped: running".
 Result<void> delete_container(const StateRoot& root, const std::string& id, Force force);
@@ -126,6 +134,12 @@ struct GuestCounters {
 /// as "runhl" beside runc's members. What the host's control groups do not tell is left out.
 /// Errors: NotFound "container does not exist"; WrongState "container not running".
 Result<std::string> stats_event(const StateRoot& root, const std::string& id);
+
+/// Tells when the container runs out of memory. Errors: NotFound (no container, or none whose
+/// memory is counted).
+Result<OomWatch> watch_container_oom(const StateRoot& root, const std::string& id);
+/// The event as runc prints it.
+std::string oom_event(const std::string& id);
 
 /// As the specification writes it, and runc.
 oci::ContainerState to_oci(const ContainerView& container);

@@ -69,6 +69,12 @@ class Sys {
   virtual Result<std::uint64_t> file_system(int fd, const std::string& what) = 0;
   /// A write lock on byte `offset` that belongs to the open file; false: somebody else has it.
   virtual Result<bool> try_lock_byte(int fd, off_t offset) = 0;
+  /// flock(2) for writing, until the open file is closed; false: somebody else has it.
+  virtual Result<bool> try_lock_file(int fd, const std::string& what) = 0;
+  /// An extended attribute of at most 1024 bytes. Errors: errno ENODATA, when it has none.
+  virtual Result<std::string> attribute(const std::string& path, const std::string& name) = 0;
+  virtual Result<void> set_attribute(int fd, const std::string& name, std::string_view value,
+                                     const std::string& what) = 0;
 
   // Mounts
   /// A new, detached mount of a file system that needs no device.

@@ -24,9 +24,11 @@ class RecordingSys final : public Sys {
   std::vector<std::string> calls;
 
   // The world
-  std::map<std::string, std::string> files;        ///< what read_file finds, by path
-  std::map<std::string, mode_t> modes;             ///< st_mode by path; default: a directory
-  std::map<std::string, std::uint64_t> fs_magics;  ///< by path; default: ext4's
+  std::map<std::string, std::string> files;            ///< what read_file finds, by path
+  std::map<std::string, mode_t> modes;                 ///< st_mode by path; default: a directory
+  std::map<std::string, std::uint64_t> fs_magics;      ///< by path; default: ext4's
+  std::map<std::string, std::string> file_attributes;  ///< by "path name"; set_attribute adds
+  std::vector<std::string> locked_files;               ///< by path; held by somebody else
   CapabilityState caps;
   uid_t uid = 0;
   gid_t gid = 0;
@@ -57,6 +59,10 @@ class RecordingSys final : public Sys {
   Result<FileStat> stat(int fd, const std::string& what) override;
   Result<std::uint64_t> file_system(int fd, const std::string& what) override;
   Result<bool> try_lock_byte(int fd, off_t offset) override;
+  Result<bool> try_lock_file(int fd, const std::string& what) override;
+  Result<std::string> attribute(const std::string& path, const std::string& name) override;
+  Result<void> set_attribute(int fd, const std::string& name, std::string_view value,
+                             const std::string& what) override;
   Result<UniqueFd> new_mount(const std::string& type,
                              std::span<const std::pair<std::string, std::string>> options,
                              std::uint64_t attributes) override;
