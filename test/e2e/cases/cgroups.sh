@@ -173,6 +173,7 @@ case_two_creates_of_one_path_at_once() {
   make_bundle
   args sleep 1000
   same_path
+  trap 'for n in 1 2 3; do force_delete "$id-$n"; done' EXIT
   for ((round = 0; round < 12; round++)); do
     pids=()
     for n in 1 2 3; do
@@ -205,10 +206,10 @@ case_empty_groups_are_taken_and_stay_with_the_taker() {
   start_it
   wait_until is_state stopped
   args sleep 1000
+  trap 'force_delete "$id-second"' EXIT
   rt create --bundle "$bundle" "$id-second" </dev/null >/dev/null 2>&1 || fail "not created"
   try delete "$id"
   expect_status 0
   grep -q . "/sys/fs/cgroup/memory/$e2e_tag/$id/cgroup.procs" || fail "the second one lost its groups"
   expect_eq "$(state_of "$id-second")" created "the second one is"
-  force_delete "$id-second"
 }
