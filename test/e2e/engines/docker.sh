@@ -146,6 +146,83 @@ case_limits() {
   cat "/sys/fs/cgroup/memory$(sed -n 's/^[0-9]*:memory://p' "/proc/$pid/cgroup" | sed "s|\(/$(docker inspect -f '{{.Id}}' "$name")\).*|\1|")/memory.limit_in_bytes"
   docker rm -f "$name" >/dev/null
 }
+case_out_of_memory() {
+  detached --memory 32m --memory-swap 32m bb:1 touch_pages 200
+  docker wait "$name"
+  docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$name"
+  docker rm "$name" >/dev/null
+  # A child alone: its parent goes on, and the engine knows all the same.
+  detached --memory 32m --memory-swap 32m bb:1 sh -c 'touch_pages 200; echo "child $?"; touch_pages 2; exit 3'
+  docker wait "$name"
+  docker logs "$name" 2>/dev/null
+  docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$name"
+  docker rm "$name" >/dev/null
+  detached --memory 32m --memory-swap 32m bb:1 sh -c 'touch_pages 2; exit 3'
+  docker wait "$name"
+  docker inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' "$name"
+  docker rm "$name" >/dev/null
+}
+case_pause() {
+  detached bb:1 signals
+  wait_until said ready
+  docker pause "$name" >/dev/null
+  docker inspect -f '{{.State.Status}}' "$name"
+  docker pause "$name" >/dev/null 2>&1 || echo refused
+  docker unpause "$name" >/dev/null
+  docker inspect -f '{{.State.Status}}' "$name"
+  docker kill -s USR1 "$name" >/dev/null
+  wait_until said 'got 10'
+  docker pause "$name" >/dev/null
+  docker stop -t 5 "$name" >/dev/null
+  docker wait "$name"
+  docker rm "$name" >/dev/null
+  detached bb:1 sleep 1000
+  docker pause "$name" >/dev/null
+  docker rm -f "$name" >/dev/null && echo removed
+}
+# What the engine sees of the files: by host paths, past the runtime.
+listing() { docker cp "$name:$1" - | tar -tvf - | awk '{print $1, $2, $3, $6, $7, $8}' | sort; }
+seen_by_the_engine() {  # label
+  echo "$1:"
+  docker diff "$name" | sort
+  docker cp "$name:/made/file" - | tar -xO
+  listing /made
+  docker commit "$name" "image-$name" >/dev/null
+  run "image-$name" steps 'cat /made/file' 'mode /made/file' 'kind /made/link' 'cat /made/link' 'kind /etc/group' 2>/dev/null
+  docker rmi "image-$name" >/dev/null
+}
+case_files_as_the_engine_sees_them() {
+  detached bb:1 sh -c '
+    mkdir /made; echo one >/made/file; chmod 4640 /made/file; chown 1000:7 /made/file; ln -s file /made/link
+    ln /made/file /made/hard; mkfifo /made/fifo; dd if=/dev/zero of=/made/big bs=65536 count=40 2>/dev/null
+    rm /etc/group; mv /etc/passwd /etc/moved; echo ready
+    until [ -f /from-outside ]; do usleep 20000; done
+    cat /from-outside; echo two >>/made/file; mkdir -p /made/deep/deeper; echo written; sleep 1000'
+  wait_until said ready
+  seen_by_the_engine 'while it runs'
+  echo 'from outside' >"$dir/outside"
+  docker cp "$dir/outside" "$name:/from-outside"
+  wait_until said written
+  docker logs "$name"
+  seen_by_the_engine 'after more'
+  docker kill "$name" >/dev/null
+  seen_by_the_engine 'after docker kill'
+  docker rm "$name" >/dev/null
+}
+case_restart_goes_on_from_the_files() {
+  detached bb:1 sh -c 'n=$(cat /count 2>/dev/null || echo 0); n=$((n + 1)); echo $n >/count; echo "run $n"; sleep 1000'
+  wait_until said 'run 1'
+  docker restart -t 0 "$name" >/dev/null
+  wait_until said 'run 2'
+  docker kill "$name" >/dev/null
+  docker start "$name" >/dev/null
+  wait_until said 'run 3'
+  kill -KILL "$(docker inspect -f '{{.State.Pid}}' "$name")"
+  docker wait "$name"
+  docker start "$name" >/dev/null
+  wait_until said 'run 4'
+  docker rm -f "$name" >/dev/null
+}
 case_init() {
   run --init bb:1 sh -c 'echo under init; exit 4'
   echo $?
