@@ -176,7 +176,7 @@ stage_kill() {
     skip "kill: not root"
     return 0
   fi
-  installed && bash test/full/kill_rounds.sh "${KILL_ROUNDS:-25}"
+  installed && bash test/full/kill_rounds.sh "${KILL_ROUNDS:-25}" && bash test/full/durable_rounds.sh 6
 }
 
 stage_hostile() { build dev && run_ctest build/dev hostile -j 1; }
