@@ -302,6 +302,26 @@ TEST(Unix, A_datagram_queue_holds_eleven) {
   EXPECT_GE(count, 11);
 }
 
+TEST(Unix, A_lost_peer_takes_its_datagrams_along) {
+  Pair pair(SOCK_DGRAM);
+  EXPECT_THAT(put(pair.a, "queued"), SucceedsWith(6));
+  pair.a.reset(-1);
+  EXPECT_EQ(state(pair.b), POLLIN | POLLOUT);
+  EXPECT_THAT(put(pair.b, "x"), FailsWith(ECONNREFUSED));
+  EXPECT_EQ(state(pair.b), POLLOUT);
+  EXPECT_THAT(put(pair.b, "x"), FailsWith(ENOTCONN));
+}
+
+TEST(Unix, Datagram_sockets_that_part_lose_what_was_queued) {
+  Pair pair(SOCK_DGRAM);
+  EXPECT_THAT(put(pair.a, "queued"), SucceedsWith(6));
+  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+  EXPECT_THAT(::connect(pair.b.get(), &nobody, sizeof(nobody)), Succeeds());
+  EXPECT_EQ(receive(pair.b, 10), "");
+  EXPECT_EQ(option<int>(pair.a, SO_ERROR), ECONNRESET);
+  EXPECT_THAT(put(pair.b, "x"), FailsWith(ENOTCONN));
+}
+
 TEST(Unix, Descriptors_travel) {
   for (const int type : {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET}) {
     const Pair pair(type);

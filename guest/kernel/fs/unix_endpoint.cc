@@ -215,7 +215,22 @@ Result<void> UnixEndpoint::set_peer(const Ref<UnixEndpoint>& peer) {
   if (peer != nullptr) {
     peer->room_source_.attach(room_observer_);
   }
+  if (old != nullptr && old != peer) {
+    lose_datagrams(*old);
+  }
   return {};
+}
+
+/// What `old` and others had sent goes with the connection; if that was mutual, `old` is told.
+void UnixEndpoint::lose_datagrams(UnixEndpoint& old) {
+  bool lost = false;
+  while (const UnixMessagePtr message = take_first()) {
+    lost = true;
+  }
+  if (lost && !old.dead_.load() && old.peer() == this) {
+    old.error_.store(ECONNRESET);
+    old.tell(POLLERR);
+  }
 }
 
 /// A connected datagram socket hears its peer only.
@@ -405,7 +420,7 @@ Result<std::size_t> UnixEndpoint::send_packet(SendRequest& request, UnixEndpoint
   UnixMessagePtr message = TRY(make_message(request, size));
   const Result<void> sent = enqueue_packet(*other, message, deadline);
   if (!sent) {
-    if (to == nullptr && is_datagram() && to_int(sent.error()) == ECONNREFUSED) {
+    if (is_datagram() && to_int(sent.error()) == ECONNREFUSED && peer() == other) {
       TRY(set_peer(nullptr));  // it has gone: we are unconnected again
     }
     return tl::unexpected(sent.error());

@@ -129,6 +129,7 @@ class UnixEndpoint final : public NamedObject {
   void note_extras(ReceiveRequest& request, UnixMessage& message) const;
   void tell(std::uint32_t events);
   void drop_peer(bool reset);
+  void lose_datagrams(UnixEndpoint& old);
   Result<void> check_destination(UnixEndpoint& to);
   [[nodiscard]] bool takes_from(const UnixEndpoint& sender);
   [[nodiscard]] bool has_room() const { return charged_.load() < send_size.load(); }
