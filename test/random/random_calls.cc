@@ -3,591 +3,72 @@
 // all that the kernel answered: return values, errno, memory, signals, wait statuses. run.sh
 // compares the record of Linux with that of the guest.
 //
-//   random_calls SEED COUNT [INDEX…]     # with indices: only these steps, as a failure is
-//   minimised
-//
-// A step knows nothing of earlier answers: it names descriptors, files and pages by slot, and a
-// slot that holds nothing is a bad descriptor or a missing file. So a step that is left out moves
-// nobody.
-#include <dirent.h>
+//   random_calls SEED COUNT [INDEX…]    # with indices: only these steps, as a failure is minimised
+//   random_calls FIRST-LAST COUNT       # all of these seeds
 #include <fcntl.h>
-#include <poll.h>
-#include <sched.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstdarg>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "steps.h"
+
+namespace random_calls {
 namespace {
 
-constexpr int kFdSlots = 8;
-constexpr int kNames = 8;
-constexpr std::size_t kPage = 4096;
-constexpr std::size_t kArenaPages = 16;
-constexpr std::uintptr_t kArena = 0x1000'0000'0000;
-constexpr int kLogFd = 100;
+// What a program is made of; its seed says which mix. More of what makes things for others to work
+// on. A change of a mix gives the seeds of that mix another meaning: check seeds.txt.
+using Mix = std::vector<Step>;
+const Mix kCommon{step_openat, step_open,  step_open,  step_close, step_read,
+                  step_read,   step_write, step_write, step_dup,   step_fcntl};
 
-// xorshift64*: the sequence is part of a seed's meaning, so no library's generator.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed * 0x9e37'79b9'7f4a'7c15 + 1) {}
-  std::uint32_t below(std::uint32_t limit) {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return static_cast<std::uint32_t>((state_ * 0x2545'f491'4f6c'dd1d) >> 33) % limit;
-  }
-  template <typename T, std::size_t N>
-  T of(const std::array<T, N>& choices) {
-    return choices[below(N)];
-  }
-
- private:
-  std::uint64_t state_;
-};
-
-// What a step works on. Descriptors are slots 0..7 of ours, moved to the numbers 10..17.
-struct World {
-  int depth = 0;  // forks above us
-  std::array<unsigned, 65> caught{};
-};
-World g_world;
-
-int fd_of(std::uint32_t slot) {
-  return 10 + static_cast<int>(slot);
-}
-std::string name_of(std::uint32_t index) {
-  static const std::array<const char*, kNames> names{"a",   "b",   "c",     "d",
-                                                     "d/a", "d/b", "d/e/a", "link"};
-  return names[index];
-}
-
-void say(const char* format, ...) __attribute__((format(printf, 1, 2)));
-void say(const char* format, ...) {
-  std::array<char, 512> text;
-  va_list list;
-  va_start(list, format);
-  const int size = std::vsnprintf(text.data(), text.size(), format, list);
-  va_end(list);
-  (void)!::write(kLogFd, text.data(),
-                 std::min<std::size_t>(static_cast<std::size_t>(size), text.size()));
-}
-
-void result(long value) {
-  const int error = errno;
-  if (value < 0) {
-    say(" = -1 %s", ::strerrorname_np(error));
-  } else {
-    say(" = %ld", value);
-  }
-}
-
-std::uint64_t hash(const void* bytes, std::size_t size,
-                   std::uint64_t value = 0xcbf2'9ce4'8422'2325) {
-  const auto* at = static_cast<const unsigned char*>(bytes);
-  for (std::size_t i = 0; i < size; ++i) {
-    value = (value ^ at[i]) * 0x100'0000'01b3;
-  }
-  return value;
-}
-
-/// A descriptor that a call made becomes that of a slot; what the slot held is closed.
-long into_slot(long fd, std::uint32_t slot) {
-  if (fd < 0) {
-    return fd;
-  }
-  const int error = errno;
-  if (::dup3(static_cast<int>(fd), fd_of(slot), 0) < 0) {
-    say(" dup3:%s", ::strerrorname_np(errno));
-  }
-  ::close(static_cast<int>(fd));
-  errno = error;
-  return 0;
-}
-
-void say_stat(const struct stat& stat) {
-  const long size = S_ISDIR(stat.st_mode) ? 0 : static_cast<long>(stat.st_size);
-  say(" mode=%o size=%ld uid=%u gid=%u links=%ld", stat.st_mode, size, stat.st_uid, stat.st_gid,
-      S_ISDIR(stat.st_mode) ? 0L : static_cast<long>(stat.st_nlink));
-}
-
-// ---- steps: each says its arguments, then what came of it
-
-void step_open(Random& random) {
-  static const std::array<int, 12> flags{O_RDONLY,
-                                         O_WRONLY,
-                                         O_RDWR,
-                                         O_RDWR | O_CREAT,
-                                         O_RDWR | O_CREAT,
-                                         O_RDWR | O_CREAT | O_TRUNC,
-                                         O_WRONLY | O_CREAT | O_APPEND,
-                                         O_RDWR | O_CREAT | O_EXCL,
-                                         O_RDONLY | O_DIRECTORY,
-                                         O_RDONLY | O_NOFOLLOW,
-                                         O_PATH,
-                                         O_RDWR | O_TRUNC};
-  static const std::array<mode_t, 5> modes{0644, 0600, 0777, 0400, 0000};
-  const std::string name = name_of(random.below(kNames));
-  const int flag = random.of(flags);
-  const mode_t mode = random.of(modes);
-  const std::uint32_t slot = random.below(kFdSlots);
-  say("open %s %x %o -> %u", name.c_str(), static_cast<unsigned>(flag), mode, slot);
-  result(into_slot(::open(name.c_str(), flag, mode), slot));
-}
-
-void step_close(Random& random) {
-  const std::uint32_t slot = random.below(kFdSlots);
-  say("close %u", slot);
-  result(::close(fd_of(slot)));
-}
-
-void step_read(Random& random) {
-  static const std::array<std::size_t, 6> sizes{0, 1, 7, 100, 4096, 9000};
-  static std::array<char, 9000> buffer;
-  const std::uint32_t slot = random.below(kFdSlots);
-  const std::size_t size = random.of(sizes);
-  const bool at = random.below(2) == 0;
-  const off_t offset = random.below(10'000);
-  say("%s %u %zu", at ? "pread" : "read", slot, size);
-  const ssize_t n = at ? ::pread(fd_of(slot), buffer.data(), size, offset)
-                       : ::read(fd_of(slot), buffer.data(), size);
-  result(n);
-  if (n > 0) {
-    say(" #%lx", hash(buffer.data(), static_cast<std::size_t>(n)));
-  }
-}
-
-void step_write(Random& random) {
-  static const std::array<std::size_t, 6> sizes{0, 1, 7, 100, 4096, 9000};
-  static std::array<char, 9000> buffer;
-  const std::uint32_t slot = random.below(kFdSlots);
-  const std::size_t size = random.of(sizes);
-  buffer.fill(static_cast<char>('a' + random.below(26)));
-  const bool at = random.below(2) == 0;
-  const off_t offset = random.below(10'000);
-  say("%s %u %zu", at ? "pwrite" : "write", slot, size);
-  result(at ? ::pwrite(fd_of(slot), buffer.data(), size, offset)
-            : ::write(fd_of(slot), buffer.data(), size));
-}
-
-void step_vector(Random& random) {
-  static std::array<char, 64> first, second;
-  const std::uint32_t slot = random.below(kFdSlots);
-  std::array<iovec, 3> vectors{{{first.data(), random.below(64)},
-                                {random.below(4) == 0 ? nullptr : second.data(), random.below(64)},
-                                {first.data(), random.below(8)}}};
-  const bool write = random.below(2) == 0;
-  first.fill('v');
-  second.fill('w');
-  say("%s %u %zu %zu %zu", write ? "writev" : "readv", slot, vectors[0].iov_len, vectors[1].iov_len,
-      vectors[2].iov_len);
-  const ssize_t n =
-      write ? ::writev(fd_of(slot), vectors.data(), 3) : ::readv(fd_of(slot), vectors.data(), 3);
-  result(n);
-  say(" #%lx", hash(second.data(), second.size(), hash(first.data(), first.size())));
-}
-
-void step_seek(Random& random) {
-  static const std::array<int, 6> whences{SEEK_SET, SEEK_CUR, SEEK_END, SEEK_SET, SEEK_CUR, 77};
-  const std::uint32_t slot = random.below(kFdSlots);
-  const off_t offset = static_cast<off_t>(random.below(12'000)) - 2000;
-  const int whence = random.of(whences);
-  say("lseek %u %ld %d", slot, static_cast<long>(offset), whence);
-  struct stat stat{};
-  // A directory's positions are its file system's own.
-  if (::fstat(fd_of(slot), &stat) == 0 && S_ISDIR(stat.st_mode)) {
-    say(" directory");
-    return;
-  }
-  result(::lseek(fd_of(slot), offset, whence));
-}
-
-void step_truncate(Random& random) {
-  const off_t size = random.below(3) == 0 ? -1 : static_cast<off_t>(random.below(20'000));
-  if (random.below(2) == 0) {
-    const std::uint32_t slot = random.below(kFdSlots);
-    say("ftruncate %u %ld", slot, static_cast<long>(size));
-    result(::ftruncate(fd_of(slot), size));
-    return;
-  }
-  const std::string name = name_of(random.below(kNames));
-  say("truncate %s %ld", name.c_str(), static_cast<long>(size));
-  result(::truncate(name.c_str(), size));
-}
-
-void step_dup(Random& random) {
-  const std::uint32_t from = random.below(kFdSlots), to = random.below(kFdSlots);
-  const int kind = static_cast<int>(random.below(3));
-  say("dup%d %u %u", kind, from, to);
-  if (kind == 0) {
-    result(into_slot(::dup(fd_of(from)), to));
-  } else if (kind == 1) {
-    result(::dup2(fd_of(from), fd_of(to)));
-  } else {
-    result(::dup3(fd_of(from), fd_of(to), random.below(2) == 0 ? O_CLOEXEC : 0));
-  }
-}
-
-void step_fcntl(Random& random) {
-  static const std::array<int, 4> commands{F_GETFL, F_GETFD, F_SETFD, F_SETFL};
-  const std::uint32_t slot = random.below(kFdSlots);
-  const int command = random.of(commands);
-  const int argument = command == F_SETFL ? (random.below(2) == 0 ? O_APPEND : O_NONBLOCK)
-                                          : static_cast<int>(random.below(2));
-  say("fcntl %u %d %d", slot, command, argument);
-  result(::fcntl(fd_of(slot), command, argument));
-}
-
-void step_lock(Random& random) {
-  static const std::array<short, 3> kinds{F_RDLCK, F_WRLCK, F_UNLCK};
-  const std::uint32_t slot = random.below(kFdSlots);
-  struct flock lock{};
-  lock.l_type = random.of(kinds);
-  lock.l_whence = SEEK_SET;
-  lock.l_start = random.below(100);
-  lock.l_len = random.below(50);
-  const bool ask = random.below(3) == 0;
-  say("%s %u %d %ld+%ld", ask ? "getlk" : "setlk", slot, lock.l_type,
-      static_cast<long>(lock.l_start), static_cast<long>(lock.l_len));
-  const int answer = ::fcntl(fd_of(slot), ask ? F_GETLK : F_SETLK, &lock);
-  result(answer);
-  if (ask && answer == 0) {
-    say(" %d %ld+%ld", lock.l_type, static_cast<long>(lock.l_start), static_cast<long>(lock.l_len));
-  }
-}
-
-void step_stat(Random& random) {
-  struct stat stat{};
-  long answer = 0;
-  if (random.below(3) == 0) {
-    const std::uint32_t slot = random.below(kFdSlots);
-    say("fstat %u", slot);
-    answer = ::fstat(fd_of(slot), &stat);
-  } else {
-    const std::string name = name_of(random.below(kNames));
-    const bool follow = random.below(2) == 0;
-    say("%s %s", follow ? "stat" : "lstat", name.c_str());
-    answer = follow ? ::stat(name.c_str(), &stat) : ::lstat(name.c_str(), &stat);
-  }
-  result(answer);
-  if (answer == 0) {
-    say_stat(stat);
-  }
-}
-
-void step_name(Random& random) {
-  const std::string from = name_of(random.below(kNames)), to = name_of(random.below(kNames));
-  static const std::array<mode_t, 5> modes{0755, 0700, 0644, 0, 01777};
-  const mode_t mode = random.of(modes);
-  switch (random.below(12)) {
-    case 0:
-      say("mkdir %s %o", from.c_str(), mode);
-      return result(::mkdir(from.c_str(), mode));
-    case 1:
-      say("mkdir d/e");
-      return result(::mkdir(random.below(2) == 0 ? "d" : "d/e", 0755));
-    case 2:
-      say("rmdir %s", from.c_str());
-      return result(::rmdir(from.c_str()));
-    case 3:
-      say("unlink %s", from.c_str());
-      return result(::unlink(from.c_str()));
-    case 4:
-      say("rename %s %s", from.c_str(), to.c_str());
-      return result(::rename(from.c_str(), to.c_str()));
-    case 5: {
-      const unsigned flags = random.below(2) == 0 ? RENAME_NOREPLACE : RENAME_EXCHANGE;
-      say("renameat2 %s %s %u", from.c_str(), to.c_str(), flags);
-      return result(::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags));
+const std::vector<Mix>& mixes() {
+  static const auto with = [](const Mix& more) {
+    Mix mix = kCommon;
+    mix.insert(mix.end(), more.begin(), more.end());
+    return mix;
+  };
+  static const Mix plain{step_open,   step_open,     step_open,  step_close,  step_read,
+                         step_read,   step_write,    step_write, step_write,  step_vector,
+                         step_seek,   step_truncate, step_dup,   step_fcntl,  step_lock,
+                         step_stat,   step_name,     step_name,  step_memory, step_pipe,
+                         step_signal, step_poll};
+  static const Mix names =
+      with({step_openat, step_at, step_at, step_at, step_at, step_name, step_inode, step_xattr,
+            step_inotify, step_inotify, step_list, step_stat, step_self});
+  static const Mix data =
+      with({step_vector, step_seek, step_truncate, step_lock, step_pipe, step_inode, step_range,
+            step_range, step_copy, step_copy, step_memfd, step_memfd, step_descriptor,
+            step_descriptor, step_stat});
+  static const Mix memory = with({step_map_file, step_map_file, step_map_file, step_pages,
+                                  step_pages, step_pages, step_memory, step_memory, step_transfer,
+                                  step_transfer, step_memfd, step_truncate, step_pipe, step_proc});
+  static const Mix signals = with(
+      {step_signal, step_signal_rich, step_signal_rich, step_signal_rich, step_signal_rich,
+       step_itimer, step_futex, step_futex, step_blocked, step_blocked, step_counter, step_poll});
+  static const Mix ipc =
+      with({step_socket, step_socket, step_socket, step_socket_option, step_send, step_send,
+            step_receive, step_receive, step_counter, step_counter, step_epoll, step_epoll,
+            step_select, step_poll, step_pipe, step_descriptor, step_vector, step_copy});
+  static const Mix processes = with(
+      {step_child, step_child, step_exec, step_group, step_credentials, step_limit, step_schedule,
+       step_prctl, step_proc, step_proc, step_self, step_blocked, step_signal_rich, step_memfd});
+  static const auto all = [] {
+    Mix mix;
+    for (const Mix& one : {plain, names, data, memory, signals, ipc, processes}) {
+      mix.insert(mix.end(), one.begin(), one.end());
     }
-    case 6:
-      say("link %s %s", from.c_str(), to.c_str());
-      return result(::link(from.c_str(), to.c_str()));
-    case 7:
-      say("symlink %s %s", from.c_str(), to.c_str());
-      return result(::symlink(from.c_str(), to.c_str()));
-    case 8:
-      say("chmod %s %o", from.c_str(), mode);
-      return result(::chmod(from.c_str(), mode));
-    case 9: {
-      static const std::array<int, 4> wanted{F_OK, R_OK, W_OK, X_OK};
-      const int mask = random.of(wanted);
-      say("access %s %d", from.c_str(), mask);
-      return result(::access(from.c_str(), mask));
-    }
-    case 10: {
-      std::array<char, 256> target{};
-      say("readlink %s", from.c_str());
-      const ssize_t n = ::readlink(from.c_str(), target.data(), 1 + random.below(255));
-      result(n);
-      return n > 0 ? say(" %.*s", static_cast<int>(n), target.data()) : void();
-    }
-    default: {
-      const std::array<timespec, 2> times{
-          {{static_cast<time_t>(random.below(1'000'000)), 5}, {7, 9}}};
-      say("utimensat %s", from.c_str());
-      const int answer = ::utimensat(AT_FDCWD, from.c_str(), times.data(), 0);
-      result(answer);
-      struct stat stat{};
-      if (answer == 0 && ::stat(from.c_str(), &stat) == 0) {
-        say(" %ld.%ld %ld.%ld", stat.st_atim.tv_sec, stat.st_atim.tv_nsec, stat.st_mtim.tv_sec,
-            stat.st_mtim.tv_nsec);
-      }
-    }
-  }
+    return mix;
+  };
+  static const std::vector<Mix> list{plain, names, data, memory, signals, ipc, processes, all()};
+  return list;
 }
-
-void step_list(Random& random) {
-  static const std::array<const char*, 3> directories{".", "d", "d/e"};
-  const char* const name = random.of(directories);
-  say("list %s", name);
-  DIR* const directory = ::opendir(name);
-  if (directory == nullptr) {
-    return result(-1);
-  }
-  std::set<std::string> names;
-  while (const dirent* const entry = ::readdir(directory)) {
-    names.insert(std::string(entry->d_name) + "/" + std::to_string(entry->d_type));
-  }
-  ::closedir(directory);
-  for (const std::string& one : names) {
-    say(" %s", one.c_str());
-  }
-}
-
-void step_pipe(Random& random) {
-  std::array<int, 2> ends{};
-  const std::uint32_t in = random.below(kFdSlots), out = random.below(kFdSlots);
-  const bool socket = random.below(3) == 0;
-  say("%s %u %u", socket ? "socketpair" : "pipe", in, out);
-  // Nothing here may block: one process does all of it.
-  const int made =
-      socket
-          ? ::socketpair(AF_UNIX, (random.below(2) == 0 ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK,
-                         0, ends.data())
-          : ::pipe2(ends.data(), O_NONBLOCK);
-  result(made);
-  if (made == 0) {
-    into_slot(ends[0], in);
-    into_slot(ends[1], out);
-  }
-}
-
-void step_poll(Random& random) {
-  std::array<pollfd, 3> fds{};
-  for (pollfd& fd : fds) {
-    fd.fd = fd_of(random.below(kFdSlots));
-    fd.events = random.below(2) == 0 ? POLLIN : POLLIN | POLLOUT;
-  }
-  say("poll %d %d %d", fds[0].fd - 10, fds[1].fd - 10, fds[2].fd - 10);
-  result(::poll(fds.data(), fds.size(), 0));
-  say(" %x %x %x", fds[0].revents, fds[1].revents, fds[2].revents);
-}
-
-void* arena(std::uint32_t page) {
-  return reinterpret_cast<void*>(kArena + page * kPage);
-}
-
-/// Which pages can be read and what they hold: write(2) tells without a fault.
-void say_arena() {
-  std::array<int, 2> probe{};
-  if (::pipe2(probe.data(), O_NONBLOCK) != 0) {
-    return say(" no probe");
-  }
-  std::uint64_t content = 0;
-  std::array<char, kPage> copy;
-  for (std::uint32_t page = 0; page < kArenaPages; ++page) {
-    const ssize_t n = ::write(probe[1], arena(page), kPage);
-    say("%c", n == static_cast<ssize_t>(kPage) ? 'r' : '-');
-    const ssize_t got = ::read(probe[0], copy.data(), kPage);
-    content =
-        got > 0 ? hash(copy.data(), static_cast<std::size_t>(got), content + page + 1) : content;
-  }
-  say(" #%lx", content);
-  ::close(probe[0]);
-  ::close(probe[1]);
-}
-
-void step_memory(Random& random) {
-  const std::uint32_t page = random.below(kArenaPages);
-  const std::size_t length =
-      kPage * (1 + random.below(static_cast<std::uint32_t>(kArenaPages - page)));
-  static const std::array<int, 4> protections{PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE,
-                                              PROT_READ | PROT_EXEC};
-  const int protection = random.of(protections);
-  switch (random.below(7)) {
-    case 0:
-      say("munmap %u %zx ", page, length);
-      result(::munmap(arena(page), length));
-      break;
-    case 1:
-      say("mprotect %u %zx %d ", page, length, protection);
-      result(::mprotect(arena(page), length, protection));
-      break;
-    case 2: {
-      const bool shared = random.below(3) == 0;
-      say("mmap %u %zx %d %s ", page, length, protection, shared ? "shared" : "private");
-      result(::mmap(arena(page), length, protection,
-                    MAP_FIXED | MAP_ANONYMOUS | (shared ? MAP_SHARED : MAP_PRIVATE), -1,
-                    0) == MAP_FAILED
-                 ? -1
-                 : 0);
-      break;
-    }
-    case 3: {
-      // Within the file: beyond its end would be SIGBUS, which is another test's subject.
-      const std::uint32_t slot = random.below(kFdSlots);
-      const bool shared = random.below(2) == 0;
-      struct stat stat{};
-      if (::fstat(fd_of(slot), &stat) != 0 || !S_ISREG(stat.st_mode) ||
-          stat.st_size < static_cast<off_t>(length)) {
-        return say("mmap file: too short");
-      }
-      say("mmap %u %zx %d file %u %s ", page, length, protection & PROT_READ, slot,
-          shared ? "shared" : "private");
-      void* const at = ::mmap(arena(page), length, protection & PROT_READ,
-                              MAP_FIXED | (shared ? MAP_SHARED : MAP_PRIVATE), fd_of(slot), 0);
-      result(at == MAP_FAILED ? -1 : 0);
-      // The file may shrink later: keep a copy of what was mapped, not the mapping.
-      if (at != MAP_FAILED && (protection & PROT_READ) != 0) {
-        say(" #%lx", hash(at, length));
-      }
-      ::mmap(arena(page), length, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      break;
-    }
-    case 4:
-      say("madvise %u %zx ", page, length);
-      result(::madvise(arena(page), length, MADV_DONTNEED));
-      break;
-    case 5: {
-      say("fill %u ", page);
-      // read(2) stores without a fault.
-      std::array<int, 2> feed{};
-      if (::pipe2(feed.data(), O_NONBLOCK) == 0) {
-        std::array<char, 100> bytes;
-        bytes.fill(static_cast<char>(random.below(256)));
-        (void)!::write(feed[1], bytes.data(), bytes.size());
-        result(::read(feed[0], arena(page), bytes.size()));
-        ::close(feed[0]);
-        ::close(feed[1]);
-      }
-      break;
-    }
-    default: {
-      const std::uint32_t to = random.below(kArenaPages);
-      say("mremap %u %u ", page, to);
-      result(::mremap(arena(page), kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED, arena(to)) ==
-                     MAP_FAILED
-                 ? -1
-                 : 0);
-    }
-  }
-  say_arena();
-}
-
-constexpr std::array<int, 6> kSignals{SIGUSR1, SIGUSR2, SIGHUP, SIGWINCH, SIGCHLD, 40};
-
-void on_signal(int number) {
-  ++g_world.caught[static_cast<std::size_t>(number)];
-}
-
-void say_signals() {
-  sigset_t pending, blocked;
-  ::sigpending(&pending);
-  ::sigprocmask(SIG_BLOCK, nullptr, &blocked);
-  for (const int number : kSignals) {
-    say(" %u%s%s", g_world.caught[static_cast<std::size_t>(number)],
-        sigismember(&pending, number) == 1 ? "p" : "",
-        sigismember(&blocked, number) == 1 ? "b" : "");
-  }
-}
-
-void step_signal(Random& random) {
-  const int number = random.of(kSignals);
-  switch (random.below(4)) {
-    case 0:
-      say("kill self %d", number);
-      result(::kill(::getpid(), number));
-      break;
-    case 1: {
-      sigset_t set;
-      sigemptyset(&set);
-      sigaddset(&set, number);
-      const int how = random.below(2) == 0 ? SIG_BLOCK : SIG_UNBLOCK;
-      say("sigprocmask %d %d", how, number);
-      result(::sigprocmask(how, &set, nullptr));
-      break;
-    }
-    case 2: {
-      struct sigaction action{};
-      const bool ignore = random.below(3) == 0;
-      action.sa_handler = ignore ? SIG_IGN : on_signal;
-      action.sa_flags = random.below(2) == 0 ? SA_RESTART : SA_NODEFER;
-      say("sigaction %d %s", number, ignore ? "ignore" : "catch");
-      result(::sigaction(number, &action, nullptr));
-      break;
-    }
-    default: {
-      sigset_t set;
-      sigemptyset(&set);
-      sigaddset(&set, number);
-      const timespec now{0, 0};
-      say("sigtimedwait %d", number);
-      result(::sigtimedwait(&set, nullptr, &now));
-    }
-  }
-  say_signals();
-}
-
-void step_self(Random& random) {
-  switch (random.below(5)) {
-    case 0: {
-      const mode_t mask = random.below(0100) | (random.below(2) == 0 ? 022 : 0);
-      say("umask %o", mask);
-      return result(::umask(mask));
-    }
-    case 1:
-      say("chdir");
-      return result(::chdir("."));
-    case 2: {
-      rlimit limit{};
-      say("getrlimit");
-      result(::getrlimit(RLIMIT_NOFILE, &limit));
-      return say(" %lu %lu", limit.rlim_cur, limit.rlim_max);
-    }
-    case 3:
-      say("ids");
-      return say(" %u %u %u %u", ::getuid(), ::geteuid(), ::getgid(), ::getegid());
-    default:
-      say("getpriority");
-      errno = 0;
-      return result(::getpriority(PRIO_PROCESS, 0) + 20);
-  }
-}
-
-using Step = void (*)(Random&);
-// More of what makes things for others to work on.
-constexpr std::array<Step, 22> kSteps{
-    step_open,   step_open,  step_open,   step_close,  step_read, step_read,
-    step_write,  step_write, step_write,  step_vector, step_seek, step_truncate,
-    step_dup,    step_fcntl, step_lock,   step_stat,   step_name, step_name,
-    step_memory, step_pipe,  step_signal, step_poll};
 constexpr std::array<Step, 2> kRareSteps{step_list, step_self};
 
 struct Program {
@@ -621,19 +102,12 @@ void step_fork(const Program& program, Random& random, std::uint32_t index) {
     }
     ::_exit(code);
   }
-  int status = 0;
-  pid_t ended = -1;
-  do {
-    ended = ::waitpid(child, &status, 0);
-  } while (ended < 0 && errno == EINTR);
-  say("%u: child", index);
-  // SIGCHLD ignored: nobody to wait for, as Linux has it.
-  result(ended < 0 ? -1 : 0);
-  say(" status %x", static_cast<unsigned>(status) & ~0x80U);
+  say_end_of(child, (std::to_string(index) + ": child").c_str());
 }
 
 void run_steps(const Program& program, std::uint32_t from, std::uint32_t to) {
   constexpr std::uint32_t kForkIn = 24, kMaxDepth = 2, kRareIn = 20;
+  const Mix& mix = mixes()[program.seed % mixes().size()];
   for (std::uint32_t index = from; index < to; ++index) {
     if (!program.only.empty() && !program.only.contains(index)) {
       continue;
@@ -648,63 +122,92 @@ void run_steps(const Program& program, std::uint32_t from, std::uint32_t to) {
     } else if (random.below(kRareIn) == 0) {
       random.of(kRareSteps)(random);
     } else {
-      random.of(kSteps)(random);
+      mix[random.below(static_cast<std::uint32_t>(mix.size()))](random);
     }
     say("\n");
   }
 }
 
 void run_program(const Program& program) {
+  const std::string directory = "seed-" + std::to_string(program.seed);
+  if (::mkdir(directory.c_str(), 0755) != 0 || ::chdir(directory.c_str()) != 0) {
+    std::perror(directory.c_str());
+    ::_exit(2);
+  }
   ::mmap(arena(0), kArenaPages * kPage, PROT_READ | PROT_WRITE,
          MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   for (const int number : kSignals) {
     ::signal(number, on_signal);
   }
+  ::signal(SIGPIPE, on_signal);  // else a program ends at the first broken pipe
   ::umask(022);
   run_steps(program, 0, program.count);
 }
 
-/// Seeds of a batch stand in the record behind "seed N", each with its program's end.
-int run_batch(std::uint64_t first, std::uint64_t last, std::uint32_t count) {
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
-    say("seed %lu\n", seed);
-    const std::string directory = "seed-" + std::to_string(seed);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      if (::mkdir(directory.c_str(), 0755) != 0 || ::chdir(directory.c_str()) != 0) {
-        ::_exit(2);
-      }
-      run_program({seed, count, {}});
-      ::_exit(0);
-    }
-    int status = -1;
-    if (child < 0 || ::waitpid(child, &status, 0) != child) {
-      std::perror("random_calls: fork");
-      return 2;
-    }
-    say("end %x\n", static_cast<unsigned>(status));
+/// A program in a child, which must not hang.
+bool run_one(const Program& program) {
+  constexpr time_t kLimit = 30;
+  sigset_t set, all, none;
+  sigemptyset(&none);
+  sigfillset(&all);
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);  // a program signals its parent too
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    run_program(program);
+    ::_exit(0);
   }
-  return 0;
+  const timespec limit{kLimit, 0};
+  if (::sigtimedwait(&set, nullptr, &limit) < 0) {
+    say(" hangs\n");
+    ::kill(child, SIGKILL);
+  }
+  int status = -1;
+  if (child < 0 || ::waitpid(child, &status, 0) != child) {
+    std::perror("random_calls: fork");
+    return false;
+  }
+  // Whom it left behind is ours, the first process, to reap.
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+  }
+  const timespec now{0, 0};
+  while (::sigtimedwait(&all, nullptr, &now) > 0) {
+  }
+  say("end %x\n", static_cast<unsigned>(status));
+  return true;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc < 3) {
     std::fputs("usage: random_calls SEED|FIRST-LAST COUNT [INDEX...]\n", stderr);
     return 2;
   }
   ::dup2(1, kLogFd);
   char* rest = nullptr;
-  const std::uint64_t seed = std::strtoull(argv[1], &rest, 10);
-  const auto count = static_cast<std::uint32_t>(std::atoi(argv[2]));
-  if (*rest == '-') {
-    return run_batch(seed, std::strtoull(rest + 1, nullptr, 10), count);
-  }
-  Program program{seed, count, {}};
+  const std::uint64_t first = std::strtoull(argv[1], &rest, 10);
+  const std::uint64_t last = *rest == '-' ? std::strtoull(rest + 1, nullptr, 10) : first;
+  Program program{first, static_cast<std::uint32_t>(std::atoi(argv[2])), {}};
   for (int i = 3; i < argc; ++i) {
     program.only.insert(static_cast<std::uint32_t>(std::atoi(argv[i])));
   }
-  run_program(program);
+  for (; program.seed <= last; ++program.seed) {
+    say("seed %lu\n", program.seed);
+    if (!run_one(program)) {
+      return 2;
+    }
+  }
   return 0;
+}
+
+}  // namespace
+}  // namespace random_calls
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == "--report") {
+    random_calls::say_program(argc, argv);
+    return 0;
+  }
+  return random_calls::run(argc, argv);
 }

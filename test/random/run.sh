@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Random programs of system calls (random_calls.cc), in a container of runc and in a guest: what the
+# Random programs of system calls (random_calls.cc, steps_*.cc), in a container of runc and in a guest: what the
 # kernel answered must be the same to the last byte.
 #
 #   test/random/run.sh [SECONDS]             # new seeds for so long (60), after the kept ones
 #   SEEDS=7-9 test/random/run.sh 0           # these seeds
 #   OUT=docs/results/DATE-random.md test/random/run.sh 7200
+#   RANDOM_CALLS=PROGRAM …                   # what was built before
 #
 # A program that differs is made shorter, step by step, while it still differs, and printed with both
 # answers as a line for seeds.txt: what stands there is run first, always.
@@ -22,7 +23,9 @@ fi
 work=$(mktemp -d /tmp/runhl-random.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/bundle/rootfs"/{bin,proc,dev,sys,tmp,scratch}
-g++ -std=c++20 -O1 -Wall -Wextra -Werror -static -o "$work/bundle/rootfs/bin/random_calls" test/random/random_calls.cc || exit 2
+if [ -n "${RANDOM_CALLS:-}" ]; then cp "$RANDOM_CALLS" "$work/bundle/rootfs/bin/random_calls"; else
+  g++ -std=c++20 -O1 -Wall -Wextra -Werror -static -o "$work/bundle/rootfs/bin/random_calls" test/random/*.cc || exit 2
+fi
 
 # The record of one run, by a runtime, in a fresh directory of the root file system or on tmpfs.
 record() {  # runtime directory args…
