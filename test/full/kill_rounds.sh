@@ -43,11 +43,10 @@ snapshot() {
   netns | sed 's/^/netns /'
   find /run/runhl/uids -mindepth 1 2>/dev/null | sed 's/^/uid lock /'
 }
-ours() {  # processes of the runtime, pid by pid
-  find /proc -maxdepth 2 -name exe -path '/proc/[0-9]*' -lname "$runtime_real" 2>/dev/null | cut -d/ -f3
-}
 monitor_pid() { cat "$dir/pid" 2>/dev/null; }
-cells() { ours | grep -vx "$(monitor_pid)"; }
+cells() {  # of this container alone: others of this machine may run the same program
+  grep -slF ":/$e2e_tag/$id" /proc/[0-9]*/cgroup | cut -d/ -f3 | grep -vx "$(monitor_pid)"
+}
 
 RANDOM=$seed
 failed=0
@@ -74,9 +73,20 @@ round() {
       kill -KILL $verb 2>/dev/null
       wait $verb 2>/dev/null
       ;;
-    monitor | cell | created-monitor | created-cell)
+    pause | resume)  # what is half frozen is removed all the same
+      rt create --bundle "$bundle" --pid-file "$dir/pid" "$id" </dev/null >/dev/null 2>&1
+      rt start "$id" </dev/null >/dev/null 2>&1
+      [ "$kind" = pause ] || rt pause "$id" </dev/null >/dev/null 2>&1
+      "$runtime_bin" --root "$root" "$kind" "$id" </dev/null >/dev/null 2>&1 &
+      verb=$!
+      pause_us $((delay % 2000))
+      kill -KILL $verb 2>/dev/null
+      wait $verb 2>/dev/null
+      ;;
+    monitor | cell | created-monitor | created-cell | paused-monitor | paused-cell)
       rt create --bundle "$bundle" --pid-file "$dir/pid" "$id" </dev/null >/dev/null 2>&1
       [[ $kind = created-* ]] || rt start "$id" </dev/null >/dev/null 2>&1
+      [[ $kind != paused-* ]] || rt pause "$id" </dev/null >/dev/null 2>&1
       pause_us $((delay % 3000))
       if [[ $kind = *monitor ]]; then victim=$(monitor_pid); else victim=$(cells | shuf -n 1 --random-source=<(yes "$delay")); fi
       [ -n "$victim" ] && kill -KILL "$victim" 2>/dev/null
@@ -114,7 +124,7 @@ round() {
 rt run --bundle "$bundle" --detach "$id" </dev/null >/dev/null 2>&1
 rt delete --force "$id" || { echo "kill_rounds: cannot run the container at all" >&2; exit 1; }
 snapshot >"$dir/before"
-kinds=(create create create monitor cell created-monitor created-cell start delete)
+kinds=(create create create monitor cell created-monitor created-cell paused-monitor paused-cell start pause resume delete)
 for ((n = 0; n < rounds; n++)); do
   kind=${kinds[RANDOM % ${#kinds[@]}]}
   if ! round "$kind" $((RANDOM % 10000)); then

@@ -44,6 +44,15 @@ case_task_life() {
   echo $?
   "${CTR[@]}" containers delete "$name"
 }
+case_pause() {
+  "${CTR[@]}" run -d --null-io --runc-binary "$(binary)" $image "$name" sleep 1000
+  "${CTR[@]}" tasks pause "$name"
+  "${CTR[@]}" tasks ls | awk -v n="$name" '$1 == n {print $3}'
+  "${CTR[@]}" tasks resume "$name"
+  "${CTR[@]}" tasks ls | awk -v n="$name" '$1 == n {print $3}'
+  "${CTR[@]}" tasks delete -f "$name" >/dev/null 2>&1
+  "${CTR[@]}" containers delete "$name"
+}
 case_kill_all() {
   "${CTR[@]}" run -d --null-io --runc-binary "$(binary)" $image "$name" sleep 1000
   "${CTR[@]}" tasks kill -a -s 9 "$name" && echo killed
