@@ -31,7 +31,7 @@ Result<void> write_all(int fd, std::string_view bytes, std::uint64_t offset) {
 /// Where copy_file_range does not reach (another file system, an old kernel).
 Result<std::uint64_t> copy_by_buffer(int from, std::uint64_t offset, int to, std::uint64_t at,
                                      std::uint64_t size) {
-  std::array<char, 65536> buffer;  // NOLINT(*-member-init): only what was read is used
+  std::array<char, 65536> buffer;
   const ssize_t got = ::pread(from, buffer.data(), std::min<std::uint64_t>(size, buffer.size()),
                               static_cast<off_t>(offset));
   if (got < 0) {

@@ -6,6 +6,8 @@
 
 #include "core/panic.h"
 
+// The names are the library's.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
 namespace std {
 const nothrow_t nothrow{};
 
@@ -33,3 +35,4 @@ extern "C" {
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)

@@ -364,9 +364,9 @@ namespace {
 
 /// "name=value", one behind the other.
 Result<void> set_sysctls(const abi::BootConfig& config, BootFailure& failure) {
-  std::string_view rest = text_at(config, config.sysctls.offset);
+  const char* next = text_at(config, config.sysctls.offset).data();
   for (std::uint32_t i = 0; i < config.sysctls.count; ++i) {
-    const std::string_view line(rest.data());
+    const std::string_view line(next);
     const std::size_t equals = std::min(line.find('='), line.size());
     const std::string_view name = line.substr(0, equals);
     const std::string_view value = line.substr(std::min(equals + 1, line.size()));
@@ -375,7 +375,7 @@ Result<void> set_sysctls(const abi::BootConfig& config, BootFailure& failure) {
       set_failure(failure, {"write sysctl ", name, ": ", error_text(to_int(set.error()))});
       return set;
     }
-    rest = std::string_view(line.data() + line.size() + 1);
+    next += line.size() + 1;
   }
   return {};
 }
@@ -385,8 +385,6 @@ Result<void> set_sysctls(const abi::BootConfig& config, BootFailure& failure) {
 Result<Ref<Directory>> mount_all(const abi::BootConfig& config, BootFailure& failure) {
   cpu_clock_init();
   TRY(set_sysctls(config, failure));
-  Owned<HostFiles> host = TRY(make<HostFiles>());
-  Mounter mounter(config, *host);
   // SAFETY: as text_at; the table holds mount_count entries.
   const auto* const mounts = reinterpret_cast<const abi::BootMount*>(
       reinterpret_cast<const std::byte*>(&config) + config.mounts);
@@ -394,8 +392,10 @@ Result<Ref<Directory>> mount_all(const abi::BootConfig& config, BootFailure& fai
     set_failure(failure, {"the container has no root file system"});
     return fail(EINVAL);
   }
-  (void)host.release();  // lives as long as the kernel, like the mounts
-  const Result<Ref<Directory>> root = mounter.mount_root(mounts[0]);
+  // Lives as long as the kernel, like the mounts.
+  HostFiles& host = *TRY(make<HostFiles>()).release();
+  Mounter mounter(config, host);
+  Result<Ref<Directory>> root = mounter.mount_root(mounts[0]);
   if (!root) {
     set_failure(failure, {"mount root: ", error_text(to_int(root.error()))});
     return root;

@@ -20,6 +20,7 @@ class InjectedFiles {
   InjectedFiles();
   InjectedFiles(const InjectedFiles&) = delete;
   InjectedFiles& operator=(const InjectedFiles&) = delete;
+  ~InjectedFiles() = default;
 
   /// The slot of `node`, injected now unless it is there. The caller maps it at once: with
   /// hundreds of slots in order of use, it is not taken away in between.
@@ -38,7 +39,7 @@ class InjectedFiles {
   };
   static constexpr int kCount = abi::kFdInjectedLast - abi::kFdInjectedFirst + 1;
 
-  int number_of(const Slot& slot) const {
+  [[nodiscard]] int number_of(const Slot& slot) const {
     return abi::kFdInjectedFirst + static_cast<int>(&slot - slots_.data());
   }
   Slot& take_oldest();

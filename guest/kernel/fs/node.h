@@ -31,7 +31,6 @@ class Node;
 struct Mount;
 
 // 4 KiB on a kernel stack, never read beyond `length`: not cleared.
-// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
 struct LinkStop {
   bool hit = false;
   std::uint32_t start = 0, end = 0;  // of the symlink's component in the path

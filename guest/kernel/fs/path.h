@@ -33,6 +33,7 @@ class PathWalk {
   static Result<Owned<PathWalk>> create(const Ref<Directory>& start);
   PathWalk(const PathWalk&) = delete;
   PathWalk& operator=(const PathWalk&) = delete;
+  ~PathWalk() = default;
 
   Result<void> set_path(std::string_view path, EmptyPath empty = EmptyPath::Refuse);
   Result<void> copy_path(UserAddress path, EmptyPath empty = EmptyPath::Refuse);
@@ -73,7 +74,7 @@ class PathWalk {
 
  private:
   PathWalk() = default;
-  static constexpr std::size_t kRestSize = 2 * abi::kMaxPath;
+  static constexpr std::size_t kRestSize = std::size_t{2} * abi::kMaxPath;
 
   [[nodiscard]] std::size_t rest_size() const { return rest_end_ - rest_at_; }
   Result<void> consume();

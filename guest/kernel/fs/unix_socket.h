@@ -13,6 +13,8 @@ class UnixSocket final : public Socket {
   static Result<Ref<UnixSocket>> create(int type, std::uint32_t flags);
   static Result<std::array<Ref<UnixSocket>, 2>> create_pair(int type, std::uint32_t flags);
   UnixSocket(Ref<UnixEndpoint> endpoint, std::uint32_t flags);
+  UnixSocket(const UnixSocket&) = delete;
+  UnixSocket& operator=(const UnixSocket&) = delete;
   ~UnixSocket() override { endpoint_->close(); }
   UnixEndpoint* unix_endpoint() override { return endpoint_.get(); }
 

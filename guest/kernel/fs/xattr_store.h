@@ -32,12 +32,12 @@ class XattrStore {
   ~XattrStore();
 
   /// The whole size; as much of the value as `out` holds. ENODATA.
-  Result<std::size_t> get(std::string_view name, std::span<std::byte> out) const;
+  [[nodiscard]] Result<std::size_t> get(std::string_view name, std::span<std::byte> out) const;
   /// EEXIST, ENODATA as the flags demand; ENOSPC beyond kMaxBytes a file.
   Result<void> set(std::string_view name, const XattrValue& value);
   Result<void> remove(std::string_view name);
   /// The whole size; trusted.* is shown to CAP_SYS_ADMIN alone.
-  std::size_t list(std::span<std::byte> out) const;
+  [[nodiscard]] std::size_t list(std::span<std::byte> out) const;
 
  private:
   static constexpr std::size_t kMaxBytes = 128 * 1024;  // names and values of one file

@@ -40,6 +40,7 @@ class LineDiscipline {
   explicit LineDiscipline(LineHost& host);
   LineDiscipline(const LineDiscipline&) = delete;
   LineDiscipline& operator=(const LineDiscipline&) = delete;
+  ~LineDiscipline() = default;
 
   [[nodiscard]] const Termios& termios() const { return termios_; }
   /// Changes the settings; lines that were being typed become readable when ICANON goes.

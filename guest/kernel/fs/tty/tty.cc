@@ -115,7 +115,6 @@ Result<std::size_t> Tty::read_raw(IoBuffer& buffer, Blocking blocking) {
     std::uint32_t seen = 0;
     {
       const Mutex::Guard guard(lock_);
-      seen = changes_.load();
       const cc_t* const control = line_.termios().c_cc;
       const std::size_t minimum = control[VMIN];
       const Nanoseconds interval = control[VTIME] * kTenth;

@@ -36,6 +36,7 @@ class Tty final : public RefCounted<Tty>, LineHost {
   explicit Tty(std::uint32_t index) : index_(index), line_(*this) {}
   Tty(const Tty&) = delete;
   Tty& operator=(const Tty&) = delete;
+  ~Tty() = default;
 
   /// N of /dev/pts/N.
   [[nodiscard]] std::uint32_t index() const { return index_; }
