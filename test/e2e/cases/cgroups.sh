@@ -96,6 +96,24 @@ case_many_eaters_come_to_an_end() {
   done
 }
 
+# Without the host's OOM killer an eater waits for ever: it is still there to be killed.
+case_waiting_for_memory_is_no_hang() {
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  program touch_pages
+  cgroup_path
+  edit '.linux.resources.memory = {limit: 33554432, swap: 33554432, disableOOMKiller: true}'
+  args /bin/touch_pages 200
+  create_it
+  start_it
+  wait_until grep -q '^under_oom 1' "/sys/fs/cgroup/memory/$e2e_tag/$id/memory.oom_control"
+  is_state running || fail "the state is $(state_of)"
+  timeout 5 "$runtime_bin" --root "$root" kill "$id" KILL || fail "kill: $?"
+  wait_until is_state stopped
+  rt delete "$id" || fail delete
+}
+
 case_cpuset() {
   needs_root
   needs_cgroup cpuset
