@@ -33,7 +33,7 @@ Result<void> kill(const StateRoot& root, const std::string& id, int signal, Sign
   const int timeout_ms = signal == SIGKILL ? kKillTimeoutMs : kSignalTimeoutMs;
   const auto operation =
       scope == SignalScope::All ? ControlOperation::SignalAll : ControlOperation::Signal;
-  const auto sent = control_call(dir, {.operation = operation, .argument = signal}, timeout_ms);
+  auto sent = control_call(dir, {.operation = operation, .argument = signal}, timeout_ms);
   if (!sent && signal == SIGKILL) {
     TRY(kill_monitor(container.state.monitor));
     if (container.status == oci::Status::Paused) {

@@ -257,6 +257,7 @@ Result<void> Setup::confine(const std::vector<vmm::GrantedTree>& trees,
 }  // namespace
 
 int run_monitor(MonitorPlan plan) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread yet
   (void)::mallopt(M_ARENA_MAX, 1);  // the file service's thread needs none of its own
   auto setup = std::make_unique<Setup>(std::move(plan));
   Result<SessionParts> parts = setup->run();

@@ -58,12 +58,14 @@ Result<abi::KernelHeader> read_header(const KernelImage& kernel) {
   return header;
 }
 
+/// Less than the limit: a kernel that runs out of memory tells the program ENOMEM, one whose page
+/// the host does not give dies.
 std::uint64_t heap_size_of(const MachineSpec& spec) {
   if (spec.memory_limit == 0) {
     return abi::kKernelHeapMaxSize;
   }
-  return std::min(align_up(std::min(spec.memory_limit, abi::kKernelHeapMaxSize), kPageSize),
-                  abi::kKernelHeapMaxSize);
+  const std::uint64_t most = std::min(spec.memory_limit, abi::kKernelHeapMaxSize);
+  return align_up(most / 8 * 7, kPageSize);
 }
 
 /// Where the cells have it, so that they inherit it in place; elsewhere if that is taken.

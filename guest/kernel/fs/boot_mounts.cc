@@ -35,6 +35,13 @@ std::uint64_t default_tmpfs_size() {
   return (page.memory_limit != 0 ? page.memory_limit : page.heap_size) / 2;
 }
 
+/// What a file system in memory may hold: never all that the container has. A full one is then the
+/// end of what fills it, by ENOSPC, and not of the container, by the host's OOM killer.
+std::uint64_t bounded(std::uint64_t size) {
+  const std::uint64_t limit = monitor_page().memory_limit;
+  return limit == 0 ? size : std::min(size, limit / 4 * 3);
+}
+
 /// About a tenth of the memory limit at most: 400 bytes a name with its inode.
 std::size_t most_cached_names() {
   constexpr std::uint64_t kFew = 2048, kMany = 32768, kBytes = 4096;
@@ -143,7 +150,8 @@ Result<Ref<TmpfsNode>> Mounter::make_initrd(const abi::BootMount& mount) const {
   const InitrdArchive archive = TRY(InitrdArchive::open(bytes));
   const abi::MonitorPage& page = monitor_page();
   const std::uint64_t all = page.memory_limit != 0 ? page.memory_limit : page.heap_size;
-  return TmpfsNode::create_initrd_root(archive, mount.size_bytes != 0 ? mount.size_bytes : all);
+  return TmpfsNode::create_initrd_root(archive,
+                                       bounded(mount.size_bytes != 0 ? mount.size_bytes : all));
 }
 
 Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tmpfs) {
@@ -155,7 +163,7 @@ Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tm
           (mount.flags & abi::kMountStrict) != 0 ? host_.strict : host_.trusted)));
     case abi::MountKind::Tmpfs: {
       const std::uint64_t size = mount.size_bytes != 0 ? mount.size_bytes : default_tmpfs_size();
-      node = TRY(TmpfsNode::create_root(size, mount.mode != 0 ? mount.mode : 01777));
+      node = TRY(TmpfsNode::create_root(bounded(size), mount.mode != 0 ? mount.mode : 01777));
       break;
     }
     case abi::MountKind::Initrd:

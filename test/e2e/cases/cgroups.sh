@@ -96,6 +96,22 @@ case_many_eaters_come_to_an_end() {
   done
 }
 
+# A file system in memory that is larger than the limit: who fills it is told or killed, and what he
+# wrote can be removed.
+case_filling_a_tmpfs_does_not_end_the_container() {
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  program touch_pages
+  cgroup_path
+  edit '.linux.resources.memory = {limit: 50331648, swap: 50331648}'
+  edit '.mounts += [{destination: "/more", type: "tmpfs", source: "tmpfs", options: ["size=60m"]}]'
+  args sh -c 'for d in /dev/shm /more; do dd if=/dev/zero of=$d/x bs=1M count=60; rm $d/x; done; touch_pages 10; echo end'
+  run_it
+  expect_status 0
+  expect_in out end
+}
+
 # Without the host's OOM killer an eater waits for ever: it is still there to be killed.
 case_waiting_for_memory_is_no_hang() {
   needs_root
