@@ -2,18 +2,20 @@
 // sched/lock_host.h over std::thread: every thread is a task on a vCPU of its own.
 #include <thread>
 
+#include "core/parallel.h"
 #include "sched/lock_host.h"
 
-namespace runhl::kernel::lock_host {
+namespace runhl::kernel {
+
+constinit bool g_parallel = true;
+
+namespace lock_host {
 
 namespace {
 thread_local LockTrace t_trace;
 thread_local bool t_kernel_lock = false;
 }  // namespace
 
-bool parallel() {
-  return true;
-}
 void relax() {
   std::this_thread::yield();
 }
@@ -30,4 +32,5 @@ void wait_word(std::uint32_t& word, std::uint32_t expected) {
 }
 void wake_word(std::uint32_t&) {}
 
-}  // namespace runhl::kernel::lock_host
+}  // namespace lock_host
+}  // namespace runhl::kernel

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <random>
 
+#include "core/parallel.h"
 #include "mm/user_map.h"
 #include "proc/process_table.h"
 #include "proc/program_image.h"
@@ -108,11 +109,10 @@ void schedule() {
   task.state.store(TaskState::Running);
 }
 
+constinit bool g_parallel = true;
+
 namespace lock_host {
 
-bool parallel() {
-  return true;
-}
 void relax() {
   std::this_thread::yield();
 }

@@ -12,12 +12,31 @@
 #include <new>
 #include <utility>
 
+#include "core/parallel.h"
 #include "core/result.h"
 
 namespace runhl::kernel {
 
+/// The count: a policy of intrusive_ref_counter, and CountedObject's.
+struct ReferenceCount {
+  using type = std::uint32_t;
+  static std::uint32_t load(const type& count) noexcept {
+    return __atomic_load_n(&count, __ATOMIC_ACQUIRE);
+  }
+  static void increment(type& count) noexcept {
+    if (parallel()) {
+      __atomic_add_fetch(&count, 1, __ATOMIC_RELAXED);
+    } else {
+      ++count;
+    }
+  }
+  static std::uint32_t decrement(type& count) noexcept {
+    return parallel() ? __atomic_sub_fetch(&count, 1, __ATOMIC_ACQ_REL) : --count;
+  }
+};
+
 template <typename T>
-using RefCounted = boost::intrusive_ref_counter<T, boost::thread_safe_counter>;
+using RefCounted = boost::intrusive_ref_counter<T, ReferenceCount>;
 
 template <typename T>
 using Ref = boost::intrusive_ptr<T>;
@@ -34,9 +53,10 @@ class CountedObject {
   /// Null: the last reference has gone, the object is about to die.
   template <typename T>
   static Ref<T> try_reference(T* object) {
-    std::uint32_t count = object->references_.load(std::memory_order_relaxed);
+    std::uint32_t count = ReferenceCount::load(object->references_);
     while (count != 0) {
-      if (object->references_.compare_exchange_weak(count, count + 1, std::memory_order_acq_rel)) {
+      if (__atomic_compare_exchange_n(&object->references_, &count, count + 1, true,
+                                      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
         return Ref<T>(object, false);
       }
     }
@@ -48,13 +68,13 @@ class CountedObject {
   virtual void on_last_release() {}
 
  private:
-  mutable std::atomic<std::uint32_t> references_{0};
+  mutable ReferenceCount::type references_ = 0;
 
   friend void intrusive_ptr_add_ref(const CountedObject* object) {
-    object->references_.fetch_add(1, std::memory_order_relaxed);
+    ReferenceCount::increment(object->references_);
   }
   friend void intrusive_ptr_release(const CountedObject* object) {
-    if (object->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    if (ReferenceCount::decrement(object->references_) == 0) {
       auto* const last = const_cast<CountedObject*>(object);
       last->on_last_release();
       delete last;

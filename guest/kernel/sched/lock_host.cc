@@ -3,9 +3,14 @@
 
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/host_syscall.h"
+#include "core/parallel.h"
 #include "sched/scheduler.h"
 
-namespace runhl::kernel::lock_host {
+namespace runhl::kernel {
+
+constinit bool g_parallel = false;
+
+namespace lock_host {
 
 namespace {
 
@@ -16,9 +21,6 @@ Task* task() {
 
 }  // namespace
 
-bool parallel() {
-  return smp();
-}
 void relax() {
   cpu::pause();
 }
@@ -37,4 +39,5 @@ void wake_word(std::uint32_t& word) {
   (void)host::futex_wake(&word, 1);
 }
 
-}  // namespace runhl::kernel::lock_host
+}  // namespace lock_host
+}  // namespace runhl::kernel

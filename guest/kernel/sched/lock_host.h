@@ -13,7 +13,6 @@ namespace lock_host {
 
 inline constexpr unsigned kSpins = 100;  // about 3 us of pauses
 
-bool parallel();           // more than one vCPU: locks must be real
 void relax();              // one step of a spin
 LockTrace* trace();        // of the current task; null: there is none yet
 bool* kernel_lock_flag();  // "this task holds the kernel lock"; null: no task yet

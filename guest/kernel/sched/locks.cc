@@ -2,8 +2,10 @@
 #include "sched/locks.h"
 
 #include <array>
+#include <utility>
 
 #include "core/panic.h"
+#include "core/parallel.h"
 #include "sched/lock_host.h"
 #include "sched/wait.h"
 
@@ -36,6 +38,13 @@ void trace_release(const void* lock) {
 }
 
 bool try_take(std::uint32_t& word, std::uint32_t value) {
+  if (!parallel()) {
+    if (word != kFree) {
+      return false;
+    }
+    word = value;
+    return true;
+  }
   std::uint32_t expected = kFree;
   return __atomic_compare_exchange_n(&word, &expected, value, false, __ATOMIC_ACQUIRE,
                                      __ATOMIC_RELAXED);
@@ -55,7 +64,7 @@ void take_contended(std::uint32_t& word) {
 }
 
 void take(std::uint32_t& word) {
-  if (lock_host::parallel()) {
+  if (parallel()) {
     if (!try_take(word, kHeld)) {
       take_contended(word);
     }
@@ -68,7 +77,7 @@ void take(std::uint32_t& word) {
 }
 
 void give(std::uint32_t& word) {
-  if (lock_host::parallel()) {
+  if (parallel()) {
     if (__atomic_exchange_n(&word, kFree, __ATOMIC_RELEASE) == kContended) {
       lock_host::wake_word(word);
     }
@@ -120,7 +129,8 @@ bool Mutex::try_acquire() {
 }
 
 void Mutex::release() {
-  const std::uint32_t was = __atomic_exchange_n(&word_, kFree, __ATOMIC_RELEASE);
+  const std::uint32_t was = parallel() ? __atomic_exchange_n(&word_, kFree, __ATOMIC_RELEASE)
+                                       : std::exchange(word_, kFree);
   trace_release(this);
   if (was == kContended) {
     wake_all(parking_queue(this));

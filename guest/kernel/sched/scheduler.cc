@@ -6,6 +6,7 @@
 #include "arch/x86_64/host_syscall.h"
 #include "core/linux_signal.h"
 #include "core/panic.h"
+#include "core/parallel.h"
 #include "host/cell0.h"
 #include "host/clock.h"
 #include "host/events.h"
@@ -234,6 +235,7 @@ Result<void> scheduler_init(Carrier& carrier, std::uint32_t count) {
     g_vcpus[id].current = g_vcpus[id].idle;
   }
   g_vcpu_count = count;
+  g_parallel = count > 1;
   carrier.vcpu.store(&g_vcpus[0]);
   g_vcpus[0].carrier.store(&carrier);
   g_vcpus[0].idle->on_cpu.store(true);

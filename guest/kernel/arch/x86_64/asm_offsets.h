@@ -11,4 +11,8 @@
 #define CARRIER_SLOT_MASK 0xffff
 #define VCPU_PEND 0
 #define FRAME_SIZE 152
+#define FRAME_RAX 80
+#define FRAME_EFLAGS 136
+/* CF, PF, AF, ZF, SF, OF, and what is always set: the reserved bit and IF. */
+#define FLAGS_OF_SAHF 0xad7
 #define KERNEL_DATA_START 0x700001000000

@@ -22,6 +22,8 @@ static_assert(abi::kSlotCarrier == CARRIER_IN_SLOT);
 static_assert(abi::kCarrierSlotSize - 1 == CARRIER_SLOT_MASK);
 static_assert(sizeof(Carrier) <= abi::kCarrierSlotSize - abi::kSlotCarrier);
 static_assert(sizeof(UserFrame) == FRAME_SIZE);
+static_assert(offsetof(UserFrame, rax) == FRAME_RAX);
+static_assert(offsetof(UserFrame, rflags) == FRAME_EFLAGS);
 static_assert(offsetof(UserFrame, rdi) == 14 * 8 && offsetof(UserFrame, rsp) == 18 * 8);
 static_assert(abi::kKernelData == KERNEL_DATA_START);
 

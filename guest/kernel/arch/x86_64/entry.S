@@ -80,7 +80,37 @@ function runhl_exit_to_user
         .globl  runhl_exit_window_start
 runhl_exit_window_start:
         jne     1f
+        testq   $~FLAGS_OF_SAHF, FRAME_EFLAGS(%rsp)
+        jnz     2f
         popq    %r15
+        popq    %r14
+        popq    %r13
+        popq    %r12
+        popq    %rbp
+        popq    %rbx
+        popq    %r11
+        popq    %r10
+        popq    %r9
+        popq    %r8
+        /* popfq takes twenty cycles: this is how to have the arithmetic flags for three. */
+        movl    FRAME_EFLAGS-FRAME_RAX(%rsp), %ecx
+        movb    %cl, %ah
+        shrl    $11, %ecx               /* OF, which addb brings back */
+        andb    $1, %cl
+        movb    %cl, %al
+        addb    $0x7f, %al
+        sahf
+        popq    %rax
+        popq    %rcx
+        popq    %rdx
+        popq    %rsi
+        popq    %rdi
+        leaq    8(%rsp), %rsp           /* orig_rax */
+        popq    %gs:CARRIER_EXIT_RIP
+        leaq    8(%rsp), %rsp           /* flags */
+        popq    %rsp
+        jmp     *%gs:CARRIER_EXIT_RIP
+2:      popq    %r15
         popq    %r14
         popq    %r13
         popq    %r12
