@@ -2,6 +2,7 @@
 #include "fs/name_cache.h"
 
 #include <linux/capability.h>
+#include <linux/limits.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -50,9 +51,10 @@ void note_searcher(CachedNames& names, std::uint64_t identity) {
   }
 }
 
-CachedName* find_name(CachedNames& names, std::string_view name) {
-  const auto at = names.by_name.find(CachedName::key_of(name), CachedName::KeyLess{});
-  return at == names.by_name.end() ? nullptr : &*at;
+/// What a listing's bytes count as, in names with their objects.
+std::size_t weight(const ListedNames& listed) {
+  constexpr std::size_t kBytes = 128;
+  return listed.size / kBytes + 1;
 }
 
 /// Tells the path walk of a symlink at [start, end) of the path.
@@ -76,22 +78,90 @@ std::uint64_t search_identity(const Credentials& who) {
   return hash | 1;  // 0 is nobody
 }
 
-CachedName::Key CachedName::key_of(std::string_view name) {
-  std::uint64_t hash = kFnvBasis;
-  for (const char c : name) {
-    hash = mix(hash, static_cast<std::uint8_t>(c));
+// ---- the objects -------------------------------------------------------------------------------
+
+CachedName* CachedName::create(const CachedNames& directory, std::string_view name) {
+  void* const room = heap_allocate(sizeof(CachedName) + name.size());
+  if (room == nullptr) {
+    return nullptr;
   }
-  return {static_cast<std::uint32_t>(hash ^ hash >> 32), name};
+  auto* const created = new (room) CachedName(directory, name.size());
+  std::memcpy(static_cast<std::byte*>(room) + sizeof(CachedName), name.data(), name.size());
+  created->hash = hash_of(directory, name);
+  return created;
 }
+
+void CachedName::destroy(CachedName* name) {
+  const std::size_t size = sizeof(*name) + name->size_;
+  name->~CachedName();
+  heap_free(name, size);
+}
+
+std::size_t CachedName::hash_of(const CachedNames& directory, std::string_view name) {
+  std::uint64_t hash = mix(kFnvBasis, reinterpret_cast<std::uintptr_t>(&directory));
+  std::uint64_t word = 0;
+  for (; name.size() > sizeof(word); name.remove_prefix(sizeof(word))) {
+    std::memcpy(&word, name.data(), sizeof(word));
+    hash = mix(hash, word);
+    hash ^= hash >> 29;
+  }
+  word = 0;
+  std::memcpy(&word, name.data(), name.size());
+  hash = mix(hash, word);
+  return hash ^ hash >> 32;
+}
+
+ListedNames* ListedNames::create(std::span<const std::byte> dir_records) {
+  const auto each = [dir_records](auto&& visit) {
+    for (std::size_t at = 0; at + sizeof(abi::DirRecord) <= dir_records.size();) {
+      abi::DirRecord record;
+      std::memcpy(&record, dir_records.data() + at, sizeof(record));
+      // SAFETY: the caller has checked the records' bounds.
+      visit(std::string_view(reinterpret_cast<const char*>(&dir_records[at + sizeof(record)]),
+                             record.name_length));
+      at += record.record_length;
+    }
+  };
+  const auto is_entry = [](std::string_view name) {
+    return !name.empty() && name != "." && name != ".." && name.size() <= NAME_MAX;
+  };
+  std::size_t size = 0;
+  each([&](std::string_view name) { size += is_entry(name) ? name.size() + 1 : 0; });
+  void* const room = heap_allocate(sizeof(ListedNames) + size);
+  if (room == nullptr) {
+    return nullptr;
+  }
+  auto* const names = new (room) ListedNames{nullptr, static_cast<std::uint32_t>(size), 0};
+  auto* out = reinterpret_cast<char*>(names + 1);
+  each([&](std::string_view name) {
+    if (is_entry(name)) {
+      *out++ = static_cast<char>(name.size());
+      std::memcpy(out, name.data(), name.size());
+      out += name.size();
+    }
+  });
+  return names;
+}
+
+std::string_view ListedNames::take() {
+  if (taken == size) {
+    return {};
+  }
+  // SAFETY: create() has put the names there, each behind its length.
+  const char* const at = reinterpret_cast<const char*>(this + 1) + taken;
+  const std::string_view name(at + 1, static_cast<std::uint8_t>(*at));
+  taken += static_cast<std::uint32_t>(name.size() + 1);
+  return name;
+}
+
+// ---- the cache ---------------------------------------------------------------------------------
 
 NameCache::~NameCache() {
   const SpinLock::Guard guard(lock_);
   while (!by_use_.empty()) {
-    CachedNames& names = by_use_.front();
-    drop_all(names);
-    by_use_.pop_front();
+    forget_names(by_use_.front().directory);
   }
-  inodes_.clear_and_dispose([](CachedInode* inode) { intrusive_ptr_release(inode); });
+  inodes_.for_each([](CachedInode& inode) { intrusive_ptr_release(&inode); });
 }
 
 bool NameCache::valid(Nanoseconds until, std::uint64_t epoch, Nanoseconds now) const {
@@ -107,40 +177,52 @@ NameCache::Stamp NameCache::stamp() {
 
 /// The table holds a reference of its own, so an inode stays until make_room() finds it unused.
 CachedInode* NameCache::intern(const abi::FileAttr& attr, Nanoseconds now) {
-  const auto at = inodes_.find(CachedInode::Key{attr.inode, attr.device}, CachedInode::KeyLess{});
-  if (at != inodes_.end() && same_time(at->attr.born, attr.born)) {
-    note(*at, attr, now);
-    return &*at;
+  CachedInode* const there = inodes_.find(CachedInode::hash_of(attr),
+                                          [&attr](const auto& inode) { return inode.is(attr); });
+  if (there != nullptr && same_time(there->attr.born, attr.born)) {
+    note(*there, attr, now);
+    return there;
   }
-  if (at != inodes_.end()) {  // the number came back: another file
-    retire(*at);
+  if (there != nullptr) {  // the number came back: another file
+    retire(*there);
   }
   auto* const inode = new (std::nothrow) CachedInode(attr);
   if (inode == nullptr) {
     return nullptr;
   }
   intrusive_ptr_add_ref(inode);
+  inode->attr_until = now + kValidity;
+  inode->attr_epoch = epoch_;
   inodes_.insert(*inode);
-  note(*inode, attr, now);
   return inode;
 }
 
 /// Out of the table; whoever still holds it gets nothing cached any more.
 void NameCache::retire(CachedInode& inode) {
-  inodes_.erase(inodes_.iterator_to(inode));
+  inodes_.erase(inode);
   inode.attr_until = 0;
   inode.retired = true;
-  if (inode.names != nullptr) {
-    drop_all(*inode.names);
-    by_use_.erase(by_use_.iterator_to(*inode.names));
-    inode.names.reset();
-  }
+  forget_names(inode);
   intrusive_ptr_release(&inode);
+}
+
+void NameCache::forget_names(CachedInode& directory) {
+  if (directory.names != nullptr) {
+    drop_all(*directory.names);
+    by_use_.erase(by_use_.iterator_to(*directory.names));
+    directory.names.reset();
+  }
+}
+
+void NameCache::used(CachedNames& names) {
+  if (&by_use_.back() != &names) {
+    by_use_.splice(by_use_.end(), by_use_, by_use_.iterator_to(names));
+  }
 }
 
 /// Fresh attributes. Those of a directory say whether its names still hold.
 void NameCache::note(CachedInode& inode, const abi::FileAttr& attr, Nanoseconds now) {
-  if (inode.key() != CachedInode::Key{attr.inode, attr.device}) {
+  if (!inode.is(attr)) {
     inode.attr_until = 0;  // an overlay gave the file another number
     return;
   }
@@ -183,14 +265,14 @@ std::optional<abi::FileAttr> NameCache::attributes(const CachedInode& inode) {
 CachedNames* NameCache::names_of(CachedInode& directory, Nanoseconds now) {
   if (directory.names != nullptr) {
     CachedNames& names = *directory.names;
-    by_use_.splice(by_use_.end(), by_use_, by_use_.iterator_to(names));
+    used(names);
     return &names;
   }
   if (directory.retired || !S_ISDIR(directory.attr.mode) ||
       !valid(directory.attr_until, directory.attr_epoch, now)) {
     return nullptr;
   }
-  directory.names.reset(new (std::nothrow) CachedNames);
+  directory.names.reset(new (std::nothrow) CachedNames(directory));
   if (directory.names == nullptr) {
     return nullptr;
   }
@@ -200,6 +282,61 @@ CachedNames* NameCache::names_of(CachedInode& directory, Nanoseconds now) {
   note(directory, attr, now);
   directory.attr_until = directory.names->until = until;
   return directory.names.get();
+}
+
+CachedName* NameCache::find_name(const CachedNames& names, std::string_view name) {
+  return names_.find(CachedName::hash_of(names, name),
+                     [&names, name](const CachedName& entry) { return entry.is(names, name); });
+}
+
+/// Also where it is in the part of the listing that nobody has read yet.
+CachedName* NameCache::find_listed(CachedNames& names, std::string_view name) {
+  CachedName* entry = find_name(names, name);
+  while (entry == nullptr && names.unread != nullptr) {
+    read_on(names);
+    entry = find_name(names, name);
+  }
+  return entry;
+}
+
+/// The name is not there yet. Null: out of memory.
+CachedName* NameCache::add(CachedNames& names, std::string_view name) {
+  CachedName* const entry = CachedName::create(names, name);
+  if (entry == nullptr) {
+    names.complete = false;
+    return nullptr;
+  }
+  names_.insert(*entry);
+  names.by_order.push_back(*entry);
+  ++name_count_;
+  return entry;
+}
+
+/// One part of the listing becomes names.
+void NameCache::read_on(CachedNames& names) {
+  ListedNames* const part = names.unread;
+  for (std::string_view name = part->take(); !name.empty(); name = part->take()) {
+    if (find_name(names, name) == nullptr) {
+      (void)add(names, name);  // without memory the directory is no longer complete
+    }
+  }
+  names.unread = part->next;
+  if (names.unread == nullptr) {
+    names.unread_end = &names.unread;
+  }
+  name_count_ -= weight(*part);
+  ListedNames::destroy(part);
+}
+
+void NameCache::forget_listing(CachedNames& names) {
+  while (names.unread != nullptr) {
+    ListedNames* const part = names.unread;
+    names.unread = part->next;
+    name_count_ -= weight(*part);
+    ListedNames::destroy(part);
+  }
+  names.unread_end = &names.unread;
+  names.listed_to = 0;
 }
 
 CachedName* NameCache::put(CachedInode& directory, std::string_view name, Nanoseconds now) {
@@ -212,18 +349,7 @@ CachedName* NameCache::put(CachedInode& directory, std::string_view name, Nanose
     there->target = {};
     return there;
   }
-  Result<Text> text = Text::copy(name);
-  auto* const entry = text ? new (std::nothrow) CachedName : nullptr;
-  if (entry == nullptr) {
-    names->complete = false;
-    return nullptr;
-  }
-  entry->text = std::move(*text);
-  entry->hash = std::get<0>(CachedName::key_of(name));
-  names->by_name.insert(*entry);
-  names->by_order.push_back(*entry);
-  ++name_count_;
-  return entry;
+  return add(*names, name);
 }
 
 void NameCache::put_inode(CachedInode& directory, std::string_view name, const abi::FileAttr& attr,
@@ -238,36 +364,41 @@ void NameCache::put_inode(CachedInode& directory, std::string_view name, const a
 }
 
 void NameCache::drop(CachedNames& names, CachedName& name) {
-  names.by_name.erase(names.by_name.iterator_to(name));
+  names_.erase(name);
   names.by_order.erase(names.by_order.iterator_to(name));
   --name_count_;
-  delete &name;
+  const Ref<CachedInode> inode = std::move(name.inode);
+  CachedName::destroy(&name);
+  if (inode != nullptr && inode->use_count() == 2 && inode->names == nullptr && !inode->retired) {
+    retire(*inode);  // nobody knew it but the name and the table
+  }
 }
 
 void NameCache::drop_all(CachedNames& names) {
   while (!names.by_order.empty()) {
     drop(names, names.by_order.front());
   }
+  forget_listing(names);
   names.complete = false;
-  names.listed_to = 0;
   names.searchers = {};
 }
 
 /// Beyond the limit: forgets the directories that were not used for longest, then the inodes that
 /// nobody refers to. Frees inodes, so nobody may hold a plain pointer to one but the callers' own.
 void NameCache::make_room() {
-  if (name_count_ <= most_names_) {
-    return;
-  }
-  const std::size_t target = most_names_ - most_names_ / 8;
-  for (auto at = by_use_.begin(); at != by_use_.end() && name_count_ > target; ++at) {
-    drop_all(*at);
-  }
-  for (auto at = inodes_.begin(); at != inodes_.end();) {
-    CachedInode& inode = *at++;
-    if (inode.use_count() == 1 && (inode.names == nullptr || inode.names->by_order.empty())) {
-      retire(inode);
+  if (name_count_ > most_names_) {
+    const std::size_t target = most_names_ - most_names_ / 8;
+    while (!by_use_.empty() && name_count_ > target) {
+      forget_names(by_use_.front().directory);
     }
+  }
+  if (inodes_.size() > most_inodes_) {
+    inodes_.for_each([this](CachedInode& inode) {
+      if (inode.use_count() == 1 && inode.names == nullptr) {
+        retire(inode);
+      }
+    });
+    most_inodes_ = std::max(2 * most_names_, 2 * inodes_.size());
   }
 }
 
@@ -285,8 +416,8 @@ NameCache::Found NameCache::find(CachedInode& base, const PathSpec& at, std::uin
         !may_search(*names, identity)) {
       return found;
     }
-    by_use_.splice(by_use_.end(), by_use_, by_use_.iterator_to(*names));
-    const CachedName* const entry = find_name(*names, name);
+    used(*names);
+    const CachedName* const entry = find_listed(*names, name);
     const bool missing =
         entry == nullptr ? names->complete : entry->state == CachedName::State::Missing;
     if (missing) {
@@ -421,22 +552,24 @@ void NameCache::learn_listing(Stamp stamp, CachedInode& directory, const Listing
   if (names == nullptr || !valid(names->until, names->epoch, now)) {
     return;
   }
-  bool unbroken = listing.offset == 0 || listing.offset == names->listed_to;
-  for (std::size_t at = 0; at + sizeof(abi::DirRecord) <= records.size();) {
-    abi::DirRecord record;
-    std::memcpy(&record, records.data() + at, sizeof record);
-    // SAFETY: the caller has checked the records' bounds.
-    const std::string_view name(reinterpret_cast<const char*>(&records[at + sizeof record]),
-                                record.name_length);
-    at += record.record_length;
-    if (name == "." || name == ".." || find_name(*names, name) != nullptr) {
-      continue;
-    }
-    CachedName* const entry = put(directory, name, now);
-    unbroken = unbroken && entry != nullptr;
+  if (names->complete) {
+    return;  // nothing new: the directory has not changed since it was listed
   }
-  names->listed_to = unbroken ? listing.next : 0;
-  names->complete = names->complete || (unbroken && listing.at_end);
+  if (listing.offset == 0) {
+    forget_listing(*names);
+  } else if (listing.offset != names->listed_to) {
+    return;  // a listing with gaps tells too little
+  }
+  ListedNames* const part = ListedNames::create(records);
+  if (part == nullptr) {
+    names->listed_to = 0;
+    return;
+  }
+  *names->unread_end = part;
+  names->unread_end = &part->next;
+  name_count_ += weight(*part);
+  names->listed_to = listing.next;
+  names->complete = listing.at_end;
 }
 
 std::size_t NameCache::collect(CachedInode& base, std::string_view path, std::span<char> names) {
@@ -454,7 +587,7 @@ std::size_t NameCache::collect(CachedInode& base, std::string_view path, std::sp
        at != known->by_order.end() && count < known->together; ++at) {
     const bool fresh =
         at->inode != nullptr && valid(at->inode->attr_until, at->inode->attr_epoch, now);
-    const std::string_view text = at->text.view();
+    const std::string_view text = at->text();
     if (fresh || at->state == CachedName::State::Missing) {
       continue;
     }
@@ -466,7 +599,7 @@ std::size_t NameCache::collect(CachedInode& base, std::string_view path, std::sp
     used += text.size() + 1;
     ++count;
   }
-  known->together = std::min(known->together * 2, abi::kMaxAttributes);
+  known->together = std::min(known->together * 4, abi::kMaxAttributes);
   return count;
 }
 
@@ -484,13 +617,14 @@ void NameCache::learn_lookup(Stamp stamp, CachedInode& base, std::string_view pa
     at += name.size() + 1;
     CachedNames* const known = place.directory->names.get();
     CachedName* const entry = known == nullptr ? nullptr : find_name(*known, name);
-    if (entry == nullptr || attr.mode == 0) {
+    CachedInode* const inode = entry == nullptr || attr.mode == 0 ? nullptr : intern(attr, now);
+    if (inode == nullptr) {
       continue;
     }
-    Text target = std::move(entry->target);
-    put_inode(*place.directory, name, attr, now);
-    if (S_ISLNK(attr.mode)) {
-      entry->target = std::move(target);
+    entry->inode = inode;
+    entry->state = CachedName::State::Known;
+    if (!S_ISLNK(attr.mode)) {
+      entry->target = {};
     }
   }
 }

@@ -3,7 +3,8 @@
 //
 //   CachedInode (device, inode): attributes, for kValidity after the host told them
 //     └─ if a directory: its names, valid for kValidity after the directory was validated: known
-//        with an inode, listed without attributes, missing, or a symlink with its target
+//        with an inode, listed without attributes, missing, or a symlink with its target. A listing
+//        is kept as it is until somebody asks for one of its names.
 //
 // A directory whose mtime and ctime are as before validates all its names at once. A change on the
 // host is therefore seen within kValidity; own changes are told here and seen at once. Only names
@@ -15,7 +16,6 @@
 
 #include <array>
 #include <boost/intrusive/list.hpp>
-#include <boost/intrusive/set.hpp>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -108,8 +108,15 @@ class NameCache {
   };
   [[nodiscard]] bool valid(Nanoseconds until, std::uint64_t epoch, Nanoseconds now) const;
   Place locate(CachedInode& base, std::string_view path);
+  CachedName* find_name(const CachedNames& names, std::string_view name);
+  CachedName* find_listed(CachedNames& names, std::string_view name);
+  CachedName* add(CachedNames& names, std::string_view name);
+  void read_on(CachedNames& names);
+  void forget_listing(CachedNames& names);
   CachedInode* intern(const abi::FileAttr& attr, Nanoseconds now);
   void retire(CachedInode& inode);
+  void forget_names(CachedInode& directory);
+  void used(CachedNames& names);
   void note(CachedInode& inode, const abi::FileAttr& attr, Nanoseconds now);
   CachedNames* names_of(CachedInode& directory, Nanoseconds now);
   CachedName* put(CachedInode& directory, std::string_view name, Nanoseconds now);
@@ -124,10 +131,12 @@ class NameCache {
 
   SpinLock lock_{LockRank::NameCache};
   const std::size_t most_names_;
-  std::size_t name_count_ = 0;
-  std::uint64_t epoch_ = 1;  // knowledge of an older one is to be validated
+  std::size_t name_count_ = 0;  // and as much for a listing as its bytes would make
+  std::uint64_t epoch_ = 1;     // knowledge of an older one is to be validated
   Stamp changes_ = 0;
-  boost::intrusive::set<CachedInode> inodes_;
+  HashIndex<CachedInode> inodes_;
+  std::size_t most_inodes_ = 2 * most_names_;  // beyond it those that nobody refers to are sought
+  HashIndex<CachedName> names_;
   boost::intrusive::list<CachedNames> by_use_;  // oldest first
 };
 
