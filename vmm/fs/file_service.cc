@@ -248,7 +248,8 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
                                FileAnswer& answer) {
   const BaseOrErrno base = base_of(request.handle);
   const auto path = copy_path(bounce, 0, request.path_length);
-  const std::uint32_t flags = request.flags & ~(abi::kNoFollow | abi::kAllAttributes);
+  const std::uint32_t flags =
+      request.flags & ~(abi::kNoFollow | abi::kAllAttributes | abi::kReadAhead);
   if (base.os_errno != 0 || !path || (flags & ~kOpenFlags) != 0) {
     return base.os_errno != 0 ? -base.os_errno : -EINVAL;
   }
@@ -339,7 +340,28 @@ std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::b
     answer.inject_fd = entry_of(static_cast<abi::Handle>(handle))->fd.get();
     answer.slot = request.slot;
   }
+  if (handle >= 0 && (request.flags & abi::kReadAhead) != 0 && S_ISREG(attr.mode)) {
+    read_ahead(*entry_of(static_cast<abi::Handle>(handle)), attr.size, bounce, answer.reply);
+  }
   return handle;
+}
+
+/// A small file whole; of a large one what a program looks at to see what it is.
+void FileService::read_ahead(const Entry& entry, std::uint64_t size, std::span<std::byte> bounce,
+                             abi::RequestReply& reply) {
+  constexpr std::size_t kHead = 4096;
+  if (entry.access != O_RDONLY ||
+      abi::kAttributesOffset + reply.count * sizeof(abi::FileAttr) > abi::kDataOffset) {
+    return;
+  }
+  // Room for more than there should be: the end is told by what does not come. Where the size says
+  // otherwise it is not: an error of the medium ends a read, too.
+  const std::size_t want = size < abi::kMaxReadAhead ? abi::kMaxReadAhead : kHead;
+  const ssize_t count = ::pread(entry.fd.get(), &bounce[abi::kDataOffset], want, 0);
+  if (count >= 0) {
+    reply.length = static_cast<std::uint32_t>(count);
+    reply.link_end = static_cast<std::uint64_t>(count) == size ? 1 : 0;
+  }
 }
 
 std::int64_t FileService::read(const abi::RequestSlot& request, std::span<std::byte> bounce) {

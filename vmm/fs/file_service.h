@@ -76,6 +76,8 @@ class FileService {
   std::int64_t open(const abi::RequestSlot& request, std::span<std::byte> bounce,
                     FileAnswer& answer);
   std::int64_t read(const abi::RequestSlot& request, std::span<std::byte> bounce);
+  static void read_ahead(const Entry& entry, std::uint64_t size, std::span<std::byte> bounce,
+                         abi::RequestReply& reply);
   std::int64_t write(const abi::RequestSlot& request, std::span<std::byte> bounce,
                      FileAnswer& answer);
   std::int64_t read_dir(const abi::RequestSlot& request, std::span<std::byte> bounce,

@@ -13,6 +13,7 @@
 #include "fs/path.h"
 #include "fs/proc/load_average.h"
 #include "fs/proc/proc_fs.h"
+#include "fs/read_ahead.h"
 #include "fs/sysfs/sys_fs.h"
 #include "fs/tmpfs.h"
 #include "fs/tty/devpts.h"
@@ -53,8 +54,9 @@ std::size_t most_cached_names() {
 struct HostFiles {
   InjectedFiles injected;
   NameCache cache{most_cached_names()};
-  HostTree trusted{.injected = &injected, .cache = &cache};
-  HostTree strict{.injected = &injected};
+  ReadAhead ahead;
+  HostTree trusted{.injected = &injected, .cache = &cache, .ahead = &ahead};
+  HostTree strict{.injected = &injected, .ahead = &ahead};
 };
 
 /// As /proc/mounts names a file system. What the host serves has the host's file system behind it,

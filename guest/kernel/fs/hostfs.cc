@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "fs/injected_files.h"
+#include "fs/read_ahead.h"
 #include "host/host_call.h"
 #include "proc/task.h"
 
@@ -91,7 +92,15 @@ Result<std::int64_t> call_with_path(HostRequest& request, const PathSpec& at) {
 }  // namespace
 
 HostNode::~HostNode() {
-  tree_.injected->forget(*this);
+  if (injected_) {
+    tree_.injected->forget(*this);
+  }
+  if (shared_) {
+    tree_.ahead->end_sharing();
+  }
+  if (ahead() != nullptr) {
+    ahead()->forget(*this);
+  }
   if (close_ == Close::Never || (close_ == Close::Later && g_closes.add(handle_))) {
     return;
   }
@@ -149,7 +158,33 @@ Result<abi::FileAttr> HostNode::attributes() {
   return attr;
 }
 
+std::optional<Result<std::size_t>> HostNode::read_what_came(IoBuffer& buffer,
+                                                            std::uint64_t offset) {
+  if (ahead() == nullptr) {
+    return std::nullopt;
+  }
+  auto told = ahead()->read(*this, buffer, offset);
+  if (told && inode_ != nullptr) {
+    tree_.cache->was_read(*inode_);
+  }
+  return told;
+}
+
+/// A read ended there. Only where the file's size agrees: an error of the medium ends reads, too.
+void HostNode::note_end(std::uint64_t end) {
+  if (ahead() == nullptr || inode_ == nullptr) {
+    return;
+  }
+  const auto attr = tree_.cache->attributes(*inode_);
+  if (attr && attr->size == end) {
+    ahead()->keep_end(*this, end);
+  }
+}
+
 Result<std::size_t> HostNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
+  if (const auto told = read_what_came(buffer, offset)) {
+    return *told;
+  }
   HostRequest request = TRY(start(abi::HostOp::Read));
   std::size_t done = 0;
   while (!buffer.full()) {
@@ -161,6 +196,9 @@ Result<std::size_t> HostNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
       return done != 0 ? Result<std::size_t>(done) : tl::unexpected(got.error());
     }
     const std::size_t bytes = std::min(static_cast<std::size_t>(*got), want);
+    if (bytes < want) {
+      note_end(offset + done + bytes);
+    }
     const Result<std::size_t> moved = buffer.put(request.bounce().data(), bytes);
     if (!moved) {
       return done != 0 ? Result<std::size_t>(done) : moved;
@@ -376,6 +414,11 @@ Result<abi::StatFsReply> HostNode::statfs() {
 
 Result<aspace::Backing> HostNode::backing(std::uint64_t offset, std::uint64_t /*length*/,
                                           MapUse use) {
+  if (use == MapUse::SharedWrite && !shared_ && tree_.ahead != nullptr) {
+    shared_ = true;
+    tree_.ahead->begin_sharing();
+  }
+  injected_ = true;
   const Result<int> slot = tree_.injected->slot_for(*this, use == MapUse::SharedWrite);
   if (!slot) {
     // No injection of this file (or none at all here): the caller copies if it can.
@@ -511,6 +554,9 @@ Result<OpenedNode> HostNode::open(const PathSpec& at, const OpenRequest& wanted)
   HostRequest request = TRY(start(abi::HostOp::Open, at));
   abi::RequestSlot& slot = request.slot();
   slot.flags |= (wanted.flags & kHostOpenFlags) | (all ? abi::kAllAttributes : 0);
+  const bool reads_on = read_only && ahead() != nullptr && !wanted.inject &&
+                        (wanted.flags & (O_PATH | O_DIRECTORY | O_DIRECT)) == 0;
+  slot.flags |= reads_on && ahead()->wanted() ? abi::kReadAhead : 0;
   slot.mode = wanted.mode;
   slot.slot = wanted.inject ? tree_.injected->reserve() : -1;
   const int reserved = slot.slot;
@@ -535,12 +581,28 @@ Result<OpenedNode> HostNode::open(const PathSpec& at, const OpenRequest& wanted)
   }
   if (reserved >= 0) {
     if (S_ISREG(opened.attr.mode)) {
+      node->injected_ = true;
       tree_.injected->adopt(reserved, *node);
     } else {
       tree_.injected->give_back(reserved);
     }
   }
+  if (reads_on && S_ISREG(opened.attr.mode)) {
+    node->keep_contents(std::move(request));
+  }
   return opened;
+}
+
+/// Of the file that `request` has just opened.
+void HostNode::keep_contents(HostRequest request) {
+  const abi::RequestReply& reply = request.slot().reply;
+  if ((request.slot().flags & abi::kReadAhead) == 0) {
+    ahead()->opened(*this);
+    return;
+  }
+  const std::size_t length = std::min<std::size_t>(reply.length, abi::kMaxReadAhead);
+  const bool whole = reply.link_end != 0;
+  ahead()->keep(*this, std::move(request), length, whole);
 }
 
 void HostNode::learn_open(NameCache::Stamp stamp, const PathSpec& at, const OpenRequest& wanted,

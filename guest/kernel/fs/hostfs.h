@@ -4,6 +4,8 @@
 // tree is strict: then what the host changes is seen at once.
 #pragma once
 
+#include <optional>
+
 #include "fs/name_cache.h"
 #include "fs/node.h"
 
@@ -11,11 +13,13 @@ namespace runhl::kernel {
 
 class HostRequest;
 class InjectedFiles;
+class ReadAhead;
 
 /// What the nodes of a granted tree share; lives as long as the kernel.
 struct HostTree {
   InjectedFiles* injected = nullptr;
   NameCache* cache = nullptr;  // null: strict
+  ReadAhead* ahead = nullptr;  // with a cache; else it only hears of shared memory
 };
 
 class HostNode final : public Node {
@@ -84,6 +88,10 @@ class HostNode final : public Node {
   void learn(NameCache::Stamp stamp, const PathSpec& at, const HostRequest& request,
              const Result<std::int64_t>& result, bool all);
   bool look_up_together(const PathSpec& at);
+  [[nodiscard]] ReadAhead* ahead() const { return tree_.cache != nullptr ? tree_.ahead : nullptr; }
+  std::optional<Result<std::size_t>> read_what_came(IoBuffer& buffer, std::uint64_t offset);
+  void keep_contents(HostRequest request);
+  void note_end(std::uint64_t end);
   void learn_open(NameCache::Stamp stamp, const PathSpec& at, const OpenRequest& wanted,
                   const HostRequest& request, const Result<std::int64_t>& handle, bool all);
   /// An operation that makes, removes or changes what `at` names.
@@ -94,6 +102,8 @@ class HostNode final : public Node {
   Close close_;
   const HostTree& tree_;
   Ref<CachedInode> inode_;  // set once; null: not known yet
+  bool injected_ = false;   // perhaps: InjectedFiles has heard of it
+  bool shared_ = false;     // mapped shared and writable, perhaps: ReadAhead has heard of it
 };
 
 }  // namespace runhl::kernel

@@ -582,6 +582,134 @@ TEST_F(VfsTest, A_listed_directory_is_known_to_be_complete_and_stats_come_togeth
   EXPECT_LE(hosted::request_count() - before, 8U) << "8, 16, 32, ... together";
 }
 
+TEST_F(VfsTest, What_is_removed_and_made_counts_more_than_an_unread_listing) {
+  stdfs::create_directories(top_ + "/root/many");
+  for (const char* const name : {"a", "b", "c"}) {
+    write_host(std::string("root/many/") + name, "x");
+  }
+  hosted::advance_clock(NameCache::kValidity);
+  ASSERT_EQ(list("/many").size(), 5U);
+  EXPECT_EQ(error_of(vfs_remove(*walk("/many/b"), false)), 0);
+  EXPECT_EQ(stat_error("/many/b"), ENOENT);
+  EXPECT_EQ(stat_error("/many/a"), 0);
+  ASSERT_TRUE(open("/many/b", O_CREAT | O_WRONLY));
+  EXPECT_EQ(stat_error("/many/b"), 0);
+  EXPECT_EQ(error_of(vfs_rename(*walk("/many/c"), *walk("/many/d"), 0)), 0);
+  EXPECT_EQ(stat_error("/many/c"), ENOENT);
+  EXPECT_EQ(stat_error("/many/d"), 0);
+  EXPECT_EQ(list("/many"), (std::set<std::string>{".", "..", "a", "b", "d"}));
+  stdfs::remove(top_ + "/root/many/a");
+  hosted::advance_clock(NameCache::kValidity);
+  EXPECT_EQ(list("/many"), (std::set<std::string>{".", "..", "b", "d"}));
+  EXPECT_EQ(stat_error("/many/a"), ENOENT);
+}
+
+TEST_F(VfsTest, A_directory_larger_than_the_cache_is_listed_and_searched_all_the_same) {
+  NameCache cache(64);
+  abi::FileAttr attr{};
+  attr.mode = S_IFDIR | 0755;
+  attr.inode = 1;
+  const Ref<CachedInode> directory = cache.learn(attr);
+  cache.learn_walk(cache.stamp(), *directory, {.path = {}, .attrs = {&attr, 1}}, 1);
+  std::uint64_t cookie = 0;
+  for (int part = 0; part < 200; ++part) {
+    std::vector<std::byte> records;
+    for (int i = 0; i < 100; ++i) {
+      const std::string name = "n" + std::to_string(part * 100 + i);
+      abi::DirRecord record{};
+      record.name_length = static_cast<std::uint16_t>(name.size());
+      record.record_length = static_cast<std::uint16_t>((sizeof record + name.size() + 7) & ~7U);
+      const std::size_t at = records.size();
+      records.resize(at + record.record_length);
+      std::memcpy(&records[at], &record, sizeof record);
+      std::memcpy(&records[at + sizeof record], name.data(), name.size());
+    }
+    cache.learn_listing(cache.stamp(), *directory,
+                        {.offset = cookie,
+                         .next = cookie + 100,
+                         .directory = cookie == 0 ? &attr : nullptr,
+                         .at_end = part == 199},
+                        records);
+    cookie += 100;
+  }
+  for (const char* const name : {"n0", "n19999", "missing"}) {
+    EXPECT_EQ(cache.find(*directory, {.path = name}, 1).answer, NameCache::Answer::Unknown)
+        << "not all of it was kept, so nothing is known to be missing";
+  }
+}
+
+// ---- reading ahead -----------------------------------------------------------------------------
+
+/// A second read answers the end.
+std::string read_to_end(const Ref<File>& file) {
+  std::string text(100, '\0');
+  IoBuffer buffer{std::as_writable_bytes(std::span<char>(text))};
+  const auto size = file->read(buffer);
+  IoBuffer rest{std::as_writable_bytes(std::span<char>(text).subspan(*size))};
+  EXPECT_EQ(*file->read(rest), 0U);
+  return text.substr(0, *size);
+}
+
+TEST_F(VfsTest, A_small_file_costs_one_trip_once_programs_read_what_they_open) {
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(read_to_end(*open("/file", O_RDONLY)), "hello");
+  }
+  const unsigned before = hosted::request_count();
+  EXPECT_EQ(read_to_end(*open("/file", O_RDONLY)), "hello");
+  EXPECT_EQ(read_to_end(*open("/dir/sub/data", O_RDONLY)), "data");
+  EXPECT_EQ(hosted::request_count() - before, 2U);
+  write_host("root/empty", "");
+  EXPECT_EQ(read_to_end(*open("/empty", O_RDONLY)), "");
+}
+
+TEST_F(VfsTest, What_was_read_ahead_is_forgotten_by_time_and_by_any_request) {
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(read_to_end(*open("/file", O_RDONLY)), "hello");
+  }
+  auto file = open("/file", O_RDONLY);
+  write_host("root/file", "later");
+  hosted::advance_clock(1'000'000);
+  EXPECT_EQ(read_to_end(*file), "later");
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(read_to_end(*open("/file", O_RDONLY)), "later");
+  }
+  file = open("/file", O_RDONLY);
+  write_host("root/file", "again");
+  ASSERT_TRUE(open("/dir", O_RDONLY)) << "a request: the host may have waited for it";
+  EXPECT_EQ(read_to_end(*file), "again");
+}
+
+TEST_F(VfsTest, Reading_ahead_serves_pieces_and_files_of_every_size) {
+  for (const std::size_t size :
+       {0UL, 1UL, 4095UL, 4096UL, 4097UL, abi::kMaxReadAhead - 1, abi::kMaxReadAhead,
+        abi::kMaxReadAhead + 1, abi::kBounceSize, abi::kBounceSize + 1}) {
+    std::string text(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) {
+      text[i] = static_cast<char>('a' + i % 23);
+    }
+    write_host("root/sized", text);
+    hosted::advance_clock(NameCache::kValidity);
+    for (const std::size_t piece : {512UL, 4096UL, 100000UL}) {
+      for (int round = 0; round < 3; ++round) {
+        const auto file = open("/sized", O_RDONLY);
+        ASSERT_TRUE(file);
+        std::string got;
+        for (;;) {
+          std::string part(piece, '\0');
+          IoBuffer buffer{std::as_writable_bytes(std::span<char>(part))};
+          const auto done = (*file)->read(buffer);
+          ASSERT_TRUE(done);
+          if (*done == 0) {
+            break;
+          }
+          got += part.substr(0, *done);
+        }
+        EXPECT_TRUE(got == text) << size << " by " << piece;
+      }
+    }
+  }
+}
+
 TEST_F(VfsTest, The_cache_forgets_what_does_not_fit) {
   NameCache cache(64);
   abi::FileAttr attr{};

@@ -186,6 +186,11 @@ void log_line(std::string_view text) {
                         std::as_bytes(std::span(text)).first(std::min(text.size(), kMaxLine)));
 }
 
+std::uint64_t host_traffic() {
+  const abi::GuestStats& stats = host_header().stats;
+  return stats.reserved_calls + stats.ring_entries + stats.context_switches;
+}
+
 Result<HostRequest> HostRequest::acquire() {
   std::uint32_t index = take_request();
   if (index == kNoSlot) {

@@ -70,6 +70,10 @@ void ring_cancel(std::uint32_t tag, std::uint32_t stream);
 /// An entry that has no completion (StreamClose, BootDone, Exit).
 void ring_post(abi::RingOp op, std::uint32_t stream, std::uint64_t value);
 
+/// Grows with everything that this kernel says to the host and with every change of the running
+/// task: while it stands still nobody outside has heard of what the running task does.
+std::uint64_t host_traffic();
+
 /// One line for the runtime's log, at debug level; cut at 256 bytes. Never fails, never sleeps.
 void log_line(std::string_view text);
 

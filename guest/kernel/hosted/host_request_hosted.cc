@@ -33,6 +33,10 @@ unsigned request_count() {
 }
 }  // namespace hosted
 
+std::uint64_t host_traffic() {
+  return g_requests;
+}
+
 Result<HostRequest> HostRequest::acquire() {
   for (std::uint32_t i = 0; i < g_lanes.size(); ++i) {
     if (!g_lanes[i].used) {

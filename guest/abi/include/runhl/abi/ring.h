@@ -101,7 +101,9 @@ enum class HostOp : std::uint32_t {
   // kSecondPath.
   Walk = 1,     // -> 0, attr
   Open = 2,     // flags = kOpen* | O_*, mode; slot >= 0: inject too -> handle (>= 0), attr. A file
-                // that is neither regular nor a directory: result -ENXIO with attr valid
+                // that is neither regular nor a directory: result -ENXIO with attr valid. With
+                // kReadAhead, of a regular file opened to be read: reply.length bytes of its
+                // beginning at kDataOffset; link_end = 1: that is the whole file
   Read = 3,     // handle, offset, length <= kBounceSize -> bytes, in the bounce buffer
   Write = 4,    // handle, offset (or flags kAppend), length -> bytes; attr.size afterwards
   ReadDir = 5,  // handle, offset = cookie (0 first), length = room in linux_dirent64s -> bytes of
@@ -150,8 +152,12 @@ enum class HostOp : std::uint32_t {
 /// Where a reply's array of FileAttr begins in the bounce buffer, behind path and link target.
 inline constexpr std::uint64_t kAttributesOffset = 8192;
 inline constexpr std::uint32_t kMaxAttributes = 256;
+/// Where the data of an Open with kReadAhead begins: behind attributes that are few enough.
+inline constexpr std::uint64_t kDataOffset = 12288;
+inline constexpr std::uint64_t kMaxReadAhead = kBounceSize - kDataOffset;
 
 // RequestSlot::flags beside the O_* bits of Open (all above them).
+inline constexpr std::uint32_t kReadAhead = 1U << 25;  // Open
 // Walk, Open: the attributes of handle and of each component up to the last one that was found, in
 // this order, at kAttributesOffset; reply.count of them. Paths of kMaxAttributes components or
 // more: none.
