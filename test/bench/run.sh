@@ -2,22 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 # Prints one markdown table: runhl beside crun and runc, in one interleaved run.
 #
-#   RUNHL=/path/to/runhl test/bench/run.sh [--smoke] [--rounds N] [--out FILE]
+#   RUNHL=/path/to/runhl test/bench/run.sh [--smoke] [--rounds N] [--out FILE] [--debian DIR]
 #
 # Every figure is of isolation `cell` and of this machine, of the whole process, as a median. The
 # bundles are the same for all. crun's own fastest way (cgroups disabled) has a column where the
-# bundle asks for no cgroup. --smoke: a few rounds, to see that each line can be measured.
+# bundle asks for no cgroup. --smoke: a few rounds, to see that each line can be measured. --debian: a
+# Debian tree with python3 and gcc (debootstrap --include=python3,gcc,libc6-dev), for the rows of a
+# whole userland; they are left out without it.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 export LC_ALL=C.UTF-8
 original=("$@")
-rounds=200 idle=100 files=50000 file_bytes=21500 calls=5 families=500 walks=7 out=/dev/null
+rounds=200 idle=100 files=50000 file_bytes=21500 calls=5 families=500 walks=7 userlands=20 out=/dev/null debian=""
 while [ $# -gt 0 ]; do
   case $1 in
-    --smoke) rounds=3 idle=5 files=1000 calls=1 families=3 walks=1 && shift ;;
+    --smoke) rounds=3 idle=5 files=1000 calls=1 families=3 walks=1 userlands=1 && shift ;;
     --rounds) rounds=$2 && shift 2 ;;
     --out) out=$2 && shift 2 ;;
-    *) echo "usage: test/bench/run.sh [--smoke] [--rounds N] [--out FILE]" >&2 && exit 2 ;;
+    --debian) debian=$(readlink -f "$2") && shift 2 ;;
+    *) echo "usage: test/bench/run.sh [--smoke] [--rounds N] [--out FILE] [--debian DIR]" >&2 && exit 2 ;;
   esac
 done
 runhl=$(readlink -f "${RUNHL:-build/installed/bin/runhl}") && [ -x "$runhl" ] ||
@@ -166,7 +169,7 @@ for r in "${runtimes[@]}"; do
     { echo "bench: family with $r: $(head -c 300 "$T/family.err")" >&2; status=1; }
 done
 "$T/programs/family" "$families" >"$T/family.native"
-for cost in fork-wait fork-exec-wait spawn-wait pipe-round-trip; do
+for cost in fork-wait fork-exec-wait spawn-wait pipe-round-trip thread-round-trip; do
   awk -v c="$cost" '$1 == c {n = split(FILENAME, part, "."); print part[n], $2, 0, 0, 0}' "$T"/family.{runhl,crun,runc} >"$T/times"
   row "$cost" "$T/times" 1 us || status=1
   awk -v c="$cost" '$1 == c {printf "| %s, native | %.1f us | | | |\n", c, $2}' "$T/family.native" | tee -a "$T/table"
@@ -203,6 +206,36 @@ sort -k1,2 -k4n "$T/walk.all" | awk '
     }
   }' | tee -a "$T/table"
 [ "${PIPESTATUS[1]}" -eq 0 ] || { echo "bench: walk_tree: $(head -c 300 "$T/walk.err")" >&2; status=1; }
+
+# --- a Debian userland ------------------------------------------------------------------------------
+# Whole processes: `runhl run` on the directory beside a chroot to it, in turn. Both write to a tmpfs.
+userland() {  # rounds label command…
+  local rounds=$1 label=$2
+  shift 2
+  mkdir -p "$T/userland"
+  jq --arg root "$debian" --arg sources "$PWD/test/programs" --args "$minimal"'
+    | .process.args = $ARGS.positional | .root = {path: $root, readonly: false}
+    | .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["mode=1777"]},
+                  {destination: "/mnt", type: "bind", source: $sources, options: ["bind", "ro"]}]
+    ' -- "$@" <test/support/config.json >"$T/userland/config.json"
+  "$T/interleave" "$rounds" \
+    :: native chroot "$debian" /usr/bin/env -i PATH=/usr/bin:/bin "$@" \
+    :: runhl "$runhl" --root "$T/roots/runhl" run --bundle "$T/userland" c >"$T/times"
+  awk -v label="$label" '{v[$1] = $2 / 1000; bad += $5}
+    END {printf "| %s: runhl / native %.2f, native / runhl %.2f, %+.1f ms | %.1f ms | – | – | native %.1f ms |\n", label, v["runhl"] / v["native"], v["native"] / v["runhl"], v["runhl"] - v["native"], v["runhl"], v["native"]; exit bad > 0}' \
+    "$T/times" | tee -a "$T/table"
+  [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+}
+if [ -n "$debian" ]; then
+  mount -n -t tmpfs none "$debian/tmp" && mount -n --bind test/programs "$debian/mnt" || exit 2  # ours alone
+  userland "$userlands" "python3 -c 'print(1)'" /usr/bin/python3 -c 'print(1)'
+  # shellcheck disable=SC2016  # meant for the shell inside
+  userland "$((userlands / 5 + 1))" "gcc of the $(ls test/programs/*.c | wc -l) test programs" \
+    /bin/bash -ec 'for f in /mnt/*.c; do gcc -O1 -o "/tmp/${f##*/}.out" "$f"; done'
+  # shellcheck disable=SC2016
+  userland "$((userlands / 5 + 1))" "bash: 1000 external commands" /bin/bash -ec 'for ((i = 0; i < 1000; ++i)); do /bin/true; done'
+  umount -n "$debian/mnt" "$debian/tmp"
+fi
 
 # --- many idle containers --------------------------------------------------------------------------
 # Memory as promised: the container's cgroup without file cache (shmem is not file cache), plus the

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// family [ROUNDS]: what processes cost, microseconds, the median, one "name us" a line.
+// family [ROUNDS]: what processes and threads cost, microseconds, the median, one "name us" a line.
 #define _GNU_SOURCE
+#include <linux/futex.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -73,6 +76,30 @@ static void round_trips(void) {
       exit(1);
 }
 
+// Whose turn it is; the other thread sleeps on it.
+static int turn;
+
+static void hand_over(int to) {
+  __atomic_store_n(&turn, to, __ATOMIC_RELEASE);
+  syscall(SYS_futex, &turn, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+  while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == to)
+    syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, to, 0, 0, 0);
+}
+
+static void* answer(void* unused) {
+  (void)unused;
+  while (__atomic_load_n(&turn, __ATOMIC_ACQUIRE) == 0)
+    syscall(SYS_futex, &turn, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+  for (;;)
+    hand_over(0);
+  return 0;
+}
+
+static void thread_round_trips(void) {
+  for (int i = 0; i < kTripsARound; ++i)
+    hand_over(1);
+}
+
 static void measure(const char* name, void (*once)(void), int rounds, int in_one) {
   for (int i = 0; i < rounds; ++i) {
     const double began = now_us();
@@ -95,5 +122,9 @@ int main(int count, char** words) {
   measure("spawn-wait", spawn_and_wait, rounds, 1);
   start_echo();
   measure("pipe-round-trip", round_trips, rounds, kTripsARound);
+  pthread_t other;
+  if (pthread_create(&other, 0, answer, 0) != 0)
+    return 1;
+  measure("thread-round-trip", thread_round_trips, rounds, kTripsARound);
   return 0;
 }
