@@ -86,16 +86,28 @@ void nudge_all() {
   }
 }
 
+/// A context of `task`, which ran on `dead`, to go on with after a copy or a call that is given up.
+/// 0: none, the kernel was elsewhere.
+std::uint64_t given_up(const Task& task, const Carrier& dead) {
+  const std::uint64_t rsp = dead.give_up_rsp;
+  const bool on_its_stack = rsp >= task.kernel_stack && rsp < task.kernel_stack_top;
+  return on_its_stack && !task.idle && !task.locks.holds_spinlock() ? rsp : 0;
+}
+
 /// The carrier died with the vCPU; the vCPU goes on with init's. False: the kernel was running.
 bool rescue_vcpu(Vcpu& cpu, Carrier& dead) {
   const Task& task = *cpu.current;
+  const std::uint64_t context = given_up(task, dead);
   const bool sleeping = task.idle && (cpu.asleep.load() || !dead.awake.load());
   const bool in_program = !task.idle && !task.in_kernel && !task.in_syscall &&
                           !task.holds_kernel_lock && task.locks.empty();
-  if (dead.vcpu.load() != &cpu || (!sleeping && !in_program)) {
+  if (dead.vcpu.load() != &cpu || (!sleeping && !in_program && context == 0)) {
     return false;
   }
-  dead.running = in_program ? cpu.current : nullptr;
+  if (context != 0) {
+    cpu.current->saved_rsp = context;
+  }
+  dead.running = in_program || context != 0 ? cpu.current : nullptr;
   dead.vcpu.store(nullptr);
   cpu.current = cpu.idle;
   cpu.asleep.store(false);
@@ -121,7 +133,8 @@ void carrier_died(Carrier& carrier, int status) {
     }
     return;
   }
-  if (is_inits(carrier) && (cpu == nullptr || !cpu->current->in_syscall)) {
+  if (is_inits(carrier) &&
+      (cpu == nullptr || !cpu->current->in_syscall || given_up(*cpu->current, carrier) != 0)) {
     // Its program was killed; it was the container's init: so was the container.
     ring_post(abi::RingOp::Exit, 0, SIGKILL);
     host::exit_group(0);

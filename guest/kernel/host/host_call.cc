@@ -30,15 +30,41 @@ struct RequestState {
 
 struct RequestPool {
   SpinLock lock{LockRank::Ring};
-  std::uint64_t free = ~0ULL;  // guarded by lock; bit i: request i
+  std::uint64_t free = ~0ULL;   // guarded by lock; bit i: request i
+  std::uint64_t abandoned = 0;  // guarded by lock; the monitor may still write into these
   WaitQueue freed;
   std::array<RequestState, abi::kRequestSlotCount> requests{};
 };
 static_assert(abi::kRequestSlotCount == 64);
 constinit RequestPool g_pool;
 
+abi::RequestSlot& request_slot(std::uint32_t index) {
+  // SAFETY: the host-call area is mapped for the life of the cells; index < kRequestSlotCount.
+  return *reinterpret_cast<abi::RequestSlot*>(abi::kHostCallArea + abi::kSlotsOffset +
+                                              std::uint64_t{index} * sizeof(abi::RequestSlot));
+}
+
+bool is_answered(std::uint32_t index) {
+  return __atomic_load_n(&request_slot(index).reply.result, __ATOMIC_ACQUIRE) != kUnanswered;
+}
+
+/// Requests of cells that died are free again once the monitor has answered them.
+std::uint64_t abandoned_and_answered(std::uint64_t abandoned) {
+  std::uint64_t answered = 0;
+  for (; abandoned != 0; abandoned &= abandoned - 1) {
+    const auto index = static_cast<std::uint32_t>(__builtin_ctzll(abandoned));
+    answered |= is_answered(index) ? 1ULL << index : 0;
+  }
+  return answered;
+}
+
 std::uint32_t take_request() {
   const SpinLock::Guard guard(g_pool.lock);
+  if (g_pool.abandoned != 0) [[unlikely]] {
+    const std::uint64_t answered = abandoned_and_answered(g_pool.abandoned);
+    g_pool.abandoned &= ~answered;
+    g_pool.free |= answered;
+  }
   if (g_pool.free == 0) {
     return kNoSlot;
   }
@@ -53,12 +79,6 @@ void give_request(std::uint32_t index) {
     g_pool.free |= 1ULL << index;
   }
   wake_one(g_pool.freed);
-}
-
-abi::RequestSlot& request_slot(std::uint32_t index) {
-  // SAFETY: the host-call area is mapped for the life of the cells; index < kRequestSlotCount.
-  return *reinterpret_cast<abi::RequestSlot*>(abi::kHostCallArea + abi::kSlotsOffset +
-                                              std::uint64_t{index} * sizeof(abi::RequestSlot));
 }
 
 std::span<std::byte> bounce_buffer(std::uint32_t index) {
@@ -207,12 +227,13 @@ Result<HostRequest> HostRequest::acquire() {
   return HostRequest(index);
 }
 
-HostRequest::HostRequest(HostRequest&& other) noexcept : index_(other.index_) {
+HostRequest::HostRequest(HostRequest&& other) noexcept
+    : index_(other.index_), abandoned_(other.abandoned_) {
   other.index_ = kNoSlot;
 }
 
 HostRequest::~HostRequest() {
-  if (index_ != kNoSlot) {
+  if (index_ != kNoSlot && !abandoned_) {
     give_request(index_);
   }
 }
@@ -224,6 +245,12 @@ std::span<std::byte> HostRequest::bounce() const {
   return bounce_buffer(index_);
 }
 
+void HostRequest::abandon() {
+  const SpinLock::Guard guard(g_pool.lock);
+  g_pool.abandoned |= 1ULL << index_;
+  abandoned_ = true;
+}
+
 Result<std::int64_t> HostRequest::call() {
   abi::RequestSlot& request = slot();
   fill_credentials(request.credentials);
@@ -232,9 +259,13 @@ Result<std::int64_t> HostRequest::call() {
     __atomic_store_n(&request.reply.result, kUnanswered, __ATOMIC_RELEASE);
     const std::int64_t result = host::reserved_call(index_);
     // A host signal (tick, kick) before the monitor took the call: nothing has happened, again.
-    const bool untouched = __atomic_load_n(&request.reply.result, __ATOMIC_ACQUIRE) == kUnanswered;
+    const bool untouched = !is_answered(index_);
     if (result == -EINTR && untouched) {
       continue;
+    }
+    if (result == -EOWNERDEAD && untouched) {
+      abandon();
+      return fail(EIO);  // nobody sees it: the program is dead
     }
     if (result < 0) {
       return fail(static_cast<int>(-result));

@@ -61,7 +61,11 @@ class HostRequest {
 
  private:
   explicit HostRequest(std::uint32_t index) : index_(index) {}
+  /// Its cell died during the call: whoever answers may still write into it.
+  void abandon();
+
   std::uint32_t index_;
+  bool abandoned_ = false;
 };
 
 /// Completes a posted request with EINTR, unless it has completed.

@@ -39,13 +39,16 @@ void kill_processes_of(const Cell& cell) {
 void bury(Carrier& carrier) {
   const Ref<Cell> cell(std::exchange(carrier.home, nullptr), false);
   Task* const running = std::exchange(carrier.running, nullptr);
+  const bool has_context = std::exchange(carrier.give_up_rsp, 0) != 0;
   carrier.died.store(false);
   slot_give(carrier.index);
   if (!cell_replace_carrier(*cell)) {
     panic("no host process for what a killed cell left");
   }
   kill_processes_of(*cell);
-  if (running != nullptr) {
+  if (running != nullptr && has_context) {
+    task_go_on(*running);
+  } else if (running != nullptr) {
     task_restart(*running, &killed_main);
   }
 }

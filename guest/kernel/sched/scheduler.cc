@@ -45,6 +45,13 @@ void enqueue_locked(Vcpu& cpu, Task& task) {
   cpu.runnable_count.fetch_add(1, std::memory_order_relaxed);
 }
 
+void enqueue_first(Vcpu& cpu, Task& task) {
+  const SpinLock::Guard guard(cpu.lock);
+  task.state.store(TaskState::Runnable);
+  cpu.runnable.push_front(task);
+  cpu.runnable_count.fetch_add(1, std::memory_order_relaxed);
+}
+
 void dequeue_locked(Vcpu& cpu, Task& task) {
   cpu.runnable.erase(cpu.runnable.iterator_to(task));
   cpu.runnable_count.fetch_sub(1, std::memory_order_relaxed);
@@ -287,6 +294,11 @@ void task_restart(Task& task, void (*function)()) {
   wake(task);
 }
 
+void task_go_on(Task& task) {
+  task.on_cpu.store(false);
+  enqueue_first(*task.vcpu, task);
+}
+
 void task_discard(Task& task) {
   intrusive_ptr_release(&task);
 }
@@ -355,14 +367,7 @@ void yield() {
 }
 
 void migrate() {
-  {
-    Task& task = current();
-    Vcpu& cpu = this_cpu();
-    const SpinLock::Guard guard(cpu.lock);
-    task.state.store(TaskState::Runnable);
-    cpu.runnable.push_front(task);
-    cpu.runnable_count.fetch_add(1, std::memory_order_relaxed);
-  }
+  enqueue_first(this_cpu(), current());
   schedule();
 }
 

@@ -69,6 +69,8 @@ Result<Ref<Task>> task_create(void (*function)());
 
 /// `task`, whose kernel context is lost, goes on with `function` on its empty stack; runnable.
 void task_restart(Task& task, void (*function)());
+/// `task`, whose carrier has died, goes on at its saved_rsp, before all others: it may hold locks.
+void task_go_on(Task& task);
 /// Gives up a task that never ran.
 void task_discard(Task& task);
 /// Adds the time since it got its vCPU to the current task's.

@@ -71,7 +71,7 @@ std::vector<std::string> RecordingSys::calls_of(std::string_view prefix) const {
   return found;
 }
 
-Result<void> RecordingSys::record(std::string text) {
+Result<void> RecordingSys::record(const std::string& text) {
   calls.push_back(text);
   if (calls.size() - 1 == fail_at_) {
     return fail_errno(text, fail_at_errno_);
@@ -85,8 +85,8 @@ Result<void> RecordingSys::record(std::string text) {
   return {};
 }
 
-Result<UniqueFd> RecordingSys::hand_out(std::string text, std::string name) {
-  TRY(record(std::move(text)));
+Result<UniqueFd> RecordingSys::hand_out(const std::string& text, std::string name) {
+  TRY(record(text));
   UniqueFd fd{::open("/dev/null", O_RDWR | O_CLOEXEC)};
   if (!fd) {
     return fail_errno("/dev/null");
@@ -273,7 +273,7 @@ Result<void> RecordingSys::set_groups(std::span<const std::uint32_t> groups) {
   for (const std::uint32_t group : groups) {
     text += " " + std::to_string(group);
   }
-  return record(std::move(text));
+  return record(text);
 }
 
 Result<void> RecordingSys::set_gids(gid_t id) {

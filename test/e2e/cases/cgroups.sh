@@ -75,6 +75,26 @@ case_memory_limit_kills_one_of_many() {
   expect_out "$(printf '%s\n' 'child 137' 'child 137' 'child 137' '512 pages')"
 }
 
+# The kernel fills the program's memory when the limit is met: that program ends, and what it held in
+# the kernel is given back.
+case_memory_limit_met_in_a_system_call() {
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  program touch_pages
+  cgroup_path
+  edit '.linux.resources.memory = {limit: 50331648, swap: 50331648}'
+  args sh -c '
+    for i in 1 2 3; do dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null; echo "zero $?"; done
+    dd if=/dev/zero of=/big bs=1M count=150 2>/dev/null
+    for i in 1 2 3; do dd if=/big of=/dev/null bs=150M count=1 2>/dev/null; echo "big $?"; done
+    yes | dd of=/dev/null bs=200M count=1 iflag=fullblock 2>/dev/null; echo "pipe $?"
+    rm /big; touch_pages 10'
+  run_it
+  expect_status 0
+  expect_out "$(printf '%s\n' 'zero 137' 'zero 137' 'zero 137' 'big 137' 'big 137' 'big 137' 'pipe 137' '2560 pages')"
+}
+
 # Whoever is hit, there is an end: of the eaters, or of the container.
 case_many_eaters_come_to_an_end() {
   local round

@@ -18,6 +18,8 @@ static_assert(offsetof(Carrier, user_rsp) == CARRIER_USER_RSP);
 static_assert(offsetof(Carrier, kernel_stack_top) == CARRIER_KSTACK_TOP);
 static_assert(offsetof(Carrier, exit_rip) == CARRIER_EXIT_RIP);
 static_assert(offsetof(Carrier, vcpu) == CARRIER_VCPU);
+static_assert(offsetof(Carrier, give_up_rsp) == CARRIER_GIVE_UP_RSP);
+static_assert(abi::kReservedCall == RESERVED_CALL);
 static_assert(abi::kSlotCarrier == CARRIER_IN_SLOT);
 static_assert(abi::kCarrierSlotSize - 1 == CARRIER_SLOT_MASK);
 static_assert(sizeof(Carrier) <= abi::kCarrierSlotSize - abi::kSlotCarrier);

@@ -38,6 +38,7 @@ struct Carrier {
   std::uint64_t kernel_stack_top;  // of the current task; its UserFrame lies right below
   std::uint64_t exit_rip;          // of an exit, for its last jump
   std::atomic<Vcpu*> vcpu;         // given by the carrier that had it before
+  std::uint64_t give_up_rsp;       // in what may be given up: a saved context (give_up.inc)
   // What follows is for C++ alone.
   std::uint32_t index;              // slot number
   std::atomic<std::int32_t> tid;    // host thread id in the cells' pid namespace; 0: none
@@ -49,7 +50,7 @@ struct Carrier {
   Cell* home;                       // holds a count; null: cell 0
   std::uint64_t idle_rsp;           // its context in carrier_loop, while a task runs
   std::atomic<bool> died;           // killed from outside; see proc/cell_death.h
-  Task* running;                    // died: the task whose program it ran
+  Task* running;                    // died: the task that goes on elsewhere
   Task* fpu_owner;                  // whose FPU state is in this thread's registers
   bool in_vdso;                     // the kernel runs vdso code: its signals are the kernel's
   bool gs_user;                     // the program was seen with a %gs of its own

@@ -17,6 +17,8 @@
 
 #include "runhl/abi/layout.h"
 
+extern "C" std::int64_t runhl_reserved_call(std::uint32_t index);
+
 namespace runhl::kernel::host {
 
 // SAFETY (all): the instruction lies in kernel text, the host writes only through the pointers
@@ -81,9 +83,10 @@ inline std::int64_t futex_wait(const std::uint32_t* word, std::uint32_t expected
 inline std::int64_t futex_wake(std::uint32_t* word, std::uint32_t count) {
   return call(__NR_futex, address_of(word), FUTEX_WAKE, count);
 }
-/// Blocks until the monitor answered request slot `index`.
+/// Blocks until the monitor answered request slot `index`. -EOWNERDEAD: the cell died meanwhile
+/// (arch/x86_64/host_call.S).
 inline std::int64_t reserved_call(std::uint32_t index) {
-  return call(abi::kReservedCall, index);
+  return runhl_reserved_call(index);
 }
 inline std::int64_t ring_doorbell() {
   const std::uint64_t one = 1;

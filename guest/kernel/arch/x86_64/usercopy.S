@@ -2,7 +2,12 @@
  *
  * Copies that touch a program's memory. A fault in a marked instruction resumes at its fixup
  * (fault_fixup.h); the callers have checked that the user's range lies below kUserEnd.
+ *
+ * A long one is given up when its cell dies: it has copied nothing then.
  */
+#include "arch/x86_64/give_up.inc"
+
+#define LONG_COPY 512
         .macro fixup at, to
         .pushsection .rodata.fault_fixup, "a", @progbits
         .quad   \at, \to
@@ -50,6 +55,8 @@ function runhl_copy_user
         movq    %rdx, %rax
         ret
 .Lcopy_string:
+        cmpq    $LONG_COPY, %rdx
+        jae     .Lcopy_long
         movq    %rdx, %rcx
 .Lcs1:  rep movsb
         movq    %rcx, %rax
@@ -57,22 +64,43 @@ function runhl_copy_user
 .Lcopy_string_fault:
         movq    %rcx, %rax
         ret
+.Lcopy_long:
+        begin_give_up %rdx
+        movq    %rdx, %rcx
+.Lcs2:  rep movsb
+.Lcopy_long_end:
+        end_give_up
+        movq    %rcx, %rax
+        ret
         fixup   .Lcw1, .Lcopy_bytes     /* byte by byte up to the fault */
         fixup   .Lcw2, .Lcopy_bytes
         fixup   .Lcb1, .Lcopy_done
         fixup   .Lcb2, .Lcopy_done
         fixup   .Lcs1, .Lcopy_string_fault
+        fixup   .Lcs2, .Lcopy_long_end
         .size runhl_copy_user, . - runhl_copy_user
 
 /* rdi = to, rsi = size -> rax = bytes not cleared */
 function runhl_clear_user
+        cmpq    $LONG_COPY, %rsi
+        jae     .Lclear_long
         movq    %rsi, %rcx
         xorl    %eax, %eax
 .Lcl1:  rep stosb
 .Lclear_done:
         movq    %rcx, %rax
         ret
+.Lclear_long:
+        begin_give_up %rsi
+        movq    %rsi, %rcx
+        xorl    %eax, %eax
+.Lcl2:  rep stosb
+.Lclear_long_end:
+        end_give_up
+        movq    %rcx, %rax
+        ret
         fixup   .Lcl1, .Lclear_done
+        fixup   .Lcl2, .Lclear_long_end
         .size runhl_clear_user, . - runhl_clear_user
 
 /* rdi = to, rsi = from, rdx = size > 0 -> rax = length without the NUL, size if there is none,

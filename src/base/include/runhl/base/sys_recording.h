@@ -108,8 +108,8 @@ class RecordingSys final : public Sys {
   };
 
   /// Writes `text` down; an error when it is to fail.
-  Result<void> record(std::string text);
-  Result<UniqueFd> hand_out(std::string text, std::string name);
+  Result<void> record(const std::string& text);
+  Result<UniqueFd> hand_out(const std::string& text, std::string name);
   [[nodiscard]] std::string name_of(int fd) const;
   /// The path that (dir, path) means, descriptors by their names.
   [[nodiscard]] std::string place(int dir, const std::string& path) const;
