@@ -17,7 +17,7 @@ class IndexBuilder {
  public:
   explicit IndexBuilder(const Tree& tree);
 
-  Result<void> check_size() const;
+  [[nodiscard]] Result<void> check_size() const;
   /// Inodes are numbered anew, in the order of the archive: who fills a tree has no influence.
   [[nodiscard]] std::uint32_t number(InodeNumber inode) const { return numbers_[inode - 1]; }
   [[nodiscard]] std::uint32_t links(InodeNumber inode) const {

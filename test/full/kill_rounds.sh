@@ -32,6 +32,13 @@ program idle
 args /bin/idle
 edit --arg path "/$e2e_tag/$id" '.linux.cgroupsPath = $path | .linux.resources += {memory: {limit: 268435456}, pids: {limit: 100}}'
 
+# The same with programs that fork, copy and read all the time: kills meet the kernel at work.
+busy=$dir/busy
+cp -a "$bundle" "$busy"
+bundle=$busy args sh -c 'for w in 1 2 3; do
+  while :; do dd if=/dev/zero of=/tmp/$w bs=300k count=9; cat /tmp/$w | cat | wc -c; done >/dev/null 2>&1 &
+  done; while :; do wait; done'
+
 # Guest memory held by anybody but a runhl process (those are counted by their executable).
 memfds() {
   find /proc -maxdepth 3 -path '/proc/[0-9]*/fd/*' -lname '/memfd:*runhl*' 2>/dev/null | cut -d/ -f3 | sort -u |
@@ -55,7 +62,7 @@ microseconds() { echo "${EPOCHREALTIME/./}"; }
 pause_us() { [ "$1" -le 0 ] || sleep "0.$(printf %06d "$1")"; }
 
 round() {
-  local kind=$1 delay=$2 began took verb victim
+  local kind=$1 delay=$2 began took verb victim kills
   rm -f "$dir/pid"
   case $kind in
     create)  # the verb, somewhere between its first and its last instruction
@@ -91,6 +98,15 @@ round() {
       if [[ $kind = *monitor ]]; then victim=$(monitor_pid); else victim=$(cells | shuf -n 1 --random-source=<(yes "$delay")); fi
       [ -n "$victim" ] && kill -KILL "$victim" 2>/dev/null
       ;;
+    busy-monitor | busy-cell)
+      rt create --bundle "$busy" --pid-file "$dir/pid" "$id" </dev/null >/dev/null 2>&1
+      rt start "$id" </dev/null >/dev/null 2>&1
+      for ((kills = 0; kills < 3; kills++)); do
+        pause_us $((10000 + delay * 3 % 50000))
+        if [ "$kind" = busy-monitor ]; then victim=$(monitor_pid); else victim=$(cells | shuf -n 1); fi
+        [ -n "$victim" ] && kill -KILL "$victim" 2>/dev/null
+      done
+      ;;
     delete)
       rt create --bundle "$bundle" --pid-file "$dir/pid" "$id" </dev/null >/dev/null 2>&1
       rt start "$id" </dev/null >/dev/null 2>&1
@@ -124,7 +140,8 @@ round() {
 rt run --bundle "$bundle" --detach "$id" </dev/null >/dev/null 2>&1
 rt delete --force "$id" || { echo "kill_rounds: cannot run the container at all" >&2; exit 1; }
 snapshot >"$dir/before"
-kinds=(create create create monitor cell created-monitor created-cell paused-monitor paused-cell start pause resume delete)
+kinds=(create create create monitor cell created-monitor created-cell paused-monitor paused-cell busy-monitor busy-cell busy-cell
+  start pause resume delete)
 for ((n = 0; n < rounds; n++)); do
   kind=${kinds[RANDOM % ${#kinds[@]}]}
   if ! round "$kind" $((RANDOM % 10000)); then

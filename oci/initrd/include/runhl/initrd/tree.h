@@ -34,14 +34,16 @@ struct InodeSpec {
   std::int64_t modified = 0;  // seconds
   std::uint32_t modified_ns = 0;
   std::uint32_t device_major = 0, device_minor = 0;
+  // NOLINTBEGIN(readability-redundant-member-init): GCC warns of what a designated list leaves out
   std::string target{};         // of a symlink
   std::vector<Xattr> xattrs{};  // any order
+  // NOLINTEND(readability-redundant-member-init)
 };
 
 /// The order of the archive: a directory before what is in it, names of one directory by their
 /// bytes.
 struct ArchiveOrder {
-  using is_transparent = void;
+  using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name
   bool operator()(std::string_view a, std::string_view b) const;
 };
 
