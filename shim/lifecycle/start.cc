@@ -21,6 +21,9 @@ Result<void> check_startable(oci::Status status) {
   if (status == oci::Status::Creating) {
     return fail(ErrorCode::WrongState, "cannot start a container that is not created yet");
   }
+  if (status == oci::Status::Paused) {
+    return fail(ErrorCode::WrongState, "cannot start a container in the paused state");
+  }
   return fail(ErrorCode::WrongState, "cannot start an already running container");
 }
 

@@ -39,10 +39,10 @@ bundle=$busy args sh -c 'for w in 1 2 3; do
   while :; do dd if=/dev/zero of=/tmp/$w bs=300k count=9; cat /tmp/$w | cat | wc -c; done >/dev/null 2>&1 &
   done; while :; do wait; done'
 
-# Guest memory held by anybody but a runhl process (those are counted by their executable).
+# Guest memory held by anybody but a monitor and its cells (ours are counted by their executable).
 memfds() {
   find /proc -maxdepth 3 -path '/proc/[0-9]*/fd/*' -lname '/memfd:*runhl*' 2>/dev/null | cut -d/ -f3 | sort -u |
-    while read -r pid; do readlink "/proc/$pid/exe" | grep -v '/runhl\( (deleted)\)\?$'; done
+    while read -r pid; do grep -qs '^runhl: ' "/proc/$pid/cmdline" || readlink "/proc/$pid/exe"; done
 }
 netns() { lsns -t net -n -o NS 2>/dev/null | sort -u; }
 snapshot() {

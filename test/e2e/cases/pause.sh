@@ -94,6 +94,9 @@ case_a_created_one_is_paused() {
   create_it
   rt pause "$id" || fail pause
   is_state paused || fail "the state is $(state_of)"
+  try start "$id"
+  expect_status 1
+  expect_in err "cannot start a container in the paused state"
   rt resume "$id" || fail resume
   is_state created || fail "the state is $(state_of)"
   start_it
