@@ -8,13 +8,13 @@
 namespace runhl::oci {
 namespace {
 
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
-json disabled() {
+Json disabled() {
   return {{"enabled", false}};
 }
 
-json linux_features() {
+Json linux_features() {
   const auto names = capability_names();
   return {
       {"namespaces", {"cgroup", "ipc", "mount", "network", "pid", "user", "uts"}},
@@ -33,7 +33,7 @@ json linux_features() {
 }  // namespace
 
 std::string features_json() {
-  const json features = {
+  const Json features = {
       {"ociVersionMin", "1.0.0"},
       {"ociVersionMax", "1.2.0"},
       {"hooks", {"prestart", "createRuntime", "createContainer", "poststart", "poststop"}},

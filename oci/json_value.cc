@@ -26,22 +26,22 @@ std::string cause_of(std::string_view what) {
 /// levels, so depth costs no native stack before we refuse it.
 class Builder {
  public:
-  using json = nlohmann::json;
+  using Json = nlohmann::json;
 
   bool null() { return add(Value::Kind::Null) != nullptr; }
   bool boolean(bool value) {
     Value* out = add(Value::Kind::Boolean);
     return out != nullptr && (out->boolean = value, true);
   }
-  bool number_integer(json::number_integer_t value) {
+  bool number_integer(Json::number_integer_t value) {
     Value* out = add(Value::Kind::Integer);
     return out != nullptr && (out->integer = value, true);
   }
-  bool number_unsigned(json::number_unsigned_t value) {
+  bool number_unsigned(Json::number_unsigned_t value) {
     Value* out = add(Value::Kind::Unsigned);
     return out != nullptr && (out->unsigned_integer = value, true);
   }
-  bool number_float(json::number_float_t /*value*/, const std::string& /*text*/) {
+  bool number_float(Json::number_float_t /*value*/, const std::string& /*text*/) {
     return add(Value::Kind::Float) != nullptr;  // no property is a fraction: the value is not kept
   }
   bool string(std::string& text) {

@@ -8,19 +8,19 @@
 namespace runhl::oci {
 namespace {
 
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
-json mount(const char* destination, const char* type, const char* source,
+Json mount(const char* destination, const char* type, const char* source,
            std::vector<std::string> options) {
-  json out = {{"destination", destination}, {"type", type}, {"source", source}};
+  Json out = {{"destination", destination}, {"type", type}, {"source", source}};
   if (!options.empty()) {
     out["options"] = std::move(options);
   }
   return out;
 }
 
-json default_process() {
-  const json capabilities = {"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"};
+Json default_process() {
+  const Json capabilities = {"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"};
   return {
       {"terminal", true},
       {"user", {{"uid", 0}, {"gid", 0}}},
@@ -32,17 +32,17 @@ json default_process() {
         {"effective", capabilities},
         {"permitted", capabilities},
         {"ambient", capabilities}}},
-      {"rlimits", json::array({{{"type", "RLIMIT_NOFILE"}, {"hard", 1024}, {"soft", 1024}}})},
+      {"rlimits", Json::array({{{"type", "RLIMIT_NOFILE"}, {"hard", 1024}, {"soft", 1024}}})},
       {"noNewPrivileges", true},
   };
 }
 
-json default_mounts(bool rootless) {
+Json default_mounts(bool rootless) {
   std::vector<std::string> pts = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"};
   if (!rootless) {
     pts.emplace_back("gid=5");  // a group that a one-id map does not have
   }
-  json out = json::array();
+  Json out = Json::array();
   out.push_back(mount("/proc", "proc", "proc", {}));
   out.push_back(
       mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}));
@@ -56,25 +56,25 @@ json default_mounts(bool rootless) {
   return out;
 }
 
-json namespaces(std::initializer_list<const char*> types) {
-  json out = json::array();
+Json namespaces(std::initializer_list<const char*> types) {
+  Json out = Json::array();
   for (const char* type : types) {
     out.push_back({{"type", type}});
   }
   return out;
 }
 
-json default_linux(bool rootless) {
-  json out = json::object();
+Json default_linux(bool rootless) {
+  Json out = Json::object();
   if (rootless) {
     const auto map_one = [](std::uint32_t id) {
-      return json::array({{{"containerID", 0}, {"hostID", id}, {"size", 1}}});
+      return Json::array({{{"containerID", 0}, {"hostID", id}, {"size", 1}}});
     };
     out["uidMappings"] = map_one(::geteuid());
     out["gidMappings"] = map_one(::getegid());
     out["namespaces"] = namespaces({"pid", "ipc", "uts", "mount", "user"});
   } else {
-    out["resources"] = {{"devices", json::array({{{"allow", false}, {"access", "rwm"}}})}};
+    out["resources"] = {{"devices", Json::array({{{"allow", false}, {"access", "rwm"}}})}};
     out["namespaces"] = namespaces({"pid", "network", "ipc", "uts", "mount"});
   }
   out["maskedPaths"] = {"/proc/acpi",        "/proc/asound",        "/proc/kcore",
@@ -88,7 +88,7 @@ json default_linux(bool rootless) {
 }  // namespace
 
 Result<std::string> default_spec(bool rootless) {
-  const json spec = {
+  const Json spec = {
       {"ociVersion", "1.0.2"},
       {"process", default_process()},
       {"root", {{"path", "rootfs"}, {"readonly", true}}},

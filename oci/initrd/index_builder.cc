@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 #include <limits>
+#include <tuple>
 
 #include "runhl/core/units.h"
 
@@ -159,10 +160,11 @@ std::string IndexBuilder::hash_table(const std::vector<format::Name>& names,
 }
 
 std::string IndexBuilder::build(std::uint64_t offset) const {
-  // One directory's names together; within it they are in order already.
+  // One directory's names together, by their bytes.
   std::vector<PathName> sorted = names_;
-  std::stable_sort(sorted.begin(), sorted.end(),
-                   [](const PathName& a, const PathName& b) { return a.parent < b.parent; });
+  std::sort(sorted.begin(), sorted.end(), [](const PathName& a, const PathName& b) {
+    return std::tie(a.parent, a.path) < std::tie(b.parent, b.path);
+  });
   std::vector<format::Inode> inodes = inodes_;
   std::vector<format::Name> names;
   std::string strings;

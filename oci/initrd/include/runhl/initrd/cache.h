@@ -29,16 +29,16 @@ class Cache {
   /// The archive, opened for reading and marked as used; none: it has to be made.
   [[nodiscard]] Result<UniqueFd> find(const Manifest& manifest) const;
   /// Makes the archive of `root` unless it is there. Several callers make it once.
-  Result<UniqueFd> add(int root) const;
+  [[nodiscard]] Result<UniqueFd> add(int root) const;
   /// Removes the archives that were not used for longest until at most `keep_bytes` are left; the
   /// number of bytes that were freed. Containers that run from one keep it.
-  Result<std::uint64_t> prune(std::uint64_t keep_bytes) const;
+  [[nodiscard]] Result<std::uint64_t> prune(std::uint64_t keep_bytes) const;
 
  private:
   explicit Cache(std::string directory, UniqueFd fd)
       : directory_(std::move(directory)), fd_(std::move(fd)) {}
-  Result<UniqueFd> lock(const std::string& key) const;
-  Result<UniqueFd> make(int root, const Manifest& manifest) const;
+  [[nodiscard]] Result<UniqueFd> lock(const std::string& key) const;
+  [[nodiscard]] Result<UniqueFd> make(int root, const Manifest& manifest) const;
 
   std::string directory_;
   UniqueFd fd_;

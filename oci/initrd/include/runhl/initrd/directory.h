@@ -39,7 +39,7 @@ class DirectorySource final : public FileSource {
     std::int64_t changed = 0;
     std::uint32_t changed_ns = 0;
   };
-  Result<void> check_same(const Origin& origin, int fd) const;
+  [[nodiscard]] Result<void> check_same(const Origin& origin, int fd) const;
 
   int root_;
   Tree tree_;

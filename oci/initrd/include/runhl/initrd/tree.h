@@ -43,7 +43,7 @@ struct InodeSpec {
 /// The order of the archive: a directory before what is in it, names of one directory by their
 /// bytes.
 struct ArchiveOrder {
-  using is_transparent = void;  // NOLINT(readability-identifier-naming): the standard's name
+  using is_transparent = void;
   bool operator()(std::string_view a, std::string_view b) const;
 };
 
