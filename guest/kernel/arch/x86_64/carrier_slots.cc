@@ -18,12 +18,13 @@ constexpr std::size_t kUnclaimed = 64;
 
 struct CarrierSlots {
   std::array<std::atomic<std::uint64_t>, kWords> used{(1ULL << kCell0Slot) | (1ULL << kCell1Slot)};
-  std::array<std::atomic<std::int32_t>, abi::kCarrierSlotCount> pids{};  // 0: none
-  std::atomic<std::uint32_t> high_water{kCell1Slot + 1};                 // no pid from here on
+  std::atomic<std::uint32_t> high_water{kCell1Slot + 1};  // no pid from here on
   // Reaped before they were published: a process can be killed in its first instruction.
   std::array<std::atomic<std::int32_t>, kUnclaimed> unclaimed{};
 };
 constinit CarrierSlots g_slots;
+// Apart, because it begins as zeroes: memory that nobody has to fill, and most of it never used.
+constinit std::array<std::atomic<std::int32_t>, abi::kCarrierSlotCount> g_pids{};  // 0: none
 
 void raise_high_water(std::uint32_t count) {
   std::uint32_t seen = g_slots.high_water.load();
@@ -34,7 +35,7 @@ void raise_high_water(std::uint32_t count) {
 std::uint32_t find(std::int32_t pid) {
   const std::uint32_t count = g_slots.high_water.load();
   for (std::uint32_t index = 0; index < count; ++index) {
-    if (g_slots.pids[index].load() == pid) {
+    if (g_pids[index].load() == pid) {
       return index;
     }
   }
@@ -72,13 +73,13 @@ Result<std::uint32_t> slot_take() {
 }
 
 void slot_give(std::uint32_t index) {
-  g_slots.pids[index].store(0);
+  g_pids[index].store(0);
   g_slots.used[index / kWordBits].fetch_and(~(1ULL << index % kWordBits));
 }
 
 bool slot_publish(std::uint32_t index, std::int32_t pid) {
   raise_high_water(index + 1);
-  g_slots.pids[index].store(pid);
+  g_pids[index].store(pid);
   // Whoever comes second of this and slot_of_reaped sees the other's store.
   if (!take_unclaimed(pid)) {
     return true;

@@ -133,6 +133,8 @@ PtyDefaults& pty_defaults() {
   return g_defaults;
 }
 
+constinit std::array<Tty*, PtyTable::kMost> PtyTable::ttys_{};
+
 PtyTable& PtyTable::instance() {
   return g_ptys;
 }
