@@ -11,7 +11,10 @@
 
 #include "fs/injected_files.h"
 #include "fs/read_ahead.h"
+#include "host/clock.h"
+#include "host/events.h"
 #include "host/host_call.h"
+#include "mm/address_space.h"
 #include "proc/task.h"
 
 namespace runhl::kernel {
@@ -95,6 +98,10 @@ HostNode::~HostNode() {
   if (injected_) {
     tree_.injected->forget(*this);
   }
+  const Process* const process = window_serial_ != 0 ? current().process : nullptr;
+  if (process != nullptr && process->mm != nullptr) {
+    process->mm->file_windows().forget(window_serial_);
+  }
   if (shared_) {
     tree_.ahead->end_sharing();
   }
@@ -146,6 +153,10 @@ Result<abi::FileAttr> HostNode::attributes() {
       return *attr;
     }
   }
+  return ask_attributes();
+}
+
+Result<abi::FileAttr> HostNode::ask_attributes() {
   HostRequest request = TRY(start(abi::HostOp::Attributes));
   TRY(send(request));
   const abi::FileAttr attr = request.slot().reply.attr;
@@ -181,12 +192,56 @@ void HostNode::note_end(std::uint64_t end) {
   }
 }
 
+/// What surely lies in front of the file's end: its pages but the last, by a size that this kernel
+/// has not changed since and that the host told shortly before. A read behind the end that the host
+/// has moved meanwhile would be answered with zeroes; so it must not have been long ago.
+std::uint64_t HostNode::sure_size() {
+  constexpr Nanoseconds kShortly = 10'000'000;
+  const Nanoseconds now = monotonic_now();
+  const bool known =
+      tree_.cache != nullptr && now < size_until_ && tree_.cache->stamp() == size_stamp_;
+  if (!known) {
+    size_stamp_ = tree_.cache != nullptr ? tree_.cache->stamp() : 0;
+    const Result<abi::FileAttr> attr = ask_attributes();
+    size_ = attr ? attr->size : 0;
+    size_until_ = now + kShortly;
+  }
+  return size_ == 0 ? 0 : align_down(size_ - 1, kPageSize);
+}
+
+/// A file that is read again and again is read from the host's page cache. Returns how much of it.
+std::size_t HostNode::read_through_windows(IoBuffer& buffer, std::uint64_t offset) {
+  constexpr std::uint32_t kFewReads = 2;
+  constexpr std::uint64_t kMuch = 64 * kKiB;
+  constexpr std::size_t kWorthAsking = 32 * kKiB;  // strict: the size costs a trip each time
+  if (!may_window_ || !buffer.is_user() || (reads_ < kFewReads && read_bytes_ < kMuch) ||
+      (tree_.cache == nullptr && buffer.remaining() < kWorthAsking)) {
+    return 0;
+  }
+  const std::uint64_t sure = sure_size();
+  if (offset >= sure) {
+    return 0;
+  }
+  if (window_serial_ == 0) {
+    window_serial_ = tree_.injected->next_serial();
+    injected_ = true;
+  }
+  const std::size_t size = std::min<std::uint64_t>(buffer.remaining(), sure - offset);
+  return current().process->mm->file_windows().read(*this, window_serial_, buffer, offset, size);
+}
+
 Result<std::size_t> HostNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
   if (const auto told = read_what_came(buffer, offset)) {
     return *told;
   }
+  std::size_t done = read_through_windows(buffer, offset);
+  if (done != 0 && buffer.full()) {
+    if (inode_ != nullptr) {
+      tree_.cache->was_read(*inode_);
+    }
+    return done;
+  }
   HostRequest request = TRY(start(abi::HostOp::Read));
-  std::size_t done = 0;
   while (!buffer.full()) {
     const std::size_t want = std::min<std::size_t>(buffer.remaining(), abi::kBounceSize);
     request.slot().offset = offset + done;
@@ -204,6 +259,8 @@ Result<std::size_t> HostNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
       return done != 0 ? Result<std::size_t>(done) : moved;
     }
     done += *moved;
+    ++reads_;
+    read_bytes_ += *moved;
     if (*moved < want) {
       break;
     }
@@ -575,6 +632,9 @@ Result<OpenedNode> HostNode::open(const PathSpec& at, const OpenRequest& wanted)
   }
   node->handle_ = static_cast<abi::Handle>(*handle);
   node->close_ = close;
+  node->may_window_ = S_ISREG(slot.reply.attr.mode) && (wanted.flags & (O_DIRECT | O_PATH)) == 0 &&
+                      (wanted.flags & O_ACCMODE) != O_WRONLY &&
+                      (monitor_page().flags & abi::kHasInjection) != 0;
   opened.attr = slot.reply.attr;
   if (tree_.cache != nullptr) {
     node->inode_ = tree_.cache->learn(opened.attr);

@@ -89,6 +89,9 @@ class HostNode final : public Node {
              const Result<std::int64_t>& result, bool all);
   bool look_up_together(const PathSpec& at);
   [[nodiscard]] ReadAhead* ahead() const { return tree_.cache != nullptr ? tree_.ahead : nullptr; }
+  std::size_t read_through_windows(IoBuffer& buffer, std::uint64_t offset);
+  std::uint64_t sure_size();
+  Result<abi::FileAttr> ask_attributes();
   std::optional<Result<std::size_t>> read_what_came(IoBuffer& buffer, std::uint64_t offset);
   void keep_contents(HostRequest request);
   void note_end(std::uint64_t end);
@@ -101,9 +104,16 @@ class HostNode final : public Node {
   abi::Handle handle_;
   Close close_;
   const HostTree& tree_;
-  Ref<CachedInode> inode_;  // set once; null: not known yet
-  bool injected_ = false;   // perhaps: InjectedFiles has heard of it
-  bool shared_ = false;     // mapped shared and writable, perhaps: ReadAhead has heard of it
+  Ref<CachedInode> inode_;   // set once; null: not known yet
+  bool injected_ = false;    // perhaps: InjectedFiles has heard of it
+  bool may_window_ = false;  // a regular file whose pages may be mapped
+  std::uint32_t reads_ = 0;  // by trips
+  std::uint64_t read_bytes_ = 0;
+  std::uint64_t window_serial_ = 0;  // != 0: there may be windows
+  std::uint64_t size_ = 0;           // known until:
+  Nanoseconds size_until_ = 0;
+  NameCache::Stamp size_stamp_ = 0;
+  bool shared_ = false;  // mapped shared and writable, perhaps: ReadAhead has heard of it
 };
 
 }  // namespace runhl::kernel

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/injected_files.h"
 
+#include <memory>
+
 #include "fs/hostfs.h"
 #include "host/host_call.h"
 
 namespace runhl::kernel {
 
-InjectedFiles::InjectedFiles() {
-  for (Slot& slot : slots_) {
-    by_use_.push_back(slot);
-  }
-}
-
+/// A free one, else one that was never used, else the one that was not used for longest.
 InjectedFiles::Slot& InjectedFiles::take_oldest() {
+  const bool none_free = by_use_.empty() || by_use_.front().node != nullptr;
+  if (none_free && begun_ < kCount) {
+    by_use_.push_front(*std::construct_at(&slots_[begun_++]));
+  }
   Slot& slot = by_use_.front();
   slot.node = nullptr;
   touch(slot);

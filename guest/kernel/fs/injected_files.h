@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 
@@ -17,10 +18,10 @@ class HostNode;
 
 class InjectedFiles {
  public:
-  InjectedFiles();
+  InjectedFiles() {}  // NOLINT(modernize-use-equals-default): a member of a union is not made
   InjectedFiles(const InjectedFiles&) = delete;
   InjectedFiles& operator=(const InjectedFiles&) = delete;
-  ~InjectedFiles() = default;
+  ~InjectedFiles() {}  // NOLINT(modernize-use-equals-default): as above
 
   /// The slot of `node`, injected now unless it is there. The caller maps it at once: with
   /// hundreds of slots in order of use, it is not taken away in between.
@@ -29,6 +30,8 @@ class InjectedFiles {
   int reserve();
   void adopt(int slot, HostNode& node);
   void give_back(int slot);
+  /// A number of an open file's own, never given again.
+  std::uint64_t next_serial() { return serials_.fetch_add(1, std::memory_order_relaxed) + 1; }
   /// The node is going away.
   void forget(const HostNode& node);
 
@@ -45,9 +48,13 @@ class InjectedFiles {
   Slot& take_oldest();
   void touch(Slot& slot);
 
+  std::atomic<std::uint64_t> serials_{0};
   Mutex lock_{LockRank::Inode};
-  std::array<Slot, kCount> slots_;
-  boost::intrusive::list<Slot> by_use_;  // oldest first
+  std::size_t begun_ = 0;  // slots that were made; most never are, and their memory is not touched
+  union {
+    std::array<Slot, kCount> slots_;
+  };
+  boost::intrusive::list<Slot> by_use_;  // free ones, then the oldest
 };
 
 }  // namespace runhl::kernel

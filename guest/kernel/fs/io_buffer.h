@@ -24,6 +24,8 @@ class IoBuffer {
 
   [[nodiscard]] std::size_t remaining() const { return remaining_; }
   [[nodiscard]] bool full() const { return remaining_ == 0; }
+  /// A program's: a fault on either side of a copy is survived.
+  [[nodiscard]] bool is_user() const { return kernel_.empty(); }
 
   /// Into the buffer (the file is read). Fewer than asked where the buffer ends or faults; EFAULT
   /// only if nothing could be moved.

@@ -364,6 +364,7 @@ Result<UserAddress> AddressSpace::reserve_annex(UserAddress near) {
 }
 
 Result<void> AddressSpace::reset(const UserLayout& layout) {
+  file_windows_.reset();
   const Mutex::Guard guard(lock_);
   if (tree_.begin() != tree_.end()) {
     TRY(aspace::unmap(abi::kUserBase, abi::kUserEnd - abi::kUserBase));

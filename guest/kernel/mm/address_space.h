@@ -19,6 +19,7 @@
 
 #include "core/result.h"
 #include "core/user_memory.h"
+#include "mm/file_windows.h"
 #include "mm/heap.h"
 #include "mm/layout.h"
 #include "mm/map_object.h"
@@ -58,6 +59,9 @@ class AddressSpace {
   explicit AddressSpace(const Rlimits& limits) : limits_(limits) {}
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
+
+  /// Of the cell that has this address space.
+  [[nodiscard]] FileWindows& file_windows() { return file_windows_; }
 
   Result<UserAddress> map(const MapRequest& request);
   Result<void> unmap(UserAddress start, std::uint64_t length);
@@ -120,6 +124,8 @@ class AddressSpace {
   [[nodiscard]] std::uint64_t locked_bytes() const { return tree_.locked_bytes(); }
 
  private:
+  FileWindows file_windows_;
+
   Result<void> check_limits(std::uint64_t added, bool data) const;
   Result<UserAddress> place(const MapRequest& request, std::uint64_t length);
   Result<Owned<Vma>> make_vma(const MapRequest& request, UserAddress start, std::uint64_t length);

@@ -7,6 +7,7 @@
 //   15    file position, generated text           sleeping
 //   20    mm of a cell: VMA tree and its host calls   sleeping; never together with KernelLock
 //   30    descriptor table                            sleeping
+//   38    file windows of an address space            sleeping
 //   40    inode                                       sleeping
 //   41    locks of files                              sleeping
 //   42    memory of a file or a shared mapping        sleeping
@@ -33,6 +34,7 @@ enum class LockRank : std::uint8_t {
   FilePosition = 15,  // of an open file; held over its reads and writes, whatever they look at
   Mm = 20,
   FdTable = 30,
+  FileWindows = 38,
   Inode = 40,
   FileLocks = 41,
   MemoryObject = 42,

@@ -14,6 +14,14 @@ case_memory_is_there() { inside touch_pages 64; }
 case_memory_calls() { inside memory; }
 case_calls_in_code_of_every_shape() { inside call_sites; }
 case_hot_calls() { inside hot_calls 1; }
+case_files_that_are_read_again() {
+  make_bundle
+  program read_again
+  "$e2e_dir/programs/read_again" "$dir/file" || fail "read_again fails on this machine's own kernel"
+  args /bin/read_again /file
+  run_it
+  expect_status 0
+}
 
 case_auxiliary_vector() {
   local first
