@@ -35,6 +35,7 @@ struct BlockedOwner : boost::intrusive::list_base_hook<> {
 struct LockTable {
   Mutex lock{LockRank::FileLocks};
   WaitQueue released;
+  std::atomic<std::uint32_t> releases{0};
   boost::intrusive::list<LockedInode> inodes;
   boost::intrusive::list<BlockedOwner> blocked;
   std::atomic<std::uint32_t> held{0};  // nobody pays who does not lock
@@ -315,9 +316,14 @@ Result<Attempt> try_lock(File& file, const LockKey& key, const LockRequest& requ
   return Attempt{.granted = true};
 }
 
-/// Waits for an unlock of ours, or until it is time to ask the host again.
+void tell_release() {
+  locks().releases.fetch_add(1);
+  wake_all(locks().released);
+}
+
+/// Waits for an unlock of ours after the `seen` ones, or until it is time to ask the host again.
 Result<void> wait_for_release(const LockRequest& request, const Attempt& attempt,
-                              Nanoseconds pause) {
+                              std::uint32_t seen, Nanoseconds pause) {
   BlockedOwner self;
   self.owner = request.owner;
   self.waits_for = attempt.holder;
@@ -330,10 +336,8 @@ Result<void> wait_for_release(const LockRequest& request, const Attempt& attempt
     }
     locks().blocked.push_back(self);
   }
-  // An unlock between the attempt and this wait is not lost for long: the pause ends.
-  bool woken = false;
   const Result<void> waited = wait(
-      locks().released, [&woken] { return std::exchange(woken, true); }, monotonic_now() + pause,
+      locks().released, [seen] { return locks().releases.load() != seen; }, monotonic_now() + pause,
       Interruptible::Yes);
   if (listed) {
     const Mutex::Guard guard(locks().lock);
@@ -363,17 +367,33 @@ Result<void> lock_file(File& file, const LockRequest& request, LockWait wait) {
   Nanoseconds pause = kFirstPause;
   for (;;) {
     Carriers dead;
+    const std::uint32_t seen = locks().releases.load();
     const Attempt attempt = TRY(try_lock(file, key, request, dead));
     if (attempt.granted) {
-      wake_all(locks().released);
+      tell_release();
       return {};
     }
     if (wait == LockWait::No) {
       return fail(EAGAIN);
     }
-    TRY(wait_for_release(request, attempt, pause));
+    TRY(wait_for_release(request, attempt, seen, pause));
     pause = std::min(pause * 2, kLongestPause);
   }
+}
+
+Result<LockRequest> find_own_lock(File& file, const LockRequest& request) {
+  const LockKey key = TRY(key_of(file));
+  const Mutex::Guard guard(locks().lock);
+  LockedInode* const inode = find_inode(key);
+  if (inode == nullptr) {
+    return LockRequest{};
+  }
+  for (const HeldLock& held : inode->locks) {
+    if (held.owner == request.owner && held.range.overlaps(request.range)) {
+      return LockRequest{.owner = held.owner, .range = held.range, .type = held.type};
+    }
+  }
+  return LockRequest{};
 }
 
 Result<LockRequest> find_conflict(File& file, const LockRequest& request) {
@@ -448,7 +468,7 @@ void release_open_locks(const File& file) {
       }
     }
   }
-  wake_all(locks().released);
+  tell_release();
 }
 
 }  // namespace runhl::kernel

@@ -58,6 +58,8 @@ struct LockRequest {
 enum class LockWait : bool { No, Yes };
 /// Sets, changes or (None) gives up a lock. EAGAIN, EDEADLK, EINTR, ENOMEM; the host's errors.
 Result<void> lock_file(File& file, const LockRequest& request, LockWait wait);
+/// A lock of the requester's own in the range; type None: there is none.
+Result<LockRequest> find_own_lock(File& file, const LockRequest& request);
 /// The lock that stands in the way of `request`; type None: there is none.
 Result<LockRequest> find_conflict(File& file, const LockRequest& request);
 

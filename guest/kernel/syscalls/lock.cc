@@ -67,9 +67,11 @@ Result<LockType> type_of(const struct flock& lock) {
   }
 }
 
-/// F_GETLK: the program's lock becomes the one in its way, or F_UNLCK.
+/// F_GETLK, and of an open file F_UNLCK asks for its own: the program's lock becomes the one in its
+/// way, or F_UNLCK.
 Result<void> tell_conflict(File& file, const LockRequest& wanted, struct flock& lock) {
-  const LockRequest held = TRY(find_conflict(file, wanted));
+  const LockRequest held = wanted.type == LockType::None ? TRY(find_own_lock(file, wanted))
+                                                         : TRY(find_conflict(file, wanted));
   if (held.type == LockType::None) {
     lock.l_type = F_UNLCK;
     return {};
@@ -102,7 +104,7 @@ SyscallResult record_lock(const Ref<File>& file, int command, UserAddress argume
   }
   request.range = TRY(range_of(*file, lock));
   if (test) {
-    if (request.type == LockType::None) {
+    if (request.type == LockType::None && !of_open_file) {
       return fail(EINVAL);
     }
     TRY(tell_conflict(*file, request, lock));
@@ -119,9 +121,8 @@ SyscallResult record_lock(const Ref<File>& file, int command, UserAddress argume
 }
 
 SyscallResult sys_flock(const SyscallArgs& args) {
-  const Ref<File> file = TRY(current_files().get(to_fd(args.a0)));
   const std::uint32_t operation = to_u32(args.a1);
-  LockRequest request{.owner = {.kind = FileLockKind::Flock, .id = file.get()}};
+  LockRequest request;
   switch (operation & ~std::uint32_t{LOCK_NB}) {
     case LOCK_SH:
       request.type = LockType::Shared;
@@ -134,6 +135,11 @@ SyscallResult sys_flock(const SyscallArgs& args) {
     default:
       return fail(EINVAL);
   }
+  const Ref<File> file = TRY(current_files().get(to_fd(args.a0)));
+  if (request.type != LockType::None && !file->readable() && !file->writable()) {
+    return fail(EBADF);
+  }
+  request.owner = {.kind = FileLockKind::Flock, .id = file.get()};
   TRY(lock_file(*file, request, (operation & LOCK_NB) != 0 ? LockWait::No : LockWait::Yes));
   return 0;
 }
