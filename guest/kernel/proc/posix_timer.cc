@@ -162,14 +162,19 @@ Result<void> check_notification(PosixTimer& timer, const TimerRequest& request) 
 void posix_timer_expired(PosixTimer& timer) {
   {
     const SpinLock::Guard guard(timer.process->signals->lock);
-    if (timer.deadline == 0 || timer.queued || timer.silent) {
+    const bool valid_in_queue = timer.queued && !timer.outdated;
+    if (timer.deadline == 0 || valid_in_queue || timer.silent) {
       return;
     }
-    timer.queued = true;
+    const bool still_queued = std::exchange(timer.queued, true);
+    timer.outdated = false;
     timer.deadline = timer.interval == 0 ? 0 : timer.deadline;
     timer.overruns = 0;
     timer.last_overrun = 0;
     describe(timer);
+    if (still_queued) {
+      return;  // what lies in the queue is of this expiry now
+    }
     intrusive_ptr_add_ref(&timer);  // the queue's
   }
   if (signal_send_entry(*timer.process, timer.thread.get(), timer.entry)) {
@@ -184,6 +189,10 @@ void posix_timer_expired(PosixTimer& timer) {
   }
 }
 
+bool posix_timer_outdated(const PosixTimer& timer) {
+  return timer.outdated;
+}
+
 void posix_timer_delivered(PosixTimer& timer) {
   if (timer.interval != 0 && timer.deadline != 0) {
     const std::uint64_t passed = forward(timer, now_locked(timer));
@@ -195,7 +204,7 @@ void posix_timer_delivered(PosixTimer& timer) {
 }
 
 void posix_timer_unqueued(PosixTimer& timer) {
-  timer.queued = false;
+  timer.queued = timer.outdated = false;
   intrusive_ptr_release(&timer);
 }
 
@@ -233,6 +242,7 @@ Result<void> posix_timer_delete(Process& process, std::int32_t id) {
     return fail(EINVAL);
   }
   timer->deadline = 0;
+  timer->outdated = timer->queued;
   disarm(*timer);
   process.timers.list.erase(process.timers.list.iterator_to(*timer));
   --process.signals->queued;
@@ -248,6 +258,7 @@ Result<TimerSetting> posix_timer_set(Process& process, std::int32_t id, const Ti
   const Nanoseconds now = now_locked(*timer);
   const TimerSetting old = setting_of(*timer, now);
   disarm(*timer);
+  timer->outdated = timer->queued;
   timer->interval = fresh.value == 0 ? 0 : fresh.interval;
   timer->overruns = 0;
   timer->last_overrun = 0;

@@ -41,6 +41,7 @@ struct PosixTimer : RefCounted<PosixTimer>, boost::intrusive::list_base_hook<> {
   std::uint64_t overruns = 0;     // of the pending signal
   std::int32_t last_overrun = 0;  // of the last one that was taken
   bool queued = false;
+  bool outdated = false;  // deleted or set anew since: what is queued says nothing any more
   bool armed_on_cpu = false;
   Nanoseconds seen = 0;  // the CPU clock when it was last looked at
 };
@@ -76,6 +77,7 @@ void posix_timers_clear(Process& process);
 void posix_timer_expired(PosixTimer& timer);
 
 // Of the signal queue; the caller holds SignalState::lock.
+bool posix_timer_outdated(const PosixTimer& timer);
 void posix_timer_delivered(PosixTimer& timer);
 void posix_timer_unqueued(PosixTimer& timer);
 

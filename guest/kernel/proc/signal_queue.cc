@@ -65,13 +65,10 @@ void queue_entry(SignalQueue& queue, QueuedSignal& entry) {
   queue.pending.fetch_or(signal_bit(entry.info.number));
 }
 
-bool dequeue_signal(SignalState& state, SignalQueue& queue, SignalSet ready, QueuedSignal& out) {
-  ready &= queue.pending.load();
-  if (ready == 0) {
-    return false;
-  }
-  const SignalSet first = (ready & kFaults) != 0 ? ready & kFaults : ready;
-  const int number = __builtin_ctzll(first) + 1;
+namespace {
+
+/// Takes the first entry of `number` off the queue, if it has one; the last one clears the bit.
+QueuedSignal* take_entry(SignalQueue& queue, int number) {
   QueuedSignal* taken = nullptr;
   bool more = false;
   for (auto it = queue.entries.begin(); it != queue.entries.end() && !more;) {
@@ -87,11 +84,30 @@ bool dequeue_signal(SignalState& state, SignalQueue& queue, SignalSet ready, Que
   if (!more) {
     queue.pending.fetch_and(~signal_bit(number));
   }
+  if (taken != nullptr) {
+    queue.entries.erase(queue.entries.iterator_to(*taken));
+  }
+  return taken;
+}
+
+}  // namespace
+
+bool dequeue_signal(SignalState& state, SignalQueue& queue, SignalSet ready, QueuedSignal& out) {
+  const SignalSet now = ready & queue.pending.load();
+  if (now == 0) {
+    return false;
+  }
+  const SignalSet first = (now & kFaults) != 0 ? now & kFaults : now;
+  const int number = __builtin_ctzll(first) + 1;
+  QueuedSignal* const taken = take_entry(queue, number);
+  if (taken != nullptr && taken->timer != nullptr && posix_timer_outdated(*taken->timer)) {
+    release(state, taken);
+    return dequeue_signal(state, queue, ready, out);
+  }
   out.info = SignalInfo{};
   out.info.number = number;  // code SI_USER, sender 0: as Linux, when the queue was full
   out.from_host = false;
   if (taken != nullptr) {
-    queue.entries.erase(queue.entries.iterator_to(*taken));
     if (taken->timer != nullptr) {
       posix_timer_delivered(*taken->timer);  // completes what it says
     }
