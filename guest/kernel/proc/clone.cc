@@ -45,6 +45,9 @@ Result<void> check_flags(const CloneRequest& request) {
       both_actions) {
     return fail(EINVAL);
   }
+  if (has(request, CLONE_SETTLS) && request.tls >= abi::kUserEnd) {
+    return fail(EPERM);  // as arch_prctl; the CPU faults on some of them
+  }
   if ((request.flags & kNamespaces) != 0) {
     // As a Linux without them, after its check of the privilege.
     const bool unprivileged = has(request, CLONE_NEWUSER);
@@ -128,6 +131,7 @@ Result<Ref<Process>> make_process(const CloneRequest& request) {
 
 void inherit_scheduling(Task& child, const Task& parent) {
   child.scheduling = parent.scheduling;
+  child.scheduling.default_timer_slack = parent.scheduling.timer_slack;
   if (!parent.scheduling.reset_on_fork) {
     return;
   }
