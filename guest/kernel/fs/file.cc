@@ -2,6 +2,7 @@
 #include "fs/file.h"
 
 #include <poll.h>
+#include <sys/mman.h>
 
 #include "fs/file_locks.h"
 #include "fs/inotify.h"
@@ -37,8 +38,9 @@ Result<aspace::Backing> File::backing(std::uint64_t /*offset*/, std::uint64_t /*
                                       MapUse /*use*/) {
   return fail(ENODEV);
 }
-Result<std::uint32_t> File::check_map(std::uint32_t /*protection*/, bool /*shared*/) {
-  return fail(ENODEV);
+Result<std::uint32_t> File::check_map(std::uint32_t protection, bool shared) {
+  const bool writes = shared && (protection & PROT_WRITE) != 0;
+  return !readable() || (writes && !writable()) ? fail(EACCES) : fail(ENODEV);
 }
 Result<Ref<File>> File::reopen(std::uint32_t /*flags*/) {
   return fail(ENXIO);

@@ -66,6 +66,8 @@ class File : public MapObject {
   /// It can be read and written at an offset: asked before the access mode, as Linux does.
   [[nodiscard]] virtual bool has_positions() const { return false; }
   virtual Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset);
+  /// pwritev2 with RWF_APPEND; `moves`: the position follows. Of a stream: as write().
+  virtual Result<std::size_t> append(IoBuffer& buffer, bool /*moves*/) { return write(buffer); }
   virtual Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t offset);
   virtual Result<std::uint64_t> seek(std::int64_t offset, int whence);
   virtual Result<abi::FileAttr> attributes() = 0;
@@ -127,11 +129,15 @@ class File : public MapObject {
   [[nodiscard]] Mount* mount() const { return mount_; }
   [[nodiscard]] std::uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
   void set_flags(std::uint32_t flags) { flags_.store(flags, std::memory_order_relaxed); }
+  /// 1 reads, 2 writes; O_ACCMODE itself is neither (open for ioctl only).
+  [[nodiscard]] static std::uint32_t to_mode(std::uint32_t flags) {
+    return (flags + 1) & std::uint32_t{O_ACCMODE};
+  }
   [[nodiscard]] bool readable() const {
-    return (flags() & O_PATH) == 0 && (flags() & O_ACCMODE) != O_WRONLY;
+    return (flags() & O_PATH) == 0 && (to_mode(flags()) & 1U) != 0;
   }
   [[nodiscard]] bool writable() const {
-    return (flags() & O_PATH) == 0 && (flags() & O_ACCMODE) != O_RDONLY;
+    return (flags() & O_PATH) == 0 && (to_mode(flags()) & 2U) != 0;
   }
   [[nodiscard]] bool nonblocking() const { return (flags() & O_NONBLOCK) != 0; }
 

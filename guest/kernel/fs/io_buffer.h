@@ -26,6 +26,8 @@ class IoBuffer {
   [[nodiscard]] bool full() const { return remaining_ == 0; }
   /// A program's: a fault on either side of a copy is survived.
   [[nodiscard]] bool is_user() const { return kernel_.empty(); }
+  /// No more than `size` bytes are to be moved from now on.
+  void shorten(std::uint64_t size) { remaining_ = std::min<std::uint64_t>(remaining_, size); }
 
   /// Into the buffer (the file is read). Fewer than asked where the buffer ends or faults; EFAULT
   /// only if nothing could be moved.

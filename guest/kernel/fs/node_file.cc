@@ -4,12 +4,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 
 #include "mm/heap.h"
+#include "proc/signals.h"
+#include "proc/task.h"
 
 namespace runhl::kernel {
 namespace {
@@ -22,6 +26,31 @@ constexpr std::uint64_t kMountCookies = 0x7fff'ffff'fffe'0000;
 }  // namespace
 
 // ---- regular files -----------------------------------------------------------------------------
+
+Result<void> check_file_size(std::uint64_t end) {
+  if (end <= current().process->rlimits[RLIMIT_FSIZE].soft) {
+    return {};
+  }
+  SignalInfo info;
+  info.number = SIGXFSZ;
+  (void)signal_send_task(current(), info);  // lost only if the queue is full of it
+  return fail(EFBIG);
+}
+
+/// Of a write at `offset` RLIMIT_FSIZE lets in what lies below it; nothing is EFBIG.
+Result<void> NodeFile::keep_size_limit(IoBuffer& buffer, std::uint64_t offset) {
+  constexpr std::uint64_t kUnlimited = ~std::uint64_t{0};
+  const std::uint64_t limit = current().process->rlimits[RLIMIT_FSIZE].soft;
+  if (limit == kUnlimited || buffer.full() || !S_ISREG(mode_)) [[likely]] {
+    return {};
+  }
+  const std::uint64_t at = offset == kAppendOffset ? TRY(node_->attributes()).size : offset;
+  if (at >= limit) {
+    return check_file_size(kUnlimited);
+  }
+  buffer.shorten(limit - at);
+  return {};
+}
 
 NodeFile::~NodeFile() {
   if (mapped_.load(std::memory_order_relaxed)) {
@@ -40,8 +69,18 @@ Result<std::size_t> NodeFile::write(IoBuffer& buffer) {
   const Mutex::Guard guard(position_lock_);
   const bool append = (flags() & O_APPEND) != 0;
   std::uint64_t end = position_;
+  TRY(keep_size_limit(buffer, append ? kAppendOffset : position_));
   const std::size_t done = TRY(node_->write_at(buffer, append ? kAppendOffset : position_, end));
   position_ = end;
+  return done;
+}
+
+Result<std::size_t> NodeFile::append(IoBuffer& buffer, bool moves) {
+  const Mutex::Guard guard(position_lock_);
+  std::uint64_t end = 0;
+  TRY(keep_size_limit(buffer, kAppendOffset));
+  const std::size_t done = TRY(node_->write_at(buffer, kAppendOffset, end));
+  position_ = moves ? end : position_;
   return done;
 }
 
@@ -52,7 +91,9 @@ Result<std::size_t> NodeFile::read_at(IoBuffer& buffer, std::uint64_t offset) {
 Result<std::size_t> NodeFile::write_at(IoBuffer& buffer, std::uint64_t offset) {
   std::uint64_t end = 0;
   // Linux: O_APPEND wins over pwrite's offset.
-  return node_->write_at(buffer, (flags() & O_APPEND) != 0 ? kAppendOffset : offset, end);
+  const std::uint64_t at = (flags() & O_APPEND) != 0 ? kAppendOffset : offset;
+  TRY(keep_size_limit(buffer, at));
+  return node_->write_at(buffer, at, end);
 }
 
 Result<std::uint64_t> NodeFile::seek(std::int64_t offset, int whence) {
@@ -93,6 +134,10 @@ Result<abi::FileAttr> NodeFile::attributes() {
 }
 
 Result<void> NodeFile::truncate(std::uint64_t size) {
+  if (size > current().process->rlimits[RLIMIT_FSIZE].soft &&
+      size > TRY(node_->attributes()).size) {
+    TRY(check_file_size(size));
+  }
   return node_->truncate(size);
 }
 

@@ -10,6 +10,9 @@
 
 namespace runhl::kernel {
 
+/// RLIMIT_FSIZE: SIGXFSZ and EFBIG for a file that is to end at `end`.
+Result<void> check_file_size(std::uint64_t end);
+
 class NodeFile final : public File {
  public:
   NodeFile(Ref<Node> node, std::uint32_t mode, std::uint32_t flags, Mount& mount)
@@ -19,6 +22,7 @@ class NodeFile final : public File {
   Result<std::size_t> read(IoBuffer& buffer) override;
   Result<std::size_t> write(IoBuffer& buffer) override;
   [[nodiscard]] bool has_positions() const override { return true; }
+  Result<std::size_t> append(IoBuffer& buffer, bool moves) override;
   Result<std::size_t> read_at(IoBuffer& buffer, std::uint64_t offset) override;
   Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t offset) override;
   Result<std::uint64_t> seek(std::int64_t offset, int whence) override;
@@ -37,6 +41,8 @@ class NodeFile final : public File {
   }
 
  private:
+  Result<void> keep_size_limit(IoBuffer& buffer, std::uint64_t offset);
+
   Ref<Node> node_;
   std::uint32_t mode_;  // st_mode at open: the type matters
   std::atomic<bool> mapped_{false};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // read, write and their relatives.
+#include <fcntl.h>
+#include <linux/fs.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
+#include <optional>
 
 #include "fs/inotify.h"
 #include "mm/heap.h"
@@ -51,22 +52,54 @@ Result<std::uint64_t> offset_of(std::uint64_t argument) {
   return argument;
 }
 
-SyscallResult read_vector_at(const SyscallArgs& args) {
+/// Where a vector goes; preadv2's -1 is the file's own position.
+Result<std::optional<std::uint64_t>> place_of(const SyscallArgs& args, bool may_be_own) {
+  if (may_be_own && args.a3 == ~std::uint64_t{0}) {
+    return std::nullopt;
+  }
   const std::uint64_t offset = TRY(offset_of(args.a3));
   TRY(require_positions(to_fd(args.a0)));
+  return offset;
+}
+
+/// RWF_*. Linux asks only when there is something to transfer.
+Result<void> check_flags(std::uint32_t flags, const File& file) {
+  constexpr std::uint32_t kNoAppend = 0x20;  // RWF_NOAPPEND, younger than the C library
+  constexpr std::uint32_t kKnown = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | kNoAppend;
+  // RWF_NOWAIT: no file of ours tells in advance whether it would wait.
+  if ((flags & ~kKnown) != 0 ||
+      ((flags & kNoAppend) != 0 && (file.flags() & std::uint32_t{O_APPEND}) != 0)) {
+    return fail(EOPNOTSUPP);
+  }
+  return (flags & RWF_APPEND) != 0 && (flags & kNoAppend) != 0 ? fail(EINVAL) : Result<void>();
+}
+
+SyscallResult read_vector(const SyscallArgs& args, std::optional<std::uint64_t> offset,
+                          std::uint32_t flags) {
   const Ref<File> file = TRY(readable_file(to_fd(args.a0)));
   const Owned<IoVector> vector = TRY(IoVector::copy(args.a1, args.a2));
   IoBuffer buffer(vector->spans());
-  return told(*file, IN_ACCESS, file->read_at(buffer, offset));
+  if (!buffer.full()) {
+    TRY(check_flags(flags, *file));
+  }
+  return told(*file, IN_ACCESS, offset ? file->read_at(buffer, *offset) : file->read(buffer));
 }
 
-SyscallResult write_vector_at(const SyscallArgs& args) {
-  const std::uint64_t offset = TRY(offset_of(args.a3));
-  TRY(require_positions(to_fd(args.a0)));
+SyscallResult write_vector(const SyscallArgs& args, std::optional<std::uint64_t> offset,
+                           std::uint32_t flags) {
   const Ref<File> file = TRY(writable_file(to_fd(args.a0)));
   const Owned<IoVector> vector = TRY(IoVector::copy(args.a1, args.a2));
   IoBuffer buffer(vector->spans());
-  return told(*file, IN_MODIFY, file->write_at(buffer, offset));
+  if (!buffer.full()) {
+    TRY(check_flags(flags, *file));
+  }
+  const SyscallResult done = (flags & RWF_APPEND) != 0 ? file->append(buffer, !offset)
+                             : offset                  ? file->write_at(buffer, *offset)
+                                                       : file->write(buffer);
+  if (done && *done != 0 && (flags & (RWF_DSYNC | RWF_SYNC)) != 0) {
+    TRY(file->sync((flags & RWF_SYNC) == 0));
+  }
+  return told(*file, IN_MODIFY, done);
 }
 
 }  // namespace
@@ -100,25 +133,27 @@ SyscallResult sys_pwrite64(const SyscallArgs& args) {
 }
 
 SyscallResult sys_readv(const SyscallArgs& args) {
-  const Ref<File> file = TRY(readable_file(to_fd(args.a0)));
-  const Owned<IoVector> vector = TRY(IoVector::copy(args.a1, args.a2));
-  IoBuffer buffer(vector->spans());
-  return told(*file, IN_ACCESS, file->read(buffer));
+  return read_vector(args, std::nullopt, 0);
 }
 
 SyscallResult sys_writev(const SyscallArgs& args) {
-  const Ref<File> file = TRY(writable_file(to_fd(args.a0)));
-  const Owned<IoVector> vector = TRY(IoVector::copy(args.a1, args.a2));
-  IoBuffer buffer(vector->spans());
-  return told(*file, IN_MODIFY, file->write(buffer));
+  return write_vector(args, std::nullopt, 0);
 }
 
 SyscallResult sys_preadv(const SyscallArgs& args) {
-  return read_vector_at(args);
+  return read_vector(args, TRY(place_of(args, false)), 0);
 }
 
 SyscallResult sys_pwritev(const SyscallArgs& args) {
-  return write_vector_at(args);
+  return write_vector(args, TRY(place_of(args, false)), 0);
+}
+
+SyscallResult sys_preadv2(const SyscallArgs& args) {
+  return read_vector(args, TRY(place_of(args, true)), to_u32(args.a5));
+}
+
+SyscallResult sys_pwritev2(const SyscallArgs& args) {
+  return write_vector(args, TRY(place_of(args, true)), to_u32(args.a5));
 }
 
 SyscallResult sys_lseek(const SyscallArgs& args) {

@@ -2,13 +2,10 @@
 // Calls about ranges of a file's bytes: room for them, advice about them, writing them back.
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <csignal>
-
+#include "fs/node_file.h"
 #include "fs/vfs.h"
-#include "proc/signals.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 
@@ -51,17 +48,6 @@ Result<void> check_mode(std::uint32_t mode, std::uint32_t file_flags) {
     return fail(EPERM);
   }
   return {};
-}
-
-/// RLIMIT_FSIZE: SIGXFSZ and EFBIG.
-Result<void> check_file_size(std::uint64_t end) {
-  if (end <= current().process->rlimits[RLIMIT_FSIZE].soft) {
-    return {};
-  }
-  SignalInfo info;
-  info.number = SIGXFSZ;
-  (void)signal_send_task(current(), info);  // lost only if the queue is full of it
-  return fail(EFBIG);
 }
 
 }  // namespace

@@ -256,6 +256,8 @@
   X(324, membarrier, sys_membarrier, Full, Free, "") \
   X(325, mlock2, sys_mlock2, Partial, Fine, "limits and populating; nothing is pinned on the host") \
   X(326, copy_file_range, sys_copy_file_range, Full, Fine, "") \
+  X(327, preadv2, sys_preadv2, Partial, Fine, "RWF_NOWAIT, RWF_ATOMIC") \
+  X(328, pwritev2, sys_pwritev2, Partial, Fine, "RWF_NOWAIT, RWF_ATOMIC") \
   X(329, pkey_mprotect, sys_pkey_mprotect, Full, Fine, "as on a CPU without protection keys") \
   X(330, pkey_alloc, sys_pkey_alloc, Full, Free, "as on a CPU without protection keys") \
   X(331, pkey_free, sys_pkey_free, Full, Free, "as on a CPU without protection keys") \
