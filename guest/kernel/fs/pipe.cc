@@ -153,10 +153,11 @@ Result<std::size_t> Pipe::extend_last(IoBuffer& buffer) {
 
 Result<std::size_t> Pipe::write_buffer(IoBuffer& buffer, Packets packets) {
   Ref<PipePage> page = TRY(take_page());
+  const std::size_t wanted = std::min(buffer.remaining(), kPipePageSize);
   const Result<std::size_t> moved = buffer.take(page->data(), kPipePageSize);
-  if (!moved) {
+  if (!moved || *moved < wanted) {  // a page that cannot be read to its end is not sent
     spare_ = std::move(page);
-    return moved;
+    return moved ? fail(EFAULT) : moved;
   }
   slot(used_.load()) = {.page = std::move(page),
                         .offset = 0,
@@ -189,12 +190,9 @@ Result<std::size_t> Pipe::write(IoBuffer& buffer, Blocking blocking, Packets pac
         ended = moved ? Result<void>() : tl::unexpected(moved.error());
       }
       while (ended && !buffer.full() && !full()) {
-        const std::size_t wanted = std::min(buffer.remaining(), kPipePageSize);
         const Result<std::size_t> moved = write_buffer(buffer, packets);
         done += moved ? *moved : 0;
-        if (!moved || *moved < wanted) {
-          ended = moved ? fail(EFAULT) : tl::unexpected(moved.error());
-        }
+        ended = moved ? Result<void>() : tl::unexpected(moved.error());
       }
       if (done != before) {
         became_readable();
@@ -434,6 +432,9 @@ PipeEnd::~PipeEnd() {
 }
 
 Result<Ref<File>> PipeEnd::reopen(std::uint32_t flags) {
+  if ((flags & O_ACCMODE) == O_ACCMODE) {
+    return fail(EINVAL);
+  }
   const bool reads = (flags & O_ACCMODE) != O_WRONLY;
   const bool writes = (flags & O_ACCMODE) != O_RDONLY;
   if (mount() != nullptr) {
@@ -492,6 +493,9 @@ Result<PipeEnds> make_pipe(std::uint32_t flags) {
 }
 
 Result<Ref<File>> open_fifo(const abi::FileAttr& attr, std::uint32_t flags, Mount& mount) {
+  if ((flags & O_ACCMODE) == O_ACCMODE) {
+    return fail(EINVAL);  // for ioctl only: neither end
+  }
   const InodeKey key = inode_key(attr);
   Ref<InodeObject> object = find_inode_object(key);
   if (object == nullptr) {

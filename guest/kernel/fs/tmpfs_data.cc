@@ -72,26 +72,21 @@ Result<void> TmpfsNode::allocate(std::uint32_t mode, std::uint64_t offset, std::
   if (!S_ISREG(attr_.mode)) {
     return S_ISDIR(attr_.mode) ? fail(EISDIR) : fail(ENODEV);
   }
-  constexpr std::uint32_t kZeroes = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
-  if ((mode & ~std::uint32_t{FALLOC_FL_KEEP_SIZE | kZeroes}) != 0) {
-    return fail(EOPNOTSUPP);  // as Linux's tmpfs, which moves no bytes either
+  if ((mode & ~std::uint32_t{FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE}) != 0) {
+    return fail(EOPNOTSUPP);  // as Linux's tmpfs
   }
   const std::uint64_t end = offset + length;
   if (end > kMaxFileSize) {
     return fail(EFBIG);
   }
   const bool grows = (mode & FALLOC_FL_KEEP_SIZE) == 0 && end > attr_.size;
-  if ((mode & kZeroes) != 0) {
-    TRY(pages_.punch(offset, length));
-  }
-  if ((mode & FALLOC_FL_PUNCH_HOLE) == 0) {
-    TRY(pages_.allocate(offset, length));
-  }
+  const bool punches = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
+  TRY(punches ? pages_.punch(offset, length) : pages_.allocate(offset, length));
   if (grows) {
     pages_.resize(end);
     attr_.size = end;
   }
-  touch(grows || (mode & kZeroes) != 0);
+  touch(grows || punches);
   return {};
 }
 

@@ -478,6 +478,15 @@ void UnixEndpoint::note_extras(ReceiveRequest& request, UnixMessage& message) co
   }
 }
 
+/// Nothing is wanted but what comes with the first bytes, once there are some.
+bool UnixEndpoint::take_extras(ReceiveRequest& request) {
+  UnixMessage* const message = request.data.full() ? first() : nullptr;
+  if (message != nullptr) {
+    note_extras(request, *message);
+  }
+  return message != nullptr;
+}
+
 /// What is in the queue, up to files, to another sender (where that matters) or to a fault.
 Result<UnixEndpoint::Drained> UnixEndpoint::drain_stream(ReceiveRequest& request,
                                                          std::size_t done) {
@@ -516,12 +525,15 @@ Result<std::size_t> UnixEndpoint::receive_stream(ReceiveRequest& request, Nanose
   }
   const std::size_t wanted = request.data.remaining();
   const bool all = (request.flags & MSG_WAITALL) != 0;
-  const std::size_t target = all ? wanted : std::min<std::size_t>(wanted, 1);
+  const std::size_t target = all && wanted != 0 ? wanted : 1;
   std::size_t done = 0;
   for (;;) {
     Drained drained;
     {
       const Mutex::Guard guard(read_lock_);
+      if (wanted == 0 && take_extras(request)) {
+        return 0;
+      }
       drained = TRY(drain_stream(request, done));
     }
     done = drained.done;

@@ -120,6 +120,7 @@ class UnixEndpoint final : public NamedObject {
   [[nodiscard]] UnixMessage* after(UnixMessage& message);
   UnixMessagePtr take_first();
   Result<void> wait_for_message(Nanoseconds deadline);
+  [[nodiscard]] bool take_extras(ReceiveRequest& request);
   struct Drained {
     std::size_t done = 0;
     bool stop = false;  // nothing may be added to it

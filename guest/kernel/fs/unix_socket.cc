@@ -35,6 +35,9 @@ SocketCredentials own_credentials() {
 }
 
 Result<std::size_t> Socket::read(IoBuffer& buffer) {
+  if (buffer.full()) {
+    return 0;  // unlike recv(2), which looks at the queue
+  }
   ReceiveRequest request{.data = buffer};
   return receive(request);
 }

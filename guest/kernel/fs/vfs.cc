@@ -48,6 +48,15 @@ Result<void> require_name(const PathWalk& walk, int dot_error, int root_error) {
   return {};
 }
 
+/// Of what is to be made; what "." and ".." stand in has to be there first.
+Result<void> require_new_name(const PathWalk& walk, Node& base, const PathSpec& at) {
+  const Result<void> named = require_name(walk, EEXIST, EEXIST);
+  if (!named && walk.last() != LastName::Normal && !at.path.empty()) {
+    TRY(base.walk(at));
+  }
+  return named;
+}
+
 /// EROFS for a name that does not exist, unless it could not be made for want of its directory.
 Errno missing_on_read_only(Node& base, PathSpec at) {
   const std::size_t slash = at.path.rfind('/');
@@ -261,13 +270,19 @@ Result<Owned<PathWalk>> walk_from_cwd(std::string_view path) {
   return walk;
 }
 
+Result<void> check_open_flags(std::uint32_t flags) {
+  constexpr std::uint32_t kCreatesDirectory = O_DIRECTORY | O_CREAT;
+  if ((flags & kCreatesDirectory) == kCreatesDirectory ||
+      ((flags & kUnnamed) != 0 &&
+       ((flags & O_TMPFILE) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY))) {
+    return fail(EINVAL);
+  }
+  return {};
+}
+
 Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options) {
   const std::uint32_t flags = options.flags;
   OpenNews news(flags);
-  if ((flags & kUnnamed) != 0 &&
-      ((flags & (O_TMPFILE | O_CREAT)) != O_TMPFILE || (flags & O_ACCMODE) == O_RDONLY)) {
-    return fail(EINVAL);
-  }
   const bool exclusive = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
   const Follow follow = (flags & O_NOFOLLOW) != 0 || exclusive ? Follow::No : Follow::Yes;
   OpenedNode opened = TRY(walk.run(follow, [&](Node& base, PathSpec at) -> Result<OpenedNode> {
@@ -339,7 +354,7 @@ Result<std::size_t> vfs_read_link(PathWalk& walk, std::span<char> target) {
 
 Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode) {
   return walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
-    TRY(require_name(walk, EEXIST, EEXIST));
+    TRY(require_new_name(walk, base, at));
     at.follow = false;  // a slash at the end is no reason to look through a symlink
     TRY(refuse_read_only(walk, base, at, true));
     at.masked = mode & 0777 & current_umask();
@@ -351,7 +366,7 @@ Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode) {
 
 Result<void> vfs_make_special(PathWalk& walk, std::uint32_t mode, DeviceNumber number) {
   return walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
-    TRY(require_name(walk, EEXIST, EEXIST));
+    TRY(require_new_name(walk, base, at));
     if (walk.must_be_directory()) {
       return fail(ENOENT);
     }
@@ -366,7 +381,7 @@ Result<void> vfs_make_special(PathWalk& walk, std::uint32_t mode, DeviceNumber n
 
 Result<void> vfs_make_symlink(PathWalk& walk, std::string_view target) {
   return walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
-    TRY(require_name(walk, EEXIST, EEXIST));
+    TRY(require_new_name(walk, base, at));
     if (walk.must_be_directory()) {
       return fail(ENOENT);
     }
@@ -399,12 +414,16 @@ Result<void> vfs_remove(PathWalk& walk, bool directory) {
   return {};
 }
 
-Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags) {
+Result<void> check_rename_flags(std::uint32_t flags) {
   constexpr std::uint32_t kKnown = RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
   if ((flags & ~kKnown) != 0 ||
       ((flags & RENAME_EXCHANGE) != 0 && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT)) != 0)) {
     return fail(EINVAL);
   }
+  return {};
+}
+
+Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags) {
   TRY(from.resolve_parent());
   TRY(to.resolve_parent());
   TRY(require_name(from, EBUSY, EBUSY));
@@ -505,10 +524,21 @@ Result<void> vfs_set_owner(PathWalk& walk, OwnerChange owner, Follow follow) {
   });
 }
 
+Result<void> check_times(const std::array<abi::Timestamp, 2>& times) {
+  for (const abi::Timestamp& time : times) {
+    const bool special = time.nanoseconds == UTIME_NOW || time.nanoseconds == UTIME_OMIT;
+    if (!special && time.nanoseconds > 999'999'999) {
+      return fail(EINVAL);
+    }
+  }
+  return {};
+}
+
 Result<void> vfs_set_times(PathWalk& walk, const std::array<abi::Timestamp, 2>& times,
                            Follow follow) {
   return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
+    TRY(check_times(times));
     TRY(base.set_times(at, times));
     tell_change(base, at, IN_ATTRIB);
     return {};

@@ -25,6 +25,8 @@ struct OpenOptions {
   std::uint32_t mode = 0;
   bool inject = false;  // the file is about to be mapped
 };
+/// EINVAL: O_* that do not go together; asked before any name is looked at.
+Result<void> check_open_flags(std::uint32_t flags);
 Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options);
 Result<abi::FileAttr> vfs_stat(PathWalk& walk, Follow follow);
 /// For chdir: a directory that may be searched.
@@ -38,12 +40,16 @@ Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode);
 Result<void> vfs_make_special(PathWalk& walk, std::uint32_t mode, DeviceNumber number);
 Result<void> vfs_make_symlink(PathWalk& walk, std::string_view target);
 Result<void> vfs_remove(PathWalk& walk, bool directory);
+/// EINVAL: as check_open_flags(), of RENAME_*.
+Result<void> check_rename_flags(std::uint32_t flags);
 Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags);
 Result<void> vfs_link(PathWalk& from, PathWalk& to, Follow follow);
 /// Gives an open file a name: linkat(AT_EMPTY_PATH), or through a link to a descriptor in /proc.
 Result<void> vfs_link_file(File& file, PathWalk& to);
 Result<void> vfs_set_mode(PathWalk& walk, std::uint32_t mode, Follow follow);
 Result<void> vfs_set_owner(PathWalk& walk, OwnerChange owner, Follow follow);
+/// EINVAL: nanoseconds that are none.
+Result<void> check_times(const std::array<abi::Timestamp, 2>& times);
 Result<void> vfs_set_times(PathWalk& walk, const std::array<abi::Timestamp, 2>& times,
                            Follow follow);
 Result<abi::StatFsReply> vfs_statfs(PathWalk& walk);

@@ -135,6 +135,7 @@ class AddressSpace {
   Result<void> unmap_locked(UserAddress start, UserAddress end);
   Result<UserAddress> map_locked(const MapRequest& request);
   Result<void> protect_locked(UserAddress start, UserAddress end, std::uint32_t protection);
+  Result<void> check_source(const RemapRequest& request);
   Result<UserAddress> remap_fixed(RemapRequest request);
   Result<UserAddress> remap_anywhere(const RemapRequest& request);
   Result<UserAddress> grow_locked(Vma& vma, const RemapRequest& request);

@@ -65,6 +65,16 @@ Result<UserAddress> AddressSpace::remap(const RemapRequest& request) {
   return remap_anywhere(exact);
 }
 
+/// What is to be moved is one mapping; of a private one there is something to move.
+Result<void> AddressSpace::check_source(const RemapRequest& request) {
+  const Vma* const vma = tree_.find(request.address);
+  if (request.old_length == 0 && !vma->shared) {
+    return fail(EINVAL);
+  }
+  const std::uint64_t moved = std::min(request.old_length, request.new_length);
+  return vma->end - request.address < moved ? fail(EFAULT) : Result<void>();
+}
+
 /// MREMAP_FIXED; MREMAP_DONTUNMAP, for which the new address is a hint.
 Result<UserAddress> AddressSpace::remap_fixed(RemapRequest request) {
   const bool fixed = (request.flags & MREMAP_FIXED) != 0;
@@ -72,6 +82,7 @@ Result<UserAddress> AddressSpace::remap_fixed(RemapRequest request) {
   if (range.start < request.address + request.old_length && request.address < range.end) {
     return fail(EINVAL);
   }
+  TRY(check_source(request));  // before the target goes
   if (fixed) {
     if (range.start < abi::kUserBase) {
       return fail(EPERM);

@@ -39,7 +39,7 @@ Credentials boot_credentials(const abi::BootConfig& config) {
   c.permitted = config.cap_permitted;
   c.inheritable = config.cap_inheritable;
   c.bounding = config.cap_bounding;
-  c.ambient = config.cap_ambient;
+  c.ambient = config.cap_ambient & c.permitted & c.inheritable;  // Linux raises no others
   return c;
 }
 

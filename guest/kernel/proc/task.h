@@ -75,6 +75,7 @@ struct TaskScheduling {
   int nice = 0;
   std::uint32_t io_priority = 0;
   bool reset_on_fork = false;
+  std::uint64_t timer_slack = 50'000, default_timer_slack = 50'000;  // kept and told only
   std::uint64_t affinity = ~0ULL;
 };
 

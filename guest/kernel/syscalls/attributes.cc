@@ -58,13 +58,11 @@ SyscallResult change_owner(int dirfd, UserAddress path, OwnerChange owner, std::
 constexpr abi::Timestamp kNow{.seconds = 0, .nanoseconds = UTIME_NOW, .reserved = 0};
 
 Result<abi::Timestamp> copy_timespec(UserAddress from, std::size_t index) {
+  constexpr std::uint32_t kNoTime = ~0U;  // refused once the file has been found, as Linux does
   const timespec time = TRY(UserIn<timespec>(from).copy_in(index));
-  const bool special = time.tv_nsec == UTIME_NOW || time.tv_nsec == UTIME_OMIT;
-  if (!special && (time.tv_nsec < 0 || time.tv_nsec > 999'999'999)) {
-    return fail(EINVAL);
-  }
+  const bool fits = time.tv_nsec >= 0 && time.tv_nsec < kNoTime;
   return abi::Timestamp{.seconds = time.tv_sec,
-                        .nanoseconds = static_cast<std::uint32_t>(time.tv_nsec),
+                        .nanoseconds = fits ? static_cast<std::uint32_t>(time.tv_nsec) : kNoTime,
                         .reserved = 0};
 }
 
@@ -94,7 +92,9 @@ Result<Times> copy_timevals(UserAddress from) {
 
 SyscallResult change_times(int dirfd, UserAddress path, const Times& times, std::uint32_t flags) {
   if (names_descriptor(dirfd, path, flags)) {
-    TRY(TRY(writable_node(dirfd, true))->set_times({}, times));
+    const Ref<Node> node = TRY(writable_node(dirfd, true));
+    TRY(check_times(times));
+    TRY(node->set_times({}, times));
     return 0;
   }
   TRY(vfs_set_times(*TRY(walk_from(dirfd, path, empty_path(flags))), times, follow_of(flags)));
@@ -156,7 +156,9 @@ SyscallResult sys_utimensat(const SyscallArgs& args) {
   }
   const Times times = TRY(copy_timespecs(args.a2));
   if (args.a1 == 0 && to_fd(args.a0) != AT_FDCWD) {  // futimens
-    TRY(TRY(writable_node(to_fd(args.a0), false))->set_times({}, times));
+    const Ref<Node> node = TRY(writable_node(to_fd(args.a0), false));
+    TRY(check_times(times));
+    TRY(node->set_times({}, times));
     return 0;
   }
   return change_times(to_fd(args.a0), args.a1, times, flags);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "fs/pipe.h"
 #include "fs/vfs.h"
 #include "mm/heap.h"
 #include "runhl/abi/layout.h"
@@ -143,6 +144,9 @@ SyscallResult sys_sendfile(const SyscallArgs& args) {
   const bool placed = args.a2 != 0 || in->has_positions();
   CopyPlace from = placed ? TRY(place_of(*in, args.a2)) : CopyPlace{.file = *in};
   CopyPlace to{.file = *out};
+  if (Pipe* const pipe = out->as_pipe()) {  // before anything is read, also at its end
+    TRY(pipe->wait_writable(out->nonblocking() ? Blocking::No : Blocking::Yes));
+  }
   const SyscallResult done = copy_through(from, to, std::min<std::size_t>(args.a3, kMaxTransfer));
   if (done && placed) {
     TRY(give_place(from, args.a2));
@@ -151,14 +155,14 @@ SyscallResult sys_sendfile(const SyscallArgs& args) {
 }
 
 SyscallResult sys_copy_file_range(const SyscallArgs& args) {
-  const Ref<File> in = TRY(source_file(to_fd(args.a0)));
-  const Ref<File> out = TRY(target_file(to_fd(args.a2)));
+  const Ref<File> in = TRY(current_files().get(to_fd(args.a0)));
+  const Ref<File> out = TRY(current_files().get(to_fd(args.a2)));
   if (args.a5 != 0) {
     return fail(EINVAL);
   }
   TRY(check_regular(*in));
   TRY(check_regular(*out));
-  if ((out->flags() & O_APPEND) != 0) {
+  if (!in->readable() || !out->writable() || (out->flags() & O_APPEND) != 0) {
     return fail(EBADF);
   }
   CopyPlace from = TRY(place_of(*in, args.a1));

@@ -114,8 +114,12 @@ SyscallResult do_remove(int dirfd, UserAddress path, bool directory) {
 SyscallResult do_rename(int from_dir, UserAddress from, int to_dir, UserAddress to,
                         std::uint32_t flags) {
   const Owned<PathWalk> source = TRY(walk_from(from_dir, from));
-  const Owned<PathWalk> target = TRY(walk_from(to_dir, to));
-  TRY(vfs_rename(*source, *target, flags));
+  const Result<Owned<PathWalk>> target = walk_from(to_dir, to);
+  if (!target) {
+    TRY(source->resolve_parent());  // its error comes first
+    return tl::unexpected(target.error());
+  }
+  TRY(vfs_rename(*source, **target, flags));
   return 0;
 }
 
@@ -129,9 +133,14 @@ SyscallResult do_link(int from_dir, UserAddress from, int to_dir, UserAddress to
     TRY(vfs_link_file(*file, *TRY(walk_from(to_dir, to))));
     return 0;
   }
+  const Follow follow = (flags & AT_SYMLINK_FOLLOW) != 0 ? Follow::Yes : Follow::No;
   const Owned<PathWalk> source = TRY(walk_from(from_dir, from));
-  const Owned<PathWalk> target = TRY(walk_from(to_dir, to));
-  TRY(vfs_link(*source, *target, (flags & AT_SYMLINK_FOLLOW) != 0 ? Follow::Yes : Follow::No));
+  const Result<Owned<PathWalk>> target = walk_from(to_dir, to);
+  if (!target) {
+    TRY(vfs_stat(*source, follow));  // its error comes first
+    return tl::unexpected(target.error());
+  }
+  TRY(vfs_link(*source, **target, follow));
   return 0;
 }
 
@@ -195,6 +204,7 @@ SyscallResult sys_renameat(const SyscallArgs& args) {
 }
 
 SyscallResult sys_renameat2(const SyscallArgs& args) {
+  TRY(check_rename_flags(to_u32(args.a4)));
   return do_rename(to_fd(args.a0), args.a1, to_fd(args.a2), args.a3, to_u32(args.a4));
 }
 

@@ -2,6 +2,8 @@
 // open, close, dup, fcntl, ioctl: descriptors and what they refer to.
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -44,6 +46,7 @@ SyscallResult do_open(int dirfd, UserAddress path, std::uint32_t flags, std::uin
   if ((flags & O_CREAT) == 0) {
     mode = 0;
   }
+  TRY(check_open_flags(flags));
   const Owned<PathWalk> walk = TRY(walk_from(dirfd, path));
   Ref<File> file = TRY(vfs_open(*walk, {.flags = flags, .mode = mode}));
   const int fd = TRY(current_files().install(
@@ -78,6 +81,9 @@ SyscallResult set_nonblocking(File& file, UserAddress argument) {
 }
 
 SyscallResult sealing(File& file, int command, std::uint32_t more) {
+  if (command == F_ADD_SEALS && !file.writable()) {
+    return fail(EPERM);
+  }
   const Ref<Node> node = file.node();
   std::atomic<std::uint32_t>* const seals = node == nullptr ? nullptr : node->seals();
   if (seals == nullptr) {
@@ -85,9 +91,6 @@ SyscallResult sealing(File& file, int command, std::uint32_t more) {
   }
   if (command == F_GET_SEALS) {
     return seals->load();
-  }
-  if (!file.writable()) {
-    return fail(EPERM);
   }
   TRY(add_seals(*seals, more));
   return 0;
@@ -203,6 +206,21 @@ SyscallResult sys_fcntl(const SyscallArgs& args) {
   }
 }
 
+namespace {
+
+/// FIONREAD of a regular file: what lies behind its position.
+SyscallResult tell_unread(File& file, UserAddress out) {
+  const abi::FileAttr attr = TRY(file.attributes());
+  if (!S_ISREG(attr.mode)) {
+    return file.ioctl(FIONREAD, out);
+  }
+  const std::uint64_t at = TRY(file.seek(0, SEEK_CUR));
+  TRY(UserOut<int>(out).copy_out(static_cast<int>(attr.size - at)));
+  return 0;
+}
+
+}  // namespace
+
 SyscallResult sys_ioctl(const SyscallArgs& args) {
   const int fd = to_fd(args.a0);
   const std::uint32_t command = to_u32(args.a1);
@@ -214,6 +232,8 @@ SyscallResult sys_ioctl(const SyscallArgs& args) {
       return 0;
     case FIONBIO:
       return set_nonblocking(*file, args.a2);
+    case FIONREAD:
+      return file->has_positions() ? tell_unread(*file, args.a2) : file->ioctl(command, args.a2);
     default:
       return file->ioctl(command, args.a2);
   }

@@ -215,12 +215,15 @@ SyscallResult sys_prctl(const SyscallArgs& args) {
     case PR_GET_NAME:
       return prctl_name(task, option, args.a1);
     case PR_SET_NO_NEW_PRIVS:
-      if (args.a1 != 1 || args.a2 != 0) {
+      if (args.a1 != 1 || args.a2 != 0 || args.a3 != 0 || args.a4 != 0) {
         return fail(EINVAL);
       }
       process.no_new_privileges = true;
       return 0;
     case PR_GET_NO_NEW_PRIVS:
+      if ((args.a1 | args.a2 | args.a3 | args.a4) != 0) {
+        return fail(EINVAL);
+      }
       return process.no_new_privileges ? 1 : 0;
     case PR_SET_DUMPABLE:
       if (args.a1 > 1) {
@@ -230,6 +233,16 @@ SyscallResult sys_prctl(const SyscallArgs& args) {
       return 0;
     case PR_GET_DUMPABLE:
       return process.dumpable ? 1 : 0;
+    case PR_SET_TIMERSLACK:
+      task.scheduling.timer_slack =
+          static_cast<std::int64_t>(args.a1) > 0 ? args.a1 : task.scheduling.default_timer_slack;
+      return 0;
+    case PR_GET_TIMERSLACK:
+      return task.scheduling.timer_slack;
+    case PR_GET_TIMING:
+      return PR_TIMING_STATISTICAL;
+    case PR_SET_TIMING:
+      return args.a1 == PR_TIMING_STATISTICAL ? SyscallResult(0) : fail(EINVAL);
     case PR_SET_PDEATHSIG:
       if (args.a1 > kSignalCount) {
         return fail(EINVAL);

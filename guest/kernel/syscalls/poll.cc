@@ -137,19 +137,19 @@ SyscallResult do_select(std::uint64_t count, FdSets& sets, Nanoseconds deadline)
   TRY(copy_sets_in(sets, word_count));
   const Owned<PollList> list = TRY(PollList::create(descriptors));
   for (std::size_t fd = 0; fd < descriptors; ++fd) {
-    const std::uint32_t events = wanted_events(sets, fd);
-    if (events != 0) {
+    if (const std::uint32_t events = wanted_events(sets, fd); events != 0) {
       list->items()[fd].events = events;
       list->items()[fd].file = TRY(current_files().get(static_cast<int>(fd)));
     }
   }
   TRY(poll_files(list->items(), deadline));
   std::uint64_t bits = 0;
-  for (std::size_t fd = 0; fd < descriptors; ++fd) {
+  // What lies behind the last one in its word is cleared, as Linux does.
+  for (std::size_t fd = 0; fd < word_count * 64; ++fd) {
     for (std::size_t set = 0; set < kSets; ++set) {
       FdWord& word = sets.words[set][fd / 64];
       const FdWord bit = FdWord{1} << fd % 64;
-      const bool holds = (list->items()[fd].revents & kSetEvents[set]) != 0;
+      const bool holds = fd < descriptors && (list->items()[fd].revents & kSetEvents[set]) != 0;
       if ((word & bit) != 0 && holds) {
         ++bits;
       } else {

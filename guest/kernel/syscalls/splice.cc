@@ -16,6 +16,13 @@ namespace {
 
 constexpr std::uint32_t kFlags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT;
 
+/// A pipe has no offset, whoever names it.
+Result<void> check_places(File& in, UserAddress in_at, File& out, UserAddress out_at) {
+  const bool wrong =
+      (in.as_pipe() != nullptr && in_at != 0) || (out.as_pipe() != nullptr && out_at != 0);
+  return wrong ? fail(ESPIPE) : Result<void>();
+}
+
 Result<Ref<File>> open_for(int fd, bool (File::*may)() const) {
   Ref<File> file = TRY(current_files().get(fd));
   if (!((*file).*may)()) {
@@ -63,9 +70,6 @@ SyscallResult between_pipes(File& in, File& out, std::size_t size, bool nonblock
 
 SyscallResult pipe_to_file(const SyscallArgs& args, File& in, File& out, std::size_t size,
                            bool nonblocking) {
-  if (args.a1 != 0) {
-    return fail(ESPIPE);
-  }
   if ((out.flags() & O_APPEND) != 0 || (args.a3 != 0 && !seekable(out))) {
     return fail(EINVAL);
   }
@@ -77,9 +81,6 @@ SyscallResult pipe_to_file(const SyscallArgs& args, File& in, File& out, std::si
 
 SyscallResult file_to_pipe(const SyscallArgs& args, File& in, File& out, std::size_t size,
                            bool nonblocking) {
-  if (args.a3 != 0) {
-    return fail(ESPIPE);
-  }
   if (args.a1 != 0 && !seekable(in)) {
     return fail(EINVAL);
   }
@@ -101,13 +102,14 @@ SyscallResult sys_splice(const SyscallArgs& args) {
   if ((flags & ~kFlags) != 0) {
     return fail(EINVAL);
   }
-  const Ref<File> in = TRY(open_for(to_fd(args.a0), &File::readable));
-  const Ref<File> out = TRY(open_for(to_fd(args.a2), &File::writable));
+  const Ref<File> in = TRY(current_files().get(to_fd(args.a0)));
+  const Ref<File> out = TRY(current_files().get(to_fd(args.a2)));
+  TRY(check_places(*in, args.a1, *out, args.a3));
+  if (!in->readable() || !out->writable()) {
+    return fail(EBADF);
+  }
   const bool nonblocking = (flags & SPLICE_F_NONBLOCK) != 0;
   if (in->as_pipe() != nullptr && out->as_pipe() != nullptr) {
-    if (args.a1 != 0 || args.a3 != 0) {
-      return fail(ESPIPE);
-    }
     return between_pipes(*in, *out, size, nonblocking, Pipe::Leave::No);
   }
   if (in->as_pipe() != nullptr) {

@@ -83,19 +83,20 @@ Result<Subject> by_descriptor(int fd) {
   return Subject{.walk = nullptr, .follow = Follow::Yes, .file = TRY(current_files().get(fd))};
 }
 
-Result<Ref<Node>> node_of(const Subject& subject) {
+/// `user_error`: of an attribute of users, which pipes, sockets and the like cannot have.
+Result<Ref<Node>> node_of(const Subject& subject, std::string_view name, int user_error) {
   Ref<Node> node = subject.file->node();
   if (node == nullptr) {
-    return fail(EOPNOTSUPP);
+    return fail(name.starts_with("user.") ? user_error : EOPNOTSUPP);
   }
   return node;
 }
 
-Result<Ref<Node>> writable_node_of(const Subject& subject) {
+Result<Ref<Node>> writable_node_of(const Subject& subject, std::string_view name) {
   if (subject.file->mount() != nullptr && subject.file->mount()->read_only()) {
     return fail(EROFS);
   }
-  return node_of(subject);
+  return node_of(subject, name, EPERM);
 }
 
 SyscallResult give(UserAddress out, std::span<const std::byte> bytes, std::size_t length) {
@@ -106,17 +107,22 @@ SyscallResult give(UserAddress out, std::span<const std::byte> bytes, std::size_
   return length;
 }
 
-SyscallResult get(const Subject& subject, const SyscallArgs& args) {
+template <typename Find>
+SyscallResult get(Find find, const SyscallArgs& args) {
   const XattrName name = TRY(XattrName::copy(args.a1));
+  const Subject subject = TRY(find());
   const Bytes room = TRY(Bytes::allocate(std::min<std::size_t>(args.a3, XATTR_SIZE_MAX)));
   const std::size_t length =
       subject.walk != nullptr
           ? TRY(vfs_get_xattr(*subject.walk, subject.follow, name.view(), room.span()))
-          : TRY(TRY(node_of(subject))->get_xattr({}, name.view(), room.span()));
+          : TRY(TRY(node_of(subject, name.view(), ENODATA))
+                    ->get_xattr({}, name.view(), room.span()));
   return args.a3 == 0 ? SyscallResult(length) : give(args.a2, room.span(), length);
 }
 
-SyscallResult set(const Subject& subject, const SyscallArgs& args) {
+/// `find` names the file, once name and value have been found good.
+template <typename Find>
+SyscallResult set(Find find, const SyscallArgs& args) {
   const std::uint32_t flags = to_u32(args.a4);
   if ((flags & ~std::uint32_t{XATTR_CREATE | XATTR_REPLACE}) != 0) {
     return fail(EINVAL);
@@ -130,10 +136,11 @@ SyscallResult set(const Subject& subject, const SyscallArgs& args) {
     TRY(copy_from_user(bytes.span().data(), args.a2, args.a3));
   }
   const XattrValue value{.bytes = bytes.span(), .flags = flags};
+  const Subject subject = TRY(find());
   if (subject.walk != nullptr) {
     TRY(vfs_set_xattr(*subject.walk, subject.follow, name.view(), value));
   } else {
-    TRY(TRY(writable_node_of(subject))->set_xattr({}, name.view(), value));
+    TRY(TRY(writable_node_of(subject, name.view()))->set_xattr({}, name.view(), value));
   }
   return 0;
 }
@@ -144,16 +151,18 @@ SyscallResult list(const Subject& subject, const SyscallArgs& args) {
                                  ? TRY(vfs_list_xattrs(*subject.walk, subject.follow, room.span()))
                                  : (subject.file->node() == nullptr
                                         ? 0
-                                        : TRY(TRY(node_of(subject))->list_xattrs({}, room.span())));
+                                        : TRY(subject.file->node()->list_xattrs({}, room.span())));
   return args.a2 == 0 ? SyscallResult(length) : give(args.a1, room.span(), length);
 }
 
-SyscallResult remove(const Subject& subject, const SyscallArgs& args) {
+template <typename Find>
+SyscallResult remove(Find find, const SyscallArgs& args) {
   const XattrName name = TRY(XattrName::copy(args.a1));
+  const Subject subject = TRY(find());
   if (subject.walk != nullptr) {
     TRY(vfs_remove_xattr(*subject.walk, subject.follow, name.view()));
   } else {
-    TRY(TRY(writable_node_of(subject))->remove_xattr({}, name.view()));
+    TRY(TRY(writable_node_of(subject, name.view()))->remove_xattr({}, name.view()));
   }
   return 0;
 }
@@ -161,22 +170,22 @@ SyscallResult remove(const Subject& subject, const SyscallArgs& args) {
 }  // namespace
 
 SyscallResult sys_setxattr(const SyscallArgs& args) {
-  return set(TRY(by_path(args.a0, Follow::Yes)), args);
+  return set([&] { return by_path(args.a0, Follow::Yes); }, args);
 }
 SyscallResult sys_lsetxattr(const SyscallArgs& args) {
-  return set(TRY(by_path(args.a0, Follow::No)), args);
+  return set([&] { return by_path(args.a0, Follow::No); }, args);
 }
 SyscallResult sys_fsetxattr(const SyscallArgs& args) {
-  return set(TRY(by_descriptor(to_fd(args.a0))), args);
+  return set([&] { return by_descriptor(to_fd(args.a0)); }, args);
 }
 SyscallResult sys_getxattr(const SyscallArgs& args) {
-  return get(TRY(by_path(args.a0, Follow::Yes)), args);
+  return get([&] { return by_path(args.a0, Follow::Yes); }, args);
 }
 SyscallResult sys_lgetxattr(const SyscallArgs& args) {
-  return get(TRY(by_path(args.a0, Follow::No)), args);
+  return get([&] { return by_path(args.a0, Follow::No); }, args);
 }
 SyscallResult sys_fgetxattr(const SyscallArgs& args) {
-  return get(TRY(by_descriptor(to_fd(args.a0))), args);
+  return get([&] { return by_descriptor(to_fd(args.a0)); }, args);
 }
 SyscallResult sys_listxattr(const SyscallArgs& args) {
   return list(TRY(by_path(args.a0, Follow::Yes)), args);
@@ -188,13 +197,13 @@ SyscallResult sys_flistxattr(const SyscallArgs& args) {
   return list(TRY(by_descriptor(to_fd(args.a0))), args);
 }
 SyscallResult sys_removexattr(const SyscallArgs& args) {
-  return remove(TRY(by_path(args.a0, Follow::Yes)), args);
+  return remove([&] { return by_path(args.a0, Follow::Yes); }, args);
 }
 SyscallResult sys_lremovexattr(const SyscallArgs& args) {
-  return remove(TRY(by_path(args.a0, Follow::No)), args);
+  return remove([&] { return by_path(args.a0, Follow::No); }, args);
 }
 SyscallResult sys_fremovexattr(const SyscallArgs& args) {
-  return remove(TRY(by_descriptor(to_fd(args.a0))), args);
+  return remove([&] { return by_descriptor(to_fd(args.a0)); }, args);
 }
 
 }  // namespace runhl::kernel

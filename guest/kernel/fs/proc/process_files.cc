@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "core/linux_signal.h"
 #include "fs/fd_table.h"
@@ -162,7 +163,7 @@ Result<void> show_status(TextWriter& out, const Subject& subject) {
     umask = fs->umask();
   }
   if (const Ref<FdTable> files = files_of(target)) {
-    descriptors = files->capacity();
+    descriptors = std::bit_ceil(std::max<std::size_t>(files->capacity(), 64));  // as Linux's grow
   }
   out.add("Name:\t");
   out.add_escaped(name_of(status), "\n\\");
@@ -178,6 +179,7 @@ Result<void> show_status(TextWriter& out, const Subject& subject) {
   for (std::uint32_t i = 0; i < c.group_count; ++i) {
     out.add(c.groups[i], ' ');
   }
+  out.add(c.group_count == 0 ? " " : "");
   out.add("\nNStgid:\t", status.pid, "\nNSpid:\t", status.tid, "\nNSpgid:\t", status.group,
           "\nNSsid:\t", status.session, "\nKthread:\t0\n");
   if (target.task != nullptr) {
