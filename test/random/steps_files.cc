@@ -32,6 +32,13 @@ long offset_of(Random& random) {
   return random.one_in(2) ? -1 : static_cast<long>(random.below(10'000));
 }
 
+/// Modes and owners of pipes, sockets and the like are Linux's own and nobody's business.
+bool has_name(int fd) {
+  std::array<char, 8> target{};
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  return ::readlink(link.c_str(), target.data(), target.size()) < 1 || target[0] == '/';
+}
+
 void say_list(char* names, ssize_t size) {
   std::set<std::string> sorted;
   for (ssize_t at = 0; at < size; at += static_cast<ssize_t>(std::string(names + at).size()) + 1) {
@@ -148,10 +155,16 @@ void step_inode(Random& random) {
   switch (random.below(9)) {
     case 0:
       say("fchmod %u %o", slot, mode);
+      if (!has_name(fd)) {
+        return say(" nameless");
+      }
       return result(::fchmod(fd, mode));
     case 1: {
       const uid_t uid = random.one_in(2) ? 1000 : 0;
       say("fchown %u %u", slot, uid);
+      if (!has_name(fd)) {
+        return say(" nameless");
+      }
       return result(::fchown(fd, uid, uid));
     }
     case 2:
