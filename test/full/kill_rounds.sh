@@ -42,7 +42,7 @@ bundle=$busy args sh -c 'for w in 1 2 3; do
 # Guest memory held by anybody but a monitor and its cells (ours are counted by their executable).
 memfds() {
   find /proc -maxdepth 3 -path '/proc/[0-9]*/fd/*' -lname '/memfd:*runhl*' 2>/dev/null | cut -d/ -f3 | sort -u |
-    while read -r pid; do grep -qs '^runhl: ' "/proc/$pid/cmdline" || readlink "/proc/$pid/exe"; done
+    while read -r pid; do grep -qs '^runhl: ' "/proc/$pid/comm" || readlink "/proc/$pid/exe"; done
 }
 netns() { lsns -t net -n -o NS 2>/dev/null | sort -u; }
 snapshot() {

@@ -76,7 +76,18 @@ case_memory_limit_kills_one_of_many() {
 }
 
 # The kernel fills the program's memory when the limit is met: that program ends, and what it held in
-# the kernel is given back.
+# the kernel is given back. The host may, before it has freed what it took, kill a second one, which
+# can be the container's init: then once more.
+killed_in_a_call() {  # name command
+  local try
+  args sh -c "$2; echo \"$1 \$?\"; touch_pages 10"
+  for ((try = 0; try < 8; try++)); do
+    run_it
+    [ "$status" -eq 137 ] || break
+  done
+  expect_status 0
+  expect_out "$(printf '%s\n' "$1 137" '2560 pages')"
+}
 case_memory_limit_met_in_a_system_call() {
   needs_root
   needs_cgroup memory
@@ -84,15 +95,11 @@ case_memory_limit_met_in_a_system_call() {
   program touch_pages
   cgroup_path
   edit '.linux.resources.memory = {limit: 50331648, swap: 50331648}'
-  args sh -c '
-    for i in 1 2 3; do dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null; echo "zero $?"; done
-    dd if=/dev/zero of=/big bs=1M count=150 2>/dev/null
-    for i in 1 2 3; do dd if=/big of=/dev/null bs=150M count=1 2>/dev/null; echo "big $?"; done
-    yes | dd of=/dev/null bs=200M count=1 iflag=fullblock 2>/dev/null; echo "pipe $?"
-    rm /big; touch_pages 10'
-  run_it
-  expect_status 0
-  expect_out "$(printf '%s\n' 'zero 137' 'zero 137' 'zero 137' 'big 137' 'big 137' 'big 137' 'pipe 137' '2560 pages')"
+  truncate -s 64M "$bundle/rootfs/big"
+  killed_in_a_call zero 'dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null'
+  [ "$RUNTIME" = runhl ] || return 0  # with the others the host looks for pages for half a minute
+  killed_in_a_call file 'dd if=/big of=/dev/null bs=64M count=1 2>/dev/null'
+  killed_in_a_call pipe 'yes | dd of=/dev/null bs=64M count=1 iflag=fullblock 2>/dev/null'
 }
 
 # Whoever is hit, there is an end: of the eaters, or of the container.
