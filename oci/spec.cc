@@ -11,10 +11,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json mount(const char* destination, const char* type, const char* source,
-           std::vector<std::string> options) {
+           const std::vector<std::string>& options) {
   Json out = {{"destination", destination}, {"type", type}, {"source", source}};
   if (!options.empty()) {
-    out["options"] = std::move(options);
+    out["options"] = options;
   }
   return out;
 }

@@ -70,8 +70,8 @@ Result<int> reap(int monitor) {
 
 /// As runc: a container whose poststart hook failed does not go on.
 Result<void> run_poststart(const StateRoot& root, const ContainerState& state) {
-  const auto hooks = run_container_hooks("poststart", state.poststart,
-                                         {oci::Status::Running, state.monitor.pid, state});
+  auto hooks = run_container_hooks("poststart", state.poststart,
+                                   {oci::Status::Running, state.monitor.pid, state});
   if (!hooks) {
     TRY(kill_monitor(state.monitor));
     TRY(reap(state.monitor.pid));

@@ -34,8 +34,8 @@ Result<void> start(const StateRoot& root, const std::string& id) {
   TRY(check_startable(container.status));
   const StateDir dir = TRY(root.find(id));
   TRY(control_call(dir, {.operation = ControlOperation::Start}, kStartTimeoutMs));
-  const auto hooks = run_container_hooks("poststart", container.state.poststart,
-                                         {oci::Status::Running, container.pid, container.state});
+  auto hooks = run_container_hooks("poststart", container.state.poststart,
+                                   {oci::Status::Running, container.pid, container.state});
   if (!hooks) {
     // As runc: a container whose poststart hook failed does not go on.
     if (const auto killed = kill(root, id, SIGKILL, SignalScope::All); !killed) {
