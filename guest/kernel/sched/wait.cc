@@ -20,8 +20,8 @@ void unlink(WaitQueue& queue, Waiter& waiter) {
 }
 
 /// Takes the first waiter off the queue; a woken one is off, so that one wake reaches one task. The
-/// task is to be woken before the queue's lock is given back: finish_wait() takes that lock too, and
-/// until it has, the task cannot go on and end.
+/// task is to be woken before the queue's lock is given back: finish_wait() takes that lock too,
+/// and until it has, the task cannot go on and end.
 Task* take_first_locked(WaitQueue& queue) {
   Waiter* const first = queue.head;
   if (first == nullptr) {
