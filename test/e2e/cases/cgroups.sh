@@ -102,6 +102,18 @@ case_memory_limit_met_in_a_system_call() {
   killed_in_a_call pipe 'yes | dd of=/dev/null bs=64M count=1 iflag=fullblock 2>/dev/null'
 }
 
+case_memory_limit_met_by_init_in_a_system_call() {
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  cgroup_path
+  edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+  args dd if=/dev/zero of=/dev/null bs=64M count=1
+  run_it
+  expect_status 137
+  ! grep -q panic "$dir/err" || fail "that is no bug of the kernel"
+}
+
 # Whoever is hit, there is an end: of the eaters, or of the container.
 case_many_eaters_come_to_an_end() {
   local round
