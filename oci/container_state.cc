@@ -4,7 +4,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "json_node.h"
+#include "runhl/json/node.h"
 
 namespace runhl::oci {
 

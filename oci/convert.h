@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "json_node.h"
+#include "runhl/json/node.h"
 #include "runhl/oci/config.h"
 
 namespace runhl::oci {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "json_node.h"
+#include "runhl/json/node.h"
 
 namespace runhl::oci {
 

@@ -6,7 +6,7 @@
 // enforce, is refused: never dropped.
 #pragma once
 
-#include "json_node.h"
+#include "runhl/json/node.h"
 #include "runhl/oci/config.h"
 
 namespace runhl::oci {

@@ -5,7 +5,7 @@
 // defaults allow; one that forbids more would be a promise broken, and is refused.
 #pragma once
 
-#include "json_node.h"
+#include "runhl/json/node.h"
 
 namespace runhl::oci {
 

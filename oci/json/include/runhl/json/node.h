@@ -15,8 +15,8 @@
 #include <string_view>
 #include <vector>
 
-#include "json_value.h"
 #include "runhl/base/result.h"
+#include "runhl/json/value.h"
 
 namespace runhl::oci {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json_node.h"
+#include "runhl/json/node.h"
 
 namespace runhl::oci {
 

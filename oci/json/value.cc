@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json_value.h"
+#include "runhl/json/value.h"
 
 #include <algorithm>
 #include <cstdio>
