@@ -6,28 +6,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
 
+#include "runhl/base/output_file.h"
+#include "runhl/base/owned_directory.h"
 #include "runhl/initrd/archive.h"
-#include "runhl/initrd/output.h"
 
 namespace runhl::initrd {
 namespace {
-
-Result<void> make_directories(const std::string& path) {
-  for (std::size_t end = path.find('/', 1); end != std::string::npos;
-       end = path.find('/', end + 1)) {
-    if (::mkdir(path.substr(0, end).c_str(), 0755) < 0 && errno != EEXIST) {
-      return fail_errno(path.substr(0, end));
-    }
-  }
-  if (::mkdir(path.c_str(), 0700) < 0 && errno != EEXIST) {
-    return fail_errno(path);
-  }
-  return {};
-}
 
 /// Whether the file holds exactly these bytes.
 bool holds(int fd, const std::string& bytes) {
@@ -52,33 +39,11 @@ Result<std::string> Cache::default_directory() {
   if (::geteuid() == 0) {
     return std::string("/var/lib/runhl/initrd");
   }
-  // NOLINTBEGIN(concurrency-mt-unsafe): verbs have one thread
-  if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache == '/') {
-    return std::string(cache) + "/runhl/initrd";
-  }
-  if (const char* const home = std::getenv("HOME"); home != nullptr && *home == '/') {
-    return std::string(home) + "/.cache/runhl/initrd";
-  }
-  // NOLINTEND(concurrency-mt-unsafe)
-  return runhl::fail(ErrorCode::NotFound, "neither XDG_CACHE_HOME nor HOME names a directory");
+  return user_directory("XDG_CACHE_HOME", ".cache", "runhl/initrd");
 }
 
 Result<Cache> Cache::open(const std::string& directory) {
-  UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd && errno == ENOENT) {
-    TRY(with_context("cache", make_directories(directory)));
-    fd.reset(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  }
-  struct stat info{};
-  if (!fd || ::fstat(fd.get(), &info) < 0) {
-    return fail_errno("cache " + directory);
-  }
-  // Who can write there decides what containers run.
-  if (info.st_uid != ::geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return runhl::fail(ErrorCode::Permission,
-                       "cache " + directory + ": belongs to another user or is open to others");
-  }
-  return Cache(directory, std::move(fd));
+  return Cache(directory, TRY(with_context("cache", open_owned_directory(directory))));
 }
 
 Result<UniqueFd> Cache::find(const Manifest& manifest) const {
@@ -112,15 +77,16 @@ Result<UniqueFd> Cache::lock(const std::string& key) const {
   }
 }
 
-Result<UniqueFd> Cache::make(int root, const Manifest& manifest) const {
+Result<UniqueFd> Cache::add(const Manifest& manifest, const ArchiveMaker& make) const {
   const std::string key = manifest.key();
-  OutputFile archive = TRY(OutputFile::create(directory_, 0600));
-  DirectorySource source(root);
-  TRY(source.scan());
-  TRY(write_archive(source.tree(), source, archive.fd()));
-  if (TRY(directory_manifest(root)).bytes != manifest.bytes) {
-    return runhl::fail(ErrorCode::Io, "the directory changed while it was converted");
+  const UniqueFd held = TRY(lock(key));
+  const ScopeGuard unlock([&] { (void)::unlinkat(fd_.get(), (key + ".lock").c_str(), 0); });
+  UniqueFd found = TRY(find(manifest));
+  if (found) {
+    return found;
   }
+  OutputFile archive = TRY(OutputFile::create(directory_, 0600));
+  TRY(make(archive.fd()));
   OutputFile made_of = TRY(OutputFile::create(directory_, 0600));
   if (::write(made_of.fd(), manifest.bytes.data(), manifest.bytes.size()) !=
       static_cast<ssize_t>(manifest.bytes.size())) {
@@ -128,7 +94,11 @@ Result<UniqueFd> Cache::make(int root, const Manifest& manifest) const {
   }
   TRY(archive.publish(key + ".cpio"));
   TRY(made_of.publish(key + ".manifest"));
-  return TRY(find(manifest));
+  found = TRY(find(manifest));
+  if (!found) {
+    return runhl::fail(ErrorCode::Io, "cache " + directory_ + ": the archive disappeared");
+  }
+  return found;
 }
 
 Result<UniqueFd> Cache::add(int root) const {
@@ -146,18 +116,15 @@ Result<UniqueFd> Cache::add(int root) const {
     (void)::nanosleep(&pause, nullptr);
     manifest = TRY(directory_manifest(root));
   }
-  const std::string key = manifest.key();
-  const UniqueFd held = TRY(lock(key));
-  const ScopeGuard unlock([&] { (void)::unlinkat(fd_.get(), (key + ".lock").c_str(), 0); });
-  UniqueFd archive = TRY(find(manifest));
-  if (archive) {
-    return archive;
-  }
-  Result<UniqueFd> made = make(root, manifest);
-  if (made && !*made) {
-    return runhl::fail(ErrorCode::Io, "cache " + directory_ + ": the archive disappeared");
-  }
-  return made;
+  return add(manifest, [root, &manifest](int out) -> Result<void> {
+    DirectorySource source(root);
+    TRY(source.scan());
+    TRY(write_archive(source.tree(), source, out));
+    if (TRY(directory_manifest(root)).bytes != manifest.bytes) {
+      return runhl::fail(ErrorCode::Io, "the directory changed while it was converted");
+    }
+    return {};
+  });
 }
 
 }  // namespace runhl::initrd

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Archives of directories that were converted before. An archive is used again only for a tree
-// whose manifest is the same byte for byte, so never for one that has changed.
+// Archives that were made before, of directories and of images. One is used again only for what has
+// the same manifest byte for byte, so never for a tree that has changed.
 //
 //   <directory>/KEY.cpio       the archive
 //   <directory>/KEY.manifest   what it was made of; written last, so it vouches for the archive
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "runhl/base/result.h"
@@ -26,9 +27,16 @@ class Cache {
   /// Makes it where it is missing. Permission: others may write to it.
   static Result<Cache> open(const std::string& directory);
 
+  [[nodiscard]] const std::string& directory() const { return directory_; }
+
   /// The archive, opened for reading and marked as used; none: it has to be made.
   [[nodiscard]] Result<UniqueFd> find(const Manifest& manifest) const;
-  /// Makes the archive of `root` unless it is there. Several callers make it once.
+  /// Writes an archive into an empty file.
+  using ArchiveMaker = std::function<Result<void>(int out)>;
+  /// The archive of what `manifest` tells, made by `make` unless it is there. Several callers make
+  /// it once.
+  [[nodiscard]] Result<UniqueFd> add(const Manifest& manifest, const ArchiveMaker& make) const;
+  /// The same for the directory `root`.
   [[nodiscard]] Result<UniqueFd> add(int root) const;
   /// Removes the archives that were not used for longest until at most `keep_bytes` are left; the
   /// number of bytes that were freed. Containers that run from one keep it.
@@ -38,7 +46,6 @@ class Cache {
   explicit Cache(std::string directory, UniqueFd fd)
       : directory_(std::move(directory)), fd_(std::move(fd)) {}
   [[nodiscard]] Result<UniqueFd> lock(const std::string& key) const;
-  [[nodiscard]] Result<UniqueFd> make(int root, const Manifest& manifest) const;
 
   std::string directory_;
   UniqueFd fd_;

@@ -12,7 +12,7 @@
 #include "runhl/base/result.h"
 #include "runhl/base/unique_fd.h"
 
-namespace runhl::initrd {
+namespace runhl {
 
 class OutputFile {
  public:
@@ -35,4 +35,4 @@ class OutputFile {
   std::string temporary_;  // empty: the file has no name yet
 };
 
-}  // namespace runhl::initrd
+}  // namespace runhl

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runhl/initrd/output.h"
+#include "runhl/base/output_file.h"
 
 #include <fcntl.h>
 #include <sys/random.h>
@@ -8,7 +8,7 @@
 
 #include <cstdio>
 
-namespace runhl::initrd {
+namespace runhl {
 namespace {
 
 Result<std::string> temporary_name() {
@@ -71,4 +71,4 @@ Result<void> OutputFile::publish(const std::string& name) {
   return {};
 }
 
-}  // namespace runhl::initrd
+}  // namespace runhl
