@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nlohmann/json.hpp>
+
+#include "runhl/image/documents.h"
+#include "runhl/image/media_types.h"
+
+namespace runhl::oci {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+json to_value(const Descriptor& descriptor) {
+  json out = {{"mediaType", descriptor.media_type},
+              {"digest", descriptor.digest.text()},
+              {"size", descriptor.size}};
+  if (descriptor.platform) {
+    out["platform"] = {{"architecture", descriptor.platform->architecture},
+                       {"os", descriptor.platform->os}};
+    if (!descriptor.platform->variant.empty()) {
+      out["platform"]["variant"] = descriptor.platform->variant;
+    }
+  }
+  if (!descriptor.annotations.empty()) {
+    out["annotations"] = descriptor.annotations;
+  }
+  return out;
+}
+
+json to_values(const std::vector<Descriptor>& descriptors) {
+  json out = json::array();
+  for (const Descriptor& descriptor : descriptors) {
+    out.push_back(to_value(descriptor));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const Manifest& manifest) {
+  return json({{"schemaVersion", 2},
+               {"mediaType", kOciManifest},
+               {"config", to_value(manifest.config)},
+               {"layers", to_values(manifest.layers)}})
+      .dump();
+}
+
+std::string to_json(const Index& index) {
+  return json({{"schemaVersion", 2},
+               {"mediaType", kOciIndex},
+               {"manifests", to_values(index.manifests)}})
+      .dump();
+}
+
+}  // namespace runhl::oci
