@@ -13,6 +13,7 @@
 
 #include "runhl/abi/initrd.h"
 #include "runhl/core/units.h"
+#include "runhl/initrd/archive_reader.h"
 
 namespace runhl::initrd {
 namespace {
@@ -261,6 +262,50 @@ TEST(Archive, A_source_that_ends_early_is_an_error) {
     ASSERT_FALSE(written);
     EXPECT_EQ(written.error().message, "short: became shorter while it was read");
   }
+}
+
+TEST(Archive, A_small_file_is_read_by_the_index_and_symlinks_stay_inside) {
+  Tree tree;
+  TestSource source;
+  add(tree, "etc", directory());
+  add(tree, "usr", directory());
+  source.bytes[add(tree, "usr/passwd", {.mode = S_IFREG | 0644, .size = 4})] = "root";
+  add(tree, "etc/passwd", {.mode = S_IFLNK | 0777, .target = "../../../usr/passwd"});
+  add(tree, "etc/group", {.mode = S_IFLNK | 0777, .target = "/usr/passwd"});
+  add(tree, "etc/loop", {.mode = S_IFLNK | 0777, .target = "loop"});
+  const UniqueFd out = scratch();
+  ASSERT_TRUE(write_archive(tree, source, out.get()));
+  const auto read = [&](const char* path, std::size_t most = 100) {
+    const auto text = read_archived_file(out.get(), path, most);
+    return text ? *text : text.error().message;
+  };
+  EXPECT_EQ(read("etc/passwd"), "root");
+  EXPECT_EQ(read("/etc/group"), "root");
+  EXPECT_EQ(read("etc/loop"), "etc/loop: too many symlinks");
+  EXPECT_EQ(read("etc/shadow"), "etc/shadow: is not there");
+  EXPECT_EQ(read("usr/passwd/x"), "usr/passwd/x: is not there");
+  EXPECT_EQ(read("etc"), "etc: is no regular file");
+  EXPECT_EQ(read("usr/passwd", 3), "usr/passwd: is too large");
+  ASSERT_EQ(::ftruncate(out.get(), 200), 0);
+  EXPECT_EQ(read("etc/passwd"), "etc/passwd: the archive contradicts itself");
+}
+
+TEST(Tree, Removes_from_the_leaves_and_keeps_what_holds_something) {
+  Tree tree;
+  add(tree, "d", directory());
+  add(tree, "d/keep", {.mode = S_IFREG});
+  add(tree, "d/s", directory());
+  add(tree, "d/s/x", {.mode = S_IFREG});
+  add(tree, "d.x", {.mode = S_IFREG});
+  tree.remove("d", [](std::string_view path, InodeNumber) { return path != "d/keep"; });
+  EXPECT_NE(tree.find("d"), 0U);
+  EXPECT_EQ(tree.find("d/s"), 0U);
+  EXPECT_NE(tree.find("d.x"), 0U);
+  tree.remove("d", [](std::string_view, InodeNumber) { return true; });
+  EXPECT_EQ(tree.names().size(), 1U);
+  tree.remove("missing", [](std::string_view, InodeNumber) { return true; });
+  tree.remove("", [](std::string_view, InodeNumber) { return true; });
+  EXPECT_TRUE(tree.names().empty());
 }
 
 TEST(Tree, Refuses_what_is_no_tree) {

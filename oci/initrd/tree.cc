@@ -86,4 +86,48 @@ Result<void> Tree::add_name(std::string_view path, InodeNumber inode) {
   return {};
 }
 
+InodeNumber Tree::find(std::string_view path) const {
+  if (path.empty()) {
+    return 1;
+  }
+  const auto at = names_.find(path);
+  return at == names_.end() ? 0 : at->second;
+}
+
+void Tree::replace_inode(std::string_view path, InodeNumber inode) {
+  const auto at = names_.find(path);
+  RUNHL_CHECK(at != names_.end() &&
+              S_ISDIR(this->inode(at->second).mode) == S_ISDIR(this->inode(inode).mode));
+  at->second = inode;
+  named_[inode - 1] = true;
+}
+
+void Tree::remove(std::string_view path,
+                  const std::function<bool(std::string_view path, InodeNumber inode)>& drop) {
+  const auto is_below = [](std::string_view name, std::string_view above) {
+    return above.empty() ||
+           (name.size() > above.size() && name.starts_with(above) && name[above.size()] == '/');
+  };
+  // The order of the archive keeps what is below a name right behind it; from the end, so that a
+  // directory comes after what is in it.
+  const auto begin = path.empty() ? names_.begin() : names_.find(path);
+  auto end = begin;
+  while (end != names_.end() && (end->first == path || is_below(end->first, path))) {
+    ++end;
+  }
+  while (end != begin) {
+    const auto at = std::prev(end);
+    const bool holds_something = end != names_.end() && is_below(end->first, at->first);
+    if (!holds_something && drop(at->first, at->second)) {
+      const bool first = at == begin;
+      end = names_.erase(at);
+      if (first) {
+        return;
+      }
+    } else {
+      end = at;
+    }
+  }
+}
+
 }  // namespace runhl::initrd

@@ -17,6 +17,8 @@ class FileSource {
   FileSource() = default;
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
+  FileSource(FileSource&&) = default;
+  FileSource& operator=(FileSource&&) = default;
   virtual ~FileSource() = default;
 
   struct Opened {

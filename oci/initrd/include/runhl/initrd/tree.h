@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an initrd holds: a tree of names over inodes, before it is written. A directory of the host
-// fills it (directory_source.h); layers of an image merged into one tree can, too.
+// fills it (directory.h), or the layers of an image (oci/layers).
 //
 //   Tree tree;
 //   const InodeNumber etc = tree.add_inode({.mode = S_IFDIR | 0755});
@@ -10,6 +10,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -60,6 +61,15 @@ class Tree {
   /// `path`: names joined by '/'; its parent is there already. Errors: InvalidArgument (no such
   /// parent, a name twice, a second name of a directory, a name that is reserved or too long).
   Result<void> add_name(std::string_view path, InodeNumber inode);
+
+  /// 0: no such name. "" is the root directory.
+  [[nodiscard]] InodeNumber find(std::string_view path) const;
+  /// Another inode for a name that is there; of a directory, for a directory.
+  void replace_inode(std::string_view path, InodeNumber inode);
+  /// Removes those of `path` and all below it for which `drop` holds, except directories in which
+  /// something stays.
+  void remove(std::string_view path,
+              const std::function<bool(std::string_view path, InodeNumber inode)>& drop);
 
   using Names = std::map<std::string, InodeNumber, ArchiveOrder>;
   /// All names but the root's, sorted.
