@@ -37,12 +37,31 @@ Result<std::string> absolute_bundle(const std::string& bundle) {
   return std::string(resolved.data());
 }
 
-Result<oci::Config> load_bundle(const std::string& bundle) {
+/// What will be the state directory of a container that brings its own config.json.
+Result<std::string> state_bundle(const StateRoot& root, const std::string& id) {
+  std::array<char, PATH_MAX> here{};
+  if (root.path().starts_with('/')) {
+    return root.path() + "/" + id;
+  }
+  if (::getcwd(here.data(), here.size()) == nullptr) {
+    return fail_errno("working directory");
+  }
+  return std::string(here.data()) + "/" + root.path() + "/" + id;
+}
+
+Result<oci::Config> read_config(const CreateRequest& request, const std::string& bundle) {
+  if (!request.config_text.empty()) {
+    return oci::parse_config(request.config_text, bundle);
+  }
   const UniqueFd dir{::open(bundle.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!dir) {
     return fail_errno("bundle " + bundle);
   }
-  oci::Config config = TRY(oci::load_config(dir.get(), bundle));
+  return oci::load_config(dir.get(), bundle);
+}
+
+Result<oci::Config> load_bundle(const CreateRequest& request, const std::string& bundle) {
+  oci::Config config = TRY(read_config(request, bundle));
   for (const std::string& warning : config.warnings) {
     log_warn("{}", warning);
   }
@@ -144,8 +163,10 @@ Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& re
                                   Presence presence, const MachineFactory& factory,
                                   SetupStep release) {
   TRY(check_request(request));
-  const std::string bundle = TRY(absolute_bundle(request.bundle));
-  oci::Config config = TRY(load_bundle(bundle));
+  const bool own_config = !request.config_text.empty();
+  const std::string bundle =
+      TRY(own_config ? state_bundle(root, request.id) : absolute_bundle(request.bundle));
+  oci::Config config = TRY(load_bundle(request, bundle));
   TRY(check_terminal(config, request, presence));
   const RootfsMode mode = TRY(rootfs_mode(request, config));
   UniqueFd initrd;
@@ -166,6 +187,9 @@ Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& re
                                                   .cgroup = std::move(cgroup),
                                                   .channel = std::move(ends.first),
                                                   .initrd = std::move(initrd)}));
+  if (own_config) {
+    TRY(creation.facts_->dir.make_bundle(request.config_text));
+  }
   creation.facts_->exit_file = TRY(creation.facts_->dir.make_progress());
   TRY(creation.fork_monitor(std::move(ends.second), factory));
   TRY(creation.set_up(release));

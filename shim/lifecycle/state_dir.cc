@@ -163,6 +163,14 @@ Result<std::string> StateRoot::path_for(const std::string& option) {
   return "/tmp/runhl-" + std::to_string(::geteuid());
 }
 
+Result<void> StateDir::make_bundle(std::string_view config_text) const {
+  TRY(with_context(path_ + "/config.json",
+                   replace_file_at(fd_.get(), "config.json", config_text, 0600)));
+  constexpr mode_t kMode = 0755;
+  return ::mkdirat(fd_.get(), "rootfs", kMode) == 0 ? Result<void>{}
+                                                    : fail_errno(path_ + "/rootfs");
+}
+
 Result<StateDir> StateRoot::claim(const std::string& id) const {
   TRY(check_container_id(id));
   const std::string path = path_ + "/" + id;
@@ -212,6 +220,9 @@ Result<void> StateRoot::remove(const std::string& id) const {
   }
   for (const char* name : {"state.json", "exit", "control.sock"}) {
     TRY(unlink_in(*dir, name));
+  }
+  if (::unlinkat(dir->fd(), "rootfs", AT_REMOVEDIR) != 0 && errno != ENOENT) {  // make_bundle's
+    return fail_errno("remove " + dir->path() + "/rootfs");
   }
   int removed = ::rmdir(dir->path().c_str());
   if (removed != 0 && errno == ENOTEMPTY) {

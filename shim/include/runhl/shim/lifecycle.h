@@ -71,6 +71,9 @@ std::string_view to_string(RootfsMode mode);
 struct CreateRequest {
   std::string id;
   std::string bundle = ".";
+  /// A config.json of the caller's instead of a bundle's: the bundle is then the container's state
+  /// directory, with an empty directory `rootfs`; for rootfs mode initrd.
+  std::string config_text;
   std::string pid_file;        ///< written complete before create or run -d returns; empty: none
   std::string console_socket;  ///< of --console-socket; empty: none
   std::string pidfd_socket;    ///< unix socket that receives a pidfd of the monitor; empty: none

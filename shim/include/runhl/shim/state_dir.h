@@ -89,6 +89,8 @@ class StateDir {
   /// The empty exit file, open for writing.
   [[nodiscard]] Result<UniqueFd> make_progress() const;
   [[nodiscard]] Result<Progress> read_progress() const;
+  /// Makes the directory a bundle, of a container that has none: config.json and an empty rootfs.
+  [[nodiscard]] Result<void> make_bundle(std::string_view config_text) const;
 
  private:
   UniqueFd fd_;
