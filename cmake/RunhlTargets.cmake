@@ -39,13 +39,13 @@ function(runhl_test)
                        DISCOVERY_TIMEOUT 60)
 endfunction()
 
-# An executable of the product.
+# An executable of the product; LINKED dynamically: for libraries that are not there as static ones.
 function(runhl_executable)
-  cmake_parse_arguments(ARG "" "NAME" "SRCS;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;LINKED" "SRCS;DEPS" ${ARGN})
   add_executable(${ARG_NAME} ${ARG_SRCS})
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} runhl_flags)
   runhl_precompile(${ARG_NAME} host)
-  if(RUNHL_STATIC)
+  if(RUNHL_STATIC AND NOT ARG_LINKED STREQUAL "dynamically")
     target_link_options(${ARG_NAME} PRIVATE -static)
   endif()
 endfunction()

@@ -11,6 +11,14 @@
 namespace runhl {
 namespace {
 
+constexpr const char kConvert[] = "convert", kImages[] = "images", kInspect[] = "inspect",
+                     kLoad[] = "load", kPrune[] = "prune", kRmi[] = "rmi", kSave[] = "save";
+
+template <const char* Verb>
+Result<int> forward(const GlobalOptions& /*globals*/, Arguments args) {
+  return commands_internal::forward(Verb, args);
+}
+
 constexpr std::array kCommands = {
     Command{"create", "create a container from a bundle", commands_internal::create},
     Command{"start", "start the program of a created container", commands_internal::start},
@@ -22,9 +30,14 @@ constexpr std::array kCommands = {
     Command{"delete", "delete what a stopped container holds", commands_internal::delete_container},
     Command{"events", "print a running container's figures", commands_internal::events},
     Command{"list", "list the containers under the root directory", commands_internal::list},
+    Command{"load", "take an image out of files into the store", forward<kLoad>},
+    Command{"save", "write an image of the store to files", forward<kSave>},
+    Command{"images", "list the images of the store", forward<kImages>},
+    Command{"inspect", "print an image's manifest and configuration", forward<kInspect>},
+    Command{"rmi", "remove images from the store", forward<kRmi>},
     Command{"convert", "write a directory as an archive that a container can run from",
-            commands_internal::convert},
-    Command{"prune", "remove converted archives from the cache", commands_internal::prune},
+            forward<kConvert>},
+    Command{"prune", "remove converted archives and what no image needs", forward<kPrune>},
     Command{"spec", "write a config.json to start from", commands_internal::spec},
     Command{"features", "print what this runtime supports as JSON", commands_internal::features},
     Command{"info", "print what this program finds on this host", commands_internal::info},

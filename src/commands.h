@@ -35,16 +35,16 @@ const Command* find_command(std::string_view name);
 int run_command_line(Arguments args);
 
 namespace commands_internal {  // one function a file of commands/
-Result<int> convert(const GlobalOptions& globals, Arguments args);
 Result<int> create(const GlobalOptions& globals, Arguments args);
 Result<int> delete_container(const GlobalOptions& globals, Arguments args);
 Result<int> events(const GlobalOptions& globals, Arguments args);
 Result<int> features(const GlobalOptions& globals, Arguments args);
+/// Becomes runhl-image for one of its verbs; returns only to say why it cannot.
+Result<int> forward(const char* verb, Arguments args);
 Result<int> info(const GlobalOptions& globals, Arguments args);
 Result<int> kill(const GlobalOptions& globals, Arguments args);
 Result<int> list(const GlobalOptions& globals, Arguments args);
 Result<int> pause(const GlobalOptions& globals, Arguments args);
-Result<int> prune(const GlobalOptions& globals, Arguments args);
 Result<int> resume(const GlobalOptions& globals, Arguments args);
 Result<int> run(const GlobalOptions& globals, Arguments args);
 Result<int> spec(const GlobalOptions& globals, Arguments args);

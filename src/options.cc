@@ -10,7 +10,7 @@
 namespace runhl {
 namespace {
 
-using Target = std::variant<bool*, std::string*, unsigned*>;
+using Target = std::variant<bool*, std::string*, unsigned*, std::vector<std::string>*>;
 
 struct Option {
   std::string_view names, help;
@@ -34,6 +34,11 @@ bool read(bool* target, std::string_view text) {
 
 bool read(std::string* target, std::string_view text) {
   *target = text;
+  return true;
+}
+
+bool read(std::vector<std::string>* target, std::string_view text) {
+  target->emplace_back(text);
   return true;
 }
 
@@ -162,6 +167,11 @@ void Options::flag(std::string_view names, std::string_view help, bool* target) 
 }
 
 void Options::value(std::string_view names, std::string_view help, std::string* target) {
+  impl_->options.push_back({names, help, target});
+}
+
+void Options::values(std::string_view names, std::string_view help,
+                     std::vector<std::string>* target) {
   impl_->options.push_back({names, help, target});
 }
 

@@ -34,6 +34,8 @@ class Options {
   // `names` is "-s,--long" or "--long". Texts and targets outlive the object.
   void flag(std::string_view names, std::string_view help, bool* target);
   void value(std::string_view names, std::string_view help, std::string* target);
+  /// Given several times, all of them count.
+  void values(std::string_view names, std::string_view help, std::vector<std::string>* target);
   void count(std::string_view names, std::string_view help, unsigned* target);
   void positional(std::string_view name, std::string_view help, std::string* target,
                   Presence presence);

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runhl-image does, one function a command.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "options.h"
+#include "runhl/base/result.h"
+
+namespace runhl::image {
+
+using Arguments = std::span<const std::string>;
+
+Result<int> cache_add(Arguments args);
+Result<int> cache_add_image(Arguments args);
+Result<int> convert(Arguments args);
+Result<int> images(Arguments args);
+Result<int> inspect(Arguments args);
+Result<int> load(Arguments args);
+Result<int> prune(Arguments args);
+Result<int> rmi(Arguments args);
+Result<int> save(Arguments args);
+
+/// Beyond this, the archives that were not used for longest make room for a new one.
+inline constexpr std::uint64_t kCacheLimit = std::uint64_t{20} << 30U;
+
+inline void declare_store(Options& options, std::string* store) {
+  options.value("--store", "the store's directory", store);
+}
+inline void declare_cache(Options& options, std::string* cache) {
+  options.value("--cache", "the directory of converted archives", cache);
+}
+
+}  // namespace runhl::image
