@@ -27,7 +27,9 @@ class GroupFiles {
 
   [[nodiscard]] std::optional<std::string> text(const std::string& name) const {
     for (const std::string& directory : directories_) {
-      if (auto found = read_file_at(AT_FDCWD, directory + "/" + name, kMaxBytes)) {
+      std::string path = directory;
+      path.append("/").append(name);
+      if (auto found = read_file_at(AT_FDCWD, path, kMaxBytes)) {
         return *std::move(found);
       }
     }
