@@ -3,16 +3,19 @@
 // (test/random) found to differ once.
 #include <linux/fs.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/xattr.h>
 
 #include <array>
@@ -170,6 +173,37 @@ TEST_P(Refusals, An_open_file_can_be_asked_for_its_own_lock) {
 }
 
 /// A handler that says so lets the call go on; the livelock of a signal during flock() ends here.
+TEST_P(Refusals, A_file_ends_at_the_limit) {
+  ::signal(SIGXFSZ, SIG_IGN);
+  const Fd file = make_file("a", "");
+  const int status = in_child([&] {
+    const rlimit limit{10, 10};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const std::string text(20, 'x');
+    const bool cut = ::write(file.get(), text.data(), 20) == 10;
+    const bool refused = ::write(file.get(), text.data(), 20) < 0 && errno == EFBIG;
+    const bool grows = ::ftruncate(file.get(), 11) < 0 && errno == EFBIG;
+    return cut && refused && grows ? 0 : 1;
+  });
+  EXPECT_EQ(status, 0);
+  ::signal(SIGXFSZ, SIG_DFL);
+}
+
+TEST_P(Refusals, Other_orders) {
+  EXPECT_THAT(::linkat(AT_FDCWD, path("missing").c_str(), 99, "b", 0), FailsWith(ENOENT));
+  EXPECT_THAT(::renameat(AT_FDCWD, path("missing/a").c_str(), 99, "b"), FailsWith(ENOENT));
+  EXPECT_THAT(::mkdir(path("missing/.").c_str(), 0755), FailsWith(ENOENT));
+  EXPECT_THAT(::fsetxattr(99, "user.a", "b", 1, 4), FailsWith(EINVAL));
+  const Fd file = make_file("a", "hello");
+  const Fd memory{::memfd_create("other", 0)};
+  EXPECT_THAT(::copy_file_range(file.get(), nullptr, memory.get(), nullptr, 1, 0),
+              FailsWith(EXDEV));
+  EXPECT_THAT(::fcntl(memory.get(), F_GETFL), SucceedsWith(O_RDWR | 0100000));
+  off_t at = 0;
+  const Ends ends;
+  EXPECT_THAT(::sendfile(file.get(), ends.reader.get(), &at, 1), FailsWith(ESPIPE));
+}
+
 TEST_P(Refusals, Waiting_for_a_lock_goes_on_behind_a_handler) {
   const Fd held = make_file("a", "");
   ASSERT_THAT(::flock(held.get(), LOCK_EX), Succeeds());
@@ -224,6 +258,60 @@ TEST(Answers, Receiving_nothing_waits_for_something) {
   EXPECT_THAT(::write(b.get(), "x", 1), SucceedsWith(1));
   EXPECT_THAT(::recv(a.get(), &byte, 0, MSG_DONTWAIT), SucceedsWith(0));
   EXPECT_THAT(::recv(a.get(), &byte, 1, MSG_DONTWAIT), SucceedsWith(1));
+}
+
+TEST(Answers, Receiving_datagrams_after_shutdown_ends) {
+  std::array<int, 2> fds{};
+  ASSERT_THAT(::socketpair(AF_UNIX, SOCK_DGRAM, 0, fds.data()), Succeeds());
+  const Fd a{fds[0]}, b{fds[1]};
+  char byte = 0;
+  EXPECT_THAT(::shutdown(a.get(), SHUT_RDWR), Succeeds());
+  EXPECT_THAT(::recv(a.get(), &byte, 1, MSG_DONTWAIT), FailsWith(EAGAIN));
+  EXPECT_THAT(::recv(a.get(), &byte, 1, 0), SucceedsWith(0));
+}
+
+TEST(Answers, A_thread_pointer_outside_user_space_is_refused) {
+  EXPECT_THAT(
+      ::syscall(SYS_clone, SIGCHLD | CLONE_SETTLS, 0, nullptr, nullptr, 0x88ae'b93a'204d'982),
+      FailsWith(EPERM));
+}
+
+TEST(Answers, A_path_only_descriptor_is_ready_to_select) {
+  const Fd file{::open("/", O_PATH)};
+  fd_set set;
+  FD_ZERO(&set);
+  FD_SET(file.get(), &set);
+  timeval now{0, 0};
+  EXPECT_THAT(::select(file.get() + 1, &set, nullptr, nullptr, &now), SucceedsWith(1));
+}
+
+TEST(Answers, An_eventfd_takes_one_number) {
+  const Fd fd{::eventfd(0, EFD_NONBLOCK)};
+  const std::array<std::uint64_t, 2> numbers{1, 1};
+  EXPECT_THAT(::write(fd.get(), numbers.data(), 16), FailsWith(EINVAL));
+  EXPECT_THAT(::lseek(fd.get(), 5, SEEK_SET), SucceedsWith(0));
+}
+
+TEST(Answers, Zeros_have_any_position) {
+  const Fd zero{::open("/dev/zero", O_RDWR)};
+  char byte = 1;
+  EXPECT_THAT(::pread(zero.get(), &byte, 1, 12'345), SucceedsWith(1));
+  EXPECT_EQ(byte, 0);
+  EXPECT_THAT(::pwrite(zero.get(), &byte, 1, 12'345), SucceedsWith(1));
+}
+
+TEST(Answers, Connecting_looks_at_the_other_side_first) {
+  std::array<int, 2> fds{};
+  ASSERT_THAT(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), Succeeds());
+  const Fd a{fds[0]}, b{fds[1]};
+  const sockaddr_un nowhere{.sun_family = AF_UNIX, .sun_path = "/missing/socket"};
+  EXPECT_THAT(::connect(a.get(), reinterpret_cast<const sockaddr*>(&nowhere), sizeof(nowhere)),
+              FailsWith(ENOENT));
+}
+
+TEST(Answers, Prctl_of_capabilities) {
+  EXPECT_THAT(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 1, 0, 0), FailsWith(EINVAL));
+  EXPECT_THAT(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), SucceedsWith(0));
 }
 
 TEST(Answers, A_deleted_timers_signal_is_never_delivered) {

@@ -62,6 +62,7 @@ class DeviceFile final : public File {
   Result<std::size_t> write_at(IoBuffer& buffer, std::uint64_t /*offset*/) override {
     return write(buffer);
   }
+  [[nodiscard]] bool has_positions() const override { return true; }
   Result<std::uint64_t> seek(std::int64_t /*offset*/, int /*whence*/) override { return 0; }
   Result<abi::FileAttr> attributes() override { return attr_; }
   Result<std::uint32_t> check_map(std::uint32_t /*protection*/, bool /*shared*/) override {

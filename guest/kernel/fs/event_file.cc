@@ -54,7 +54,7 @@ Result<std::size_t> EventFile::read(IoBuffer& buffer) {
 }
 
 Result<std::size_t> EventFile::write(IoBuffer& buffer) {
-  if (buffer.remaining() < sizeof(std::uint64_t)) {
+  if (buffer.remaining() != sizeof(std::uint64_t)) {
     return fail(EINVAL);
   }
   std::uint64_t value = 0;

@@ -19,6 +19,8 @@ class EventFile final : public File {
   Result<std::size_t> write(IoBuffer& buffer) override;
   Result<abi::FileAttr> attributes() override;
   std::uint32_t poll_state() override;
+  /// As Linux's: no error and no effect.
+  Result<std::uint64_t> seek(std::int64_t /*offset*/, int /*whence*/) override { return 0; }
   PollSource* poll_source() override { return &source_; }
   [[nodiscard]] std::string_view anonymous_name() const override { return "[eventfd]"; }
 

@@ -71,6 +71,8 @@ class Inotify final : public File {
   Result<abi::FileAttr> attributes() override;
   Result<std::uint64_t> ioctl(std::uint32_t command, UserAddress argument) override;
   std::uint32_t poll_state() override;
+  /// As Linux's: no error and no effect.
+  Result<std::uint64_t> seek(std::int64_t /*offset*/, int /*whence*/) override { return 0; }
   PollSource* poll_source() override { return &source_; }
   [[nodiscard]] std::string_view anonymous_name() const override { return "inotify"; }
   Inotify* as_inotify() override { return this; }

@@ -82,6 +82,9 @@ Result<void> MemoryFileNode::truncate(std::uint64_t size) {
 
 Result<void> MemoryFileNode::allocate(std::uint32_t mode, std::uint64_t offset,
                                       std::uint64_t length) {
+  if ((mode & ~std::uint32_t{FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE}) != 0) {
+    return fail(EOPNOTSUPP);  // before any seal
+  }
   if ((mode & FALLOC_FL_PUNCH_HOLE) != 0 && sealed(F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) {
     return fail(EPERM);
   }
@@ -134,8 +137,9 @@ Result<void> MemoryFileNode::set_times(const PathSpec& at,
 
 Result<Ref<File>> open_memory_file(std::uint32_t mode, std::uint32_t seals) {
   Ref<MemoryFileNode> node = TRY(MemoryFileNode::create(mode, seals));
-  return Ref<File>(TRY(
-      make_ref<NodeFile>(std::move(node), S_IFREG | mode, std::uint32_t{O_RDWR}, memory_mount())));
+  constexpr std::uint32_t kLargeFile = 0100000;  // O_LARGEFILE as the kernel has it
+  return Ref<File>(TRY(make_ref<NodeFile>(std::move(node), S_IFREG | mode,
+                                          std::uint32_t{O_RDWR} | kLargeFile, memory_mount())));
 }
 
 Result<void> add_seals(std::atomic<std::uint32_t>& seals, std::uint32_t more) {

@@ -78,12 +78,12 @@ Result<std::size_t> Pipe::read_buffers(IoBuffer& buffer) {
     if (!moved) {
       return done != 0 ? Result<std::size_t>(done) : moved;
     }
-    done += *moved;
-    head.offset += static_cast<std::uint32_t>(*moved);
-    head.length -= static_cast<std::uint32_t>(*moved);
-    if (*moved < part) {
-      return done;
+    if (*moved < part) {  // what went is still there
+      return done != 0 ? Result<std::size_t>(done) : fail(EFAULT);
     }
+    done += part;
+    head.offset += static_cast<std::uint32_t>(part);
+    head.length -= static_cast<std::uint32_t>(part);
     if (packet || head.length == 0) {
       drop_head();
     }

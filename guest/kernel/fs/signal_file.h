@@ -19,6 +19,8 @@ class SignalFile final : public File {
   Result<abi::FileAttr> attributes() override;
   std::uint32_t poll_state() override;
   /// Of the calling process: an epoll hears of the signals of who added the file.
+  /// As Linux's: no error and no effect.
+  Result<std::uint64_t> seek(std::int64_t /*offset*/, int /*whence*/) override { return 0; }
   PollSource* poll_source() override;
   [[nodiscard]] std::string_view anonymous_name() const override { return "[signalfd]"; }
   SignalFile* as_signal_file() override { return this; }

@@ -67,6 +67,8 @@ class TimerFile final : public File {
   Result<std::size_t> write(IoBuffer& /*buffer*/) override { return fail(EINVAL); }
   Result<abi::FileAttr> attributes() override;
   std::uint32_t poll_state() override;
+  /// As Linux's: no error and no effect.
+  Result<std::uint64_t> seek(std::int64_t /*offset*/, int /*whence*/) override { return 0; }
   PollSource* poll_source() override { return &timer_->source(); }
   [[nodiscard]] std::string_view anonymous_name() const override { return "[timerfd]"; }
   FileTimer* as_timer() override { return timer_.get(); }

@@ -591,6 +591,9 @@ Result<std::size_t> UnixEndpoint::receive_packet(ReceiveRequest& request, Nanose
     if (ended() && (type_ == SOCK_SEQPACKET || !at_once)) {
       return 0;
     }
+    if (at_once) {
+      return fail(EAGAIN);
+    }
     TRY(wait_for_message(deadline));
   }
 }

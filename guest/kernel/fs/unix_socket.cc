@@ -12,6 +12,7 @@
 #include "fs/permission.h"
 #include "fs/vfs.h"
 #include "host/clock.h"
+#include "proc/restart.h"
 #include "proc/task.h"
 
 namespace runhl::kernel {
@@ -157,13 +158,16 @@ Result<void> UnixSocket::connect(const SocketAddress& address) {
       address.family() == AF_UNSPEC) {
     return endpoint_->set_peer(nullptr);
   }
-  if (!endpoint_->is_datagram() && endpoint_->state() != UnixEndpoint::State::Unconnected) {
-    const bool connected = endpoint_->state() == UnixEndpoint::State::Connected;
-    return fail(connected ? EISCONN : EINVAL);
-  }
   const Ref<UnixEndpoint> other = TRY(find(address));
   if (endpoint_->is_datagram()) {
     return endpoint_->set_peer(other);
+  }
+  if (other->state() != UnixEndpoint::State::Listening) {
+    return fail(ECONNREFUSED);
+  }
+  if (endpoint_->state() != UnixEndpoint::State::Unconnected) {
+    const bool connected = endpoint_->state() == UnixEndpoint::State::Connected;
+    return fail(connected ? EISCONN : EINVAL);
   }
   return endpoint_->connect_to(*other, deadline(0, send_timeout_.load()));
 }
@@ -227,13 +231,24 @@ Result<std::size_t> UnixSocket::send(SendRequest& request) {
   return endpoint_->send_packet(request, to.get(), until);
 }
 
+namespace {
+
+/// A wait with a limit of its own does not begin again behind a handler, as on Linux.
+Result<std::size_t> unless_timed(Result<std::size_t> result, Nanoseconds timeout) {
+  const bool interrupted = !result && to_int(result.error()) == EINTR;
+  return interrupted && timeout != 0 ? fail(kRestartNoHandler) : result;
+}
+
+}  // namespace
+
 Result<std::size_t> UnixSocket::receive(ReceiveRequest& request) {
   const Nanoseconds until = deadline(request.flags, receive_timeout_.load());
   if ((request.flags & MSG_OOB) != 0) {
     return fail(EOPNOTSUPP);
   }
-  return endpoint_->type() == SOCK_STREAM ? endpoint_->receive_stream(request, until)
-                                          : endpoint_->receive_packet(request, until);
+  return unless_timed(endpoint_->type() == SOCK_STREAM ? endpoint_->receive_stream(request, until)
+                                                       : endpoint_->receive_packet(request, until),
+                      receive_timeout_.load());
 }
 
 // ---- options -----------------------------------------------------------------------------------

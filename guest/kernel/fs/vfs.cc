@@ -538,7 +538,10 @@ Result<void> vfs_set_times(PathWalk& walk, const std::array<abi::Timestamp, 2>& 
                            Follow follow) {
   return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
-    TRY(check_times(times));
+    if (const Result<void> valid = check_times(times); !valid) {
+      TRY(base.walk(at));  // a missing file comes first
+      return valid;
+    }
     TRY(base.set_times(at, times));
     tell_change(base, at, IN_ATTRIB);
     return {};

@@ -137,8 +137,11 @@ SyscallResult copy_between(CopyPlace& from, CopyPlace& to, std::size_t wanted) {
 }  // namespace
 
 SyscallResult sys_sendfile(const SyscallArgs& args) {
-  const Ref<File> out = TRY(target_file(to_fd(args.a0)));
   const Ref<File> in = TRY(source_file(to_fd(args.a1)));
+  if (args.a2 != 0 && !in->has_positions()) {
+    return fail(ESPIPE);
+  }
+  const Ref<File> out = TRY(target_file(to_fd(args.a0)));
   // What the target does not take is not taken from the source either: its position follows the
   // bytes that were written.
   const bool placed = args.a2 != 0 || in->has_positions();
@@ -170,6 +173,9 @@ SyscallResult sys_copy_file_range(const SyscallArgs& args) {
   std::size_t wanted = std::min<std::size_t>(args.a4, kMaxTransfer);
   const abi::FileAttr source = TRY(in->attributes());
   const abi::FileAttr target = TRY(out->attributes());
+  if (source.device != target.device) {
+    return fail(EXDEV);
+  }
   std::uint64_t from_end = 0;
   std::uint64_t to_end = 0;
   if (__builtin_add_overflow(from.offset, args.a4, &from_end) ||

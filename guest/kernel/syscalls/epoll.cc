@@ -66,7 +66,9 @@ SyscallResult sys_epoll_ctl(const SyscallArgs& args) {
     return fail(EPERM);
   }
   Epoll* const epoll = file->as_epoll();
-  if (epoll == nullptr || file == target) {
+  const bool exclusive_later =
+      operation == EPOLL_CTL_MOD && (event.events & std::uint32_t{EPOLLEXCLUSIVE}) != 0;
+  if (epoll == nullptr || file == target || exclusive_later) {
     return fail(EINVAL);
   }
   switch (operation) {

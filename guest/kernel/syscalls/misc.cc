@@ -132,6 +132,9 @@ Result<std::uint64_t> capability_argument(std::uint64_t value) {
 }
 
 SyscallResult prctl_ambient(Credentials& c, const SyscallArgs& args) {
+  if ((args.a3 | args.a4) != 0 || (args.a1 == PR_CAP_AMBIENT_CLEAR_ALL && args.a2 != 0)) {
+    return fail(EINVAL);
+  }
   if (args.a1 == PR_CAP_AMBIENT_CLEAR_ALL) {
     c.ambient = 0;
     return 0;
@@ -175,10 +178,10 @@ SyscallResult prctl_capabilities(Credentials& c, std::uint32_t option, const Sys
     case PR_CAPBSET_READ:
       return (c.bounding & TRY(capability_argument(args.a1))) != 0 ? 1 : 0;
     case PR_CAPBSET_DROP: {
-      const std::uint64_t bit = TRY(capability_argument(args.a1));
       if (!c.has(CAP_SETPCAP)) {
         return fail(EPERM);
       }
+      const std::uint64_t bit = TRY(capability_argument(args.a1));
       c.bounding &= ~bit;
       return 0;
     }

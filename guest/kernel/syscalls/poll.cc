@@ -100,8 +100,8 @@ SyscallResult do_poll(UserAddress descriptors, std::uint64_t count, Nanoseconds 
 using FdWord = std::uint64_t;
 constexpr std::size_t kSets = 3;  // readable, writable, exceptional
 constexpr std::array<std::uint32_t, kSets> kSetEvents{
-    POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR,
-    POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR, POLLPRI};
+    POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR | POLLNVAL,
+    POLLOUT | POLLWRNORM | POLLWRBAND | POLLERR | POLLNVAL, POLLPRI | POLLNVAL};
 
 struct FdSets {
   std::array<UserAddress, kSets> addresses{};
@@ -128,6 +128,19 @@ std::uint32_t wanted_events(const FdSets& sets, std::size_t fd) {
   return events;
 }
 
+/// EBADF, but for what is open as a path only: that is ready in every way.
+Result<void> take_file(PollItem& item, int fd, std::uint32_t events) {
+  item.events = events;
+  Result<Ref<File>> file = current_files().get(fd);
+  if (file) {
+    item.file = std::move(*file);
+    return {};
+  }
+  TRY(current_files().get_any(fd));
+  item.revents = POLLNVAL;
+  return {};
+}
+
 SyscallResult do_select(std::uint64_t count, FdSets& sets, Nanoseconds deadline) {
   if (static_cast<int>(to_u32(count)) < 0) {
     return fail(EINVAL);
@@ -136,13 +149,14 @@ SyscallResult do_select(std::uint64_t count, FdSets& sets, Nanoseconds deadline)
   const std::size_t word_count = (descriptors + 63) / 64;
   TRY(copy_sets_in(sets, word_count));
   const Owned<PollList> list = TRY(PollList::create(descriptors));
+  bool stale = false;
   for (std::size_t fd = 0; fd < descriptors; ++fd) {
     if (const std::uint32_t events = wanted_events(sets, fd); events != 0) {
-      list->items()[fd].events = events;
-      list->items()[fd].file = TRY(current_files().get(static_cast<int>(fd)));
+      TRY(take_file(list->items()[fd], static_cast<int>(fd), events));
+      stale = stale || list->items()[fd].revents != 0;
     }
   }
-  TRY(poll_files(list->items(), deadline));
+  TRY(poll_files(list->items(), stale ? monotonic_now() : deadline));
   std::uint64_t bits = 0;
   // What lies behind the last one in its word is cleared, as Linux does.
   for (std::size_t fd = 0; fd < word_count * 64; ++fd) {

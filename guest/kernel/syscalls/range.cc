@@ -28,7 +28,7 @@ bool overflows(const Range& range) {
 }
 
 /// Which combinations of FALLOC_FL_* mean anything (Linux vfs_fallocate).
-Result<void> check_mode(std::uint32_t mode, std::uint32_t file_flags) {
+Result<void> check_mode(std::uint32_t mode) {
   constexpr std::uint32_t kPunch = FALLOC_FL_PUNCH_HOLE;
   constexpr std::uint32_t kMoves = FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE;
   constexpr std::uint32_t kKnown =
@@ -44,9 +44,6 @@ Result<void> check_mode(std::uint32_t mode, std::uint32_t file_flags) {
   if ((mode & kMoves) != 0 && !alone) {
     return fail(EINVAL);
   }
-  if ((mode & ~std::uint32_t{FALLOC_FL_KEEP_SIZE}) != 0 && (file_flags & O_APPEND) != 0) {
-    return fail(EPERM);
-  }
   return {};
 }
 
@@ -59,7 +56,7 @@ SyscallResult sys_fallocate(const SyscallArgs& args) {
   if (range.length == 0) {
     return fail(EINVAL);
   }
-  TRY(check_mode(mode, file->flags()));
+  TRY(check_mode(mode));
   if (!file->writable()) {
     return fail(EBADF);
   }
