@@ -154,7 +154,7 @@ void step_socket_option(Random& random) {
 void step_send(Random& random) {
   static std::array<char, 9000> bytes;
   static const std::array<std::size_t, 7> sizes{0, 1, 10, 100, 1000, 5000, 9000};
-  static const std::array<int, 5> flag_sets{0, 0, MSG_MORE, MSG_OOB, MSG_EOR};
+  static const std::array<int, 5> flag_sets{0, 0, MSG_MORE, MSG_MORE, MSG_EOR};
   const std::uint32_t slot = random.below(kFdSlots), passed = random.below(kFdSlots);
   const int flags = random.of(flag_sets) | MSG_NOSIGNAL | MSG_DONTWAIT;
   bytes.fill(static_cast<char>('a' + random.below(26)));
@@ -188,7 +188,8 @@ void step_send(Random& random) {
 void step_receive(Random& random) {
   static std::array<char, 9000> bytes;
   static const std::array<std::size_t, 6> sizes{0, 1, 50, 1000, 5000, 9000};
-  static const std::array<int, 6> flag_sets{0, 0, MSG_PEEK, MSG_TRUNC, MSG_OOB, MSG_CMSG_CLOEXEC};
+  static const std::array<int, 6> flag_sets{0,         0,           MSG_PEEK,
+                                            MSG_TRUNC, MSG_WAITALL, MSG_CMSG_CLOEXEC};
   const std::uint32_t slot = random.below(kFdSlots), to = random.below(kFdSlots);
   const int flags = random.of(flag_sets) | MSG_DONTWAIT;
   iovec vector{bytes.data(), random.of(sizes)};

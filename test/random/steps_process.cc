@@ -176,7 +176,9 @@ void step_child(Random& random) {
 void step_exec(Random& random) {
   say("exec ");
   const std::uint32_t kind = random.below(4);
-  const std::string path = kind == 0 ? path_of(random) : "/bin/random_calls";
+  // Of what no write keeps busy.
+  static const std::array<const char*, 5> odd{".", "d", "missing/x", "fifo", ""};
+  const std::string path = kind == 0 ? random.of(odd) : "/bin/random_calls";
   const std::string argument(random.one_in(3) ? random.below(5000) : random.below(20), 'x');
   const bool ignore = random.one_in(2), block = random.one_in(2);
   const bool share = random.one_in(3);
@@ -568,7 +570,12 @@ void step_proc(Random& random) {
         at = end + 1;
         if (line.rfind("10000", 0) == 0 && line.find('-') == 12) {
           const std::size_t flags = line.find(' ');
-          say_line(line.substr(0, flags + 14));
+          // Which neighbours are told as one is left open.
+          const std::size_t from = std::strtoull(line.c_str(), nullptr, 16);
+          const std::size_t to = std::strtoull(line.c_str() + 13, nullptr, 16);
+          for (std::size_t page = from; page < to; page += kPage) {
+            say(" %zx:%s", (page - kArena) / kPage, line.substr(flags + 1, 4).c_str());
+          }
         }
       }
       return;
