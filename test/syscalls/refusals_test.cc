@@ -46,6 +46,23 @@ TEST_P(Refusals, Flags_come_before_names) {
   EXPECT_THAT(::flock(99, 77), FailsWith(EINVAL));
 }
 
+TEST_P(Refusals, Nothing_to_change_needs_no_file) {
+  const std::array<timespec, 2> times{{{0, UTIME_OMIT}, {0, UTIME_OMIT}}};
+  EXPECT_THAT(::utimensat(99, "missing", times.data(), 0), SucceedsWith(0));
+}
+
+TEST_P(Refusals, A_path_only_descriptor_of_a_directory) {
+  make_file("a", "");
+  EXPECT_THAT(::open(path("a").c_str(), O_PATH | O_DIRECTORY), FailsWith(ENOTDIR));
+}
+
+TEST_P(Refusals, No_name_is_no_link) {
+  std::array<char, 8> target{};
+  make_file("a", "");
+  EXPECT_THAT(::readlinkat(AT_FDCWD, "", target.data(), target.size()), FailsWith(ENOENT));
+  EXPECT_THAT(::readlink(path("a").c_str(), target.data(), target.size()), FailsWith(EINVAL));
+}
+
 TEST_P(Refusals, Names_come_before_times) {
   const std::array<timespec, 2> times{{{0, 1'000'000'000}, {0, 0}}};
   EXPECT_THAT(::utimensat(99, "a", times.data(), 0), FailsWith(EBADF));
@@ -114,10 +131,41 @@ TEST_P(Refusals, A_page_of_a_pipe_is_written_whole_or_not_at_all) {
   ::munmap(pages, 2 * 4096);
 }
 
+TEST_P(Refusals, A_buffer_that_cannot_be_stored_whole_stays) {
+  std::array<int, 2> fds{};
+  ASSERT_THAT(::socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), Succeeds());
+  const Fd a{fds[0]}, b{fds[1]};
+  const Ends ends;
+  for (const auto& [reader, writer] :
+       {std::pair{a.get(), b.get()}, {ends.reader.get(), ends.writer.get()}}) {
+    std::array<char, 8> bytes{};
+    const std::array<iovec, 2> vector{{{bytes.data(), 2}, {syscall_test::bad_address(), 2}}};
+    EXPECT_THAT(::write(writer, "abcd", 4), SucceedsWith(4));
+    EXPECT_THAT(::readv(reader, vector.data(), 2), FailsWith(EFAULT));
+    EXPECT_THAT(::read(reader, bytes.data(), 8), SucceedsWith(4));
+  }
+}
+
 TEST_P(Refusals, Users_attributes_are_for_files) {
   const Ends ends;
   EXPECT_THAT(::fsetxattr(ends.reader.get(), "user.a", "b", 1, 0), FailsWith(EPERM));
   EXPECT_THAT(::fgetxattr(ends.reader.get(), "user.a", nullptr, 0), FailsWith(ENODATA));
+}
+
+TEST_P(Refusals, Ordinary_files_have_no_seals) {
+  const Fd file = make_file("a", "");
+  if (on_tmpfs()) {
+    EXPECT_THAT(::fcntl(file.get(), F_GET_SEALS), SucceedsWith(F_SEAL_SEAL));
+    EXPECT_THAT(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW), FailsWith(EPERM));
+  } else {
+    EXPECT_THAT(::fcntl(file.get(), F_GET_SEALS), FailsWith(EINVAL));
+  }
+}
+
+TEST_P(Refusals, A_prefix_is_no_attribute) {
+  make_file("a", "");
+  EXPECT_THAT(::setxattr(path("a").c_str(), "user.", "b", 1, 0), FailsWith(EINVAL));
+  EXPECT_THAT(::getxattr(path("a").c_str(), "user.", nullptr, 0), FailsWith(EINVAL));
 }
 
 TEST_P(Refusals, Only_who_writes_may_seal) {

@@ -128,6 +128,9 @@ Result<OpenedNode> TmpfsNode::open(const PathSpec& at, const OpenRequest& reques
   const abi::FileAttr attr = TRY(raw_attr(place.object));
   const std::uint32_t mode = attr.mode;
   if ((flags & O_PATH) != 0) {
+    if (!S_ISDIR(mode) && (flags & O_DIRECTORY) != 0) {
+      return fail(ENOTDIR);
+    }
     return OpenedNode{.node = TRY(node_of(place.object)), .attr = attr};
   }
   if (S_ISLNK(mode)) {

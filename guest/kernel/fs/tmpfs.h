@@ -13,6 +13,9 @@
 // and after.
 #pragma once
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
@@ -47,7 +50,8 @@ struct TmpfsInstance : RefCounted<TmpfsInstance> {
   PageQuota quota;
   const std::uint64_t inode_limit;  // 0: none
   std::atomic<std::uint64_t> inodes{0};
-  const std::uint32_t device;  // st_dev
+  const std::uint32_t device;                     // st_dev
+  std::atomic<std::uint32_t> seals{F_SEAL_SEAL};  // of all files: none, and none may be added
   std::atomic<std::uint64_t> next_inode{1};
 
   // Nodes over the lower tree. The table holds all that are changed and the unchanged ones that
@@ -121,6 +125,9 @@ class TmpfsNode final : public Node, private LowerNode {
   Result<std::size_t> list_xattrs(const PathSpec& at, std::span<std::byte> out) override;
   Result<void> remove_xattr(const PathSpec& at, std::string_view name) override;
   [[nodiscard]] const void* filesystem() const override { return instance_.get(); }
+  std::atomic<std::uint32_t>* seals() override {
+    return S_ISREG(attr_.mode) ? &instance_->seals : nullptr;
+  }
 
   // For the kernel itself, at boot; no permission is asked.
   Result<Ref<TmpfsNode>> add_directory(std::string_view name, std::uint32_t mode);

@@ -498,20 +498,19 @@ Result<UnixEndpoint::Drained> UnixEndpoint::drain_stream(ReceiveRequest& request
     }
     const std::size_t part = std::min(message->unread(), request.data.remaining());
     const Result<std::size_t> moved = request.data.put(message->bytes() + message->taken, part);
-    if (!moved) {
-      return done != 0 ? Result<Drained>(Drained{.done = done, .stop = true})
-                       : tl::unexpected(moved.error());
+    if (!moved || *moved < part) {  // what went is still there
+      return done != 0 ? Result<Drained>(Drained{.done = done, .stop = true}) : fail(EFAULT);
     }
-    done += *moved;
+    done += part;
     const bool brought_files = message->files != nullptr;
     note_extras(request, *message);
     if (!peeks) {
-      message->taken += static_cast<std::uint32_t>(*moved);
+      message->taken += static_cast<std::uint32_t>(part);
       if (message->unread() == 0) {
         (void)take_first();
       }
     }
-    if (brought_files || *moved < part) {
+    if (brought_files) {
       return Drained{.done = done, .stop = true};
     }
     message = peeks ? after(*message) : first();

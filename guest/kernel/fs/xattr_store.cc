@@ -30,9 +30,7 @@ Result<void> check_user(const abi::FileAttr& attr, XattrUse use) {
   return check_access(attr, file_identity(who), set ? kAccessWrite : kAccessRead);
 }
 
-}  // namespace
-
-Result<void> check_xattr(const abi::FileAttr& attr, std::string_view name, XattrUse use) {
+Result<void> check_class(const abi::FileAttr& attr, std::string_view name, XattrUse use) {
   const Credentials& who = current().credentials;
   const bool set = use == XattrUse::Set;
   if (name.starts_with("user.")) {
@@ -49,6 +47,14 @@ Result<void> check_xattr(const abi::FileAttr& attr, std::string_view name, Xattr
     return !set || who.has(needed) ? Result<void>{} : fail(EPERM);
   }
   return fail(EOPNOTSUPP);
+}
+
+}  // namespace
+
+Result<void> check_xattr(const abi::FileAttr& attr, std::string_view name, XattrUse use) {
+  TRY(check_class(attr, name, use));
+  const bool prefix_only = name == "user." || name == "trusted." || name == "security.";
+  return prefix_only ? fail(EINVAL) : Result<void>();
 }
 
 XattrStore::~XattrStore() {

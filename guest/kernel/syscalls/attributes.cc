@@ -151,10 +151,13 @@ SyscallResult sys_fchownat(const SyscallArgs& args) {
 
 SyscallResult sys_utimensat(const SyscallArgs& args) {
   const std::uint32_t flags = to_u32(args.a3);
+  const Times times = TRY(copy_timespecs(args.a2));
+  if (times[0].nanoseconds == UTIME_OMIT && times[1].nanoseconds == UTIME_OMIT) {
+    return 0;  // nothing to do, for whatever file
+  }
   if ((flags & ~std::uint32_t{AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH}) != 0) {
     return fail(EINVAL);
   }
-  const Times times = TRY(copy_timespecs(args.a2));
   if (args.a1 == 0 && to_fd(args.a0) != AT_FDCWD) {  // futimens
     const Ref<Node> node = TRY(writable_node(to_fd(args.a0), false));
     TRY(check_times(times));

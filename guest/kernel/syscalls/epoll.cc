@@ -22,6 +22,7 @@ SyscallResult do_create(std::uint32_t flags) {
 
 SyscallResult do_wait(const SyscallArgs& args, Nanoseconds deadline) {
   constexpr auto kMaxEvents = static_cast<int>(INT_MAX / sizeof(epoll_event));
+  const Ref<File> file = TRY(current_files().get(to_fd(args.a0)));
   const int max = to_fd(args.a2);
   if (max <= 0 || max > kMaxEvents) {
     return fail(EINVAL);
@@ -31,7 +32,6 @@ SyscallResult do_wait(const SyscallArgs& args, Nanoseconds deadline) {
   if (out >= abi::kUserEnd || size > abi::kUserEnd - out) {
     return fail(EFAULT);
   }
-  const Ref<File> file = TRY(current_files().get(to_fd(args.a0)));
   Epoll* const epoll = file->as_epoll();
   if (epoll == nullptr) {
     return fail(EINVAL);

@@ -143,7 +143,14 @@ SyscallResult do_read_link(int dirfd, UserAddress path, UserAddress out, std::ui
     }
     length = *read;
   } else {
-    length = TRY(vfs_read_link(*TRY(walk_from(dirfd, path, EmptyPath::Allow)), *target));
+    const Owned<PathWalk> walk = TRY(walk_from(dirfd, path, EmptyPath::Allow));
+    const bool nameless = walk->given().empty();
+    const Result<std::size_t> read = vfs_read_link(*walk, *target);
+    if (!read) {
+      return nameless && to_int(read.error()) == EINVAL ? fail(ENOENT)
+                                                        : tl::unexpected(read.error());
+    }
+    length = *read;
   }
   const std::size_t copied = std::min<std::size_t>(length, to_u32(size));
   TRY(copy_to_user(out, target->data(), copied));
