@@ -11,7 +11,7 @@
 # What takes longer than the gate allows lives in test/full.
 #
 # Environment: FUZZ_SECONDS (60) per target, TIDY_SECONDS (150), TIDY_BASE (commit), JOBS (nproc),
-# KILL_ROUNDS (25).
+# KILL_ROUNDS (25), RANDOM_SEEDS (1-72), RANDOM_SECONDS (0, more with new seeds), FUZZ_GUEST_SECONDS (24).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 export LC_ALL=C.UTF-8 RUNHL_TOP=$PWD
@@ -22,7 +22,7 @@ RUNHL_COUNTS=$(mktemp)
 work=$(mktemp -d)
 trap 'rm -rf "$RUNHL_COUNTS" "$work"' EXIT
 
-all_stages=(packages format lint unit tidy asan tsan fuzz release e2e syscalls kill hostile engines bench)
+all_stages=(packages format lint unit tidy asan tsan fuzz release e2e syscalls random kill hostile engines bench)
 jobs=${JOBS:-$(nproc)}
 
 count() { echo "$1 $2 ${3:-0}" >>"$RUNHL_COUNTS"; }
@@ -169,6 +169,15 @@ stage_syscalls() {
     return 0
   fi
   build dev syscall_tests && installed && bash test/syscalls/run.sh
+}
+
+# Random programs beside Linux, with the seeds that were kept; then random calls that only must end.
+stage_random() {
+  if [ "$(id -u)" -ne 0 ] || ! command -v runc >/dev/null; then
+    skip "random: not root, or no runc to show what Linux does"
+    return 0
+  fi
+  installed && SEEDS=${RANDOM_SEEDS:-1-72} bash test/random/run.sh "${RANDOM_SECONDS:-0}" && bash test/fuzz_guest/run.sh "${FUZZ_GUEST_SECONDS:-24}"
 }
 
 stage_kill() {

@@ -110,7 +110,7 @@ std::uint64_t any_address(Random& random) {
 
 std::uint64_t any_path(Random& random) {
   static std::array<std::array<char, 300>, 8> texts;
-  static constexpr std::array<const char*, 26> paths{"a",
+  static constexpr std::array<const char*, 25> paths{"a",
                                                      "b",
                                                      "d",
                                                      "d/a",
@@ -134,8 +134,7 @@ std::uint64_t any_path(Random& random) {
                                                      "/dev/full",
                                                      "/sys",
                                                      "/tmp/a",
-                                                     "/proc/sys/kernel/pid_max",
-                                                     "/bin/fuzz_calls"};
+                                                     "/proc/sys/kernel/pid_max"};
   auto& text = texts[random.below(texts.size())];
   if (random.one_in(12)) {
     text.fill('x');
@@ -328,6 +327,13 @@ void* second_thread(void* seed) {
   ::setrlimit(RLIMIT_AS, &memory);
   ::setrlimit(RLIMIT_FSIZE, &file);
   ::setrlimit(RLIMIT_NPROC, &processes);
+  // What pid 1 says and notes is its own.
+  (void)::close_range(3, ~0U, 0);
+  const int nothing = ::open("/dev/null", O_RDWR);
+  for (const int number : {0, 1, 2}) {
+    (void)::dup2(nothing, number);
+  }
+  (void)::close(nothing);
   make_arena();
   Random random(seed);
   fill_arena(random);

@@ -44,7 +44,8 @@ one_container() {  # uid seconds
     | .mounts += [{destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["nosuid", "nodev", "mode=1777", "size=64m"]}]
     ' -- "$seed" "$2" ${ROUND:+"$ROUND"} <test/support/config.json >"$work/bundle/config.json"
   make_rootfs
-  timeout -k 5 $(($2 + 40)) "$runhl" --root "$work/state" run --bundle "$work/bundle" "$id" </dev/null >"$work/said" 2>&1 || status=$?
+  timeout -k 5 $(($2 + 40)) "$runhl" --root "$work/state" run --bundle "$work/bundle" "$id" </dev/null 2>&1 | cat >"$work/said"
+  status=${PIPESTATUS[0]}
   said=$(sed -n 's/^fuzz_calls: \([0-9]*\) rounds$/\1/p' "$work/said")
   "$runhl" --root "$work/state" delete --force "$id" >/dev/null 2>&1 </dev/null
   if [ "$status" -eq 0 ] && [ -n "$said" ]; then
@@ -52,7 +53,7 @@ one_container() {  # uid seconds
   else
     failed=$((failed + 1))
     echo "FAILED: fuzz_guest: status $status, uid $1: SEED=$seed ROUND=$(cat "$work/bundle/rootfs/scratch/round" 2>/dev/null) test/fuzz_guest/run.sh 0"
-    tail -n 30 "$work/said"
+    tail -n 30 "$work/said" | cat -v | cut -c1-200
   fi
 }
 

@@ -223,9 +223,12 @@ void step_futex(Random& random) {
   const timespec now{0, random.one_in(10) ? -1 : 0};
   char* where = reinterpret_cast<char*>(words.data());
   const std::uint32_t place = random.below(8);
-  where = place == 0   ? where + 1
-          : place == 1 ? static_cast<char*>(arena(random.below(kArenaPages)))
-                       : where;
+  const bool inherits =
+      operation == FUTEX_LOCK_PI || operation == FUTEX_UNLOCK_PI || operation == FUTEX_TRYLOCK_PI;
+  where = place == 0 && inherits ? where
+          : place == 0           ? where + 1
+          : place == 1           ? static_cast<char*>(arena(random.below(kArenaPages)))
+                                 : where;
   const bool timed =
       operation == FUTEX_WAIT || operation == FUTEX_LOCK_PI || operation == FUTEX_WAIT_BITSET;
   const std::uint32_t third = random.one_in(6) ? 0

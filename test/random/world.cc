@@ -20,7 +20,7 @@ std::string name_of(std::uint32_t index) {
 }
 
 std::string path_of(Random& random) {
-  static const std::array<const char*, 14> odd{"",    ".",      "d/.",       "d/..", "d/",
+  static const std::array<const char*, 13> odd{"",    ".",      "d/.",       "d/..", "d/",
                                                "a/",  "./a",    "d//a",      "fifo", "missing/x",
                                                "a/b", "link/a", "/missing/x"};
   if (!random.one_in(3)) {
