@@ -246,6 +246,7 @@ Result<void> Setup::make_guest(vmm::MachineSpec spec) {
 
 Result<void> Setup::confine(const std::vector<vmm::GrantedTree>& trees,
                             const vmm::Ceiling& ceiling) {
+  prefer_short_slices();  // the cells are apart by now
   TRY(drop_capabilities(sys_, ceiling));
   TRY(confine_files(sys_, trees));
   TRY(on_death_of_verb(DeathOfVerb::EndsChannel));

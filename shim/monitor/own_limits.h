@@ -12,4 +12,9 @@ namespace runhl::shim {
 /// files. Before the jail and before credentials change.
 Result<void> apply_own_limits(const oci::Process& process);
 
+/// From here on the calling thread and its future ones are to run soon after they were woken: a
+/// guest waits for each of their answers. Cells made before are not meant. It has no effect before
+/// Linux 6.12.
+void prefer_short_slices();
+
 }  // namespace runhl::shim
