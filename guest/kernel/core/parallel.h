@@ -5,7 +5,7 @@
 
 namespace runhl::kernel {
 
-extern bool g_parallel;  // written once, while there is one CPU yet
+extern constinit bool g_parallel;  // written once, while there is one CPU yet
 
 inline bool parallel() {
   return g_parallel;

@@ -19,6 +19,10 @@ template <typename T>
 struct HashNode {
   std::size_t hash = 0;
   T* next_in_bucket = nullptr;
+
+ private:
+  HashNode() = default;
+  friend T;
 };
 
 template <typename T>
@@ -71,10 +75,12 @@ class HashIndex {
  private:
   static constexpr std::size_t kFew = 64;  // a power of two, as every size
 
-  T*& bucket(std::size_t hash) const { return buckets_[hash & (buckets_.size() - 1)]; }
+  [[nodiscard]] T*& bucket(std::size_t hash) const {
+    return buckets_[hash & (buckets_.size() - 1)];
+  }
   void free_buckets() {
     if (buckets_.data() != few_.data()) {
-      heap_free(buckets_.data(), buckets_.size_bytes());
+      heap_free(static_cast<void*>(buckets_.data()), buckets_.size_bytes());
     }
   }
   void grow() {

@@ -367,10 +367,13 @@ void NameCache::drop(CachedNames& names, CachedName& name) {
   names_.erase(name);
   names.by_order.erase(names.by_order.iterator_to(name));
   --name_count_;
-  const Ref<CachedInode> inode = std::move(name.inode);
+  CachedInode* const inode = name.inode.get();
+  // Nobody else knows it but the table, whose reference keeps it until then.
+  const bool unknown =
+      inode != nullptr && inode->use_count() == 2 && inode->names == nullptr && !inode->retired;
   CachedName::destroy(&name);
-  if (inode != nullptr && inode->use_count() == 2 && inode->names == nullptr && !inode->retired) {
-    retire(*inode);  // nobody knew it but the name and the table
+  if (unknown) {
+    retire(*inode);
   }
 }
 

@@ -26,6 +26,7 @@ class ReadAhead {
   ReadAhead() = default;
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
+  ~ReadAhead() = default;
 
   /// Whether an open should ask for contents: the program reads at once what it opens.
   [[nodiscard]] bool wanted();

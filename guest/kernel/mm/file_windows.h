@@ -26,6 +26,7 @@ class FileWindows {
   FileWindows() = default;
   FileWindows(const FileWindows&) = delete;
   FileWindows& operator=(const FileWindows&) = delete;
+  ~FileWindows() = default;
 
   /// Copies up to `size` bytes at `offset` into a program's buffer; fewer, or none, where no window
   /// can be had. `serial` tells open files apart, for ever.

@@ -19,7 +19,7 @@ namespace runhl::kernel {
 
 /// The count: a policy of intrusive_ref_counter, and CountedObject's.
 struct ReferenceCount {
-  using type = std::uint32_t;
+  using type = std::uint32_t;  // NOLINT(readability-identifier-naming): the policy's word
   static std::uint32_t load(const type& count) noexcept {
     return __atomic_load_n(&count, __ATOMIC_ACQUIRE);
   }

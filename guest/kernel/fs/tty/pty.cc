@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <array>
+
 #include "core/linux_signal.h"
 #include "fs/fd_table.h"
 #include "fs/tty/job_control.h"
@@ -18,6 +20,9 @@ namespace runhl::kernel {
 namespace {
 
 constinit PtyTable g_ptys;
+/// Its terminals, without a count: the far side's file holds each. Apart, because they begin as
+/// zeroes, which nobody has to fill memory with.
+constinit std::array<Tty*, PtyTable::kMost> g_ttys{};
 constinit PtyDefaults g_defaults;
 
 constexpr std::uint32_t kDevptsDevice = 0x18;
@@ -133,8 +138,6 @@ PtyDefaults& pty_defaults() {
   return g_defaults;
 }
 
-constinit std::array<Tty*, PtyTable::kMost> PtyTable::ttys_{};
-
 PtyTable& PtyTable::instance() {
   return g_ptys;
 }
@@ -146,8 +149,8 @@ Result<Ref<Tty>> PtyTable::create() {
     }
     Ref<Tty> tty = TRY(make_ref<Tty>(index));
     const SpinLock::Guard guard(lock_);
-    if (ttys_[index] == nullptr) {
-      ttys_[index] = tty.get();
+    if (g_ttys[index] == nullptr) {
+      g_ttys[index] = tty.get();
       ++count_;
       return tty;
     }
@@ -157,18 +160,18 @@ Result<Ref<Tty>> PtyTable::create() {
 
 void PtyTable::remove(Tty& tty) {
   const SpinLock::Guard guard(lock_);
-  ttys_[tty.index()] = nullptr;
+  g_ttys[tty.index()] = nullptr;
   --count_;
 }
 
 Ref<Tty> PtyTable::find(std::uint32_t index) {
   const SpinLock::Guard guard(lock_);
-  return index < kMost ? Ref<Tty>(ttys_[index]) : nullptr;
+  return index < kMost ? Ref<Tty>(g_ttys[index]) : nullptr;
 }
 
 std::uint32_t PtyTable::next(std::uint32_t from) {
   const SpinLock::Guard guard(lock_);
-  while (from < kMost && ttys_[from] == nullptr) {
+  while (from < kMost && g_ttys[from] == nullptr) {
     ++from;
   }
   return from;

@@ -31,8 +31,6 @@ class PtyTable {
  private:
   SpinLock lock_{LockRank::Pipe};
   std::uint32_t count_ = 0;
-  /// Without a count: the far side's file holds each. Zeroes, so that its memory is nobody's work.
-  static std::array<Tty*, kMost> ttys_;
 };
 
 /// Opens of device nodes. ENXIO: there is none of this number; EIO, EBUSY: see Tty::note_open.
