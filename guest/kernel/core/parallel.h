@@ -5,7 +5,9 @@
 
 namespace runhl::kernel {
 
-extern constinit bool g_parallel;  // written once, while there is one CPU yet
+// Written once, while there is one CPU yet.
+// NOLINTNEXTLINE(bugprone-dynamic-static-initializers): its definition is a constant's
+extern constinit bool g_parallel;
 
 inline bool parallel() {
   return g_parallel;
