@@ -45,7 +45,7 @@ Result<void> join(Sys& sys, const Kind& kind, const std::string& path) {
   if (TRY(sys.file_system(file.get(), path)) != NSFS_MAGIC) {
     return fail(ErrorCode::InvalidArgument, path + " is not a namespace");
   }
-  const auto joined = sys.setns(file.get(), kind.clone_flag, std::string(kind.name) + " namespace");
+  auto joined = sys.setns(file.get(), kind.clone_flag, std::string(kind.name) + " namespace");
   if (!joined && joined.error().os_errno == EINVAL) {
     return fail(ErrorCode::InvalidArgument, path + " is not a " + kind.name + " namespace");
   }

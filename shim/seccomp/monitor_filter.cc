@@ -20,6 +20,7 @@
 
 #include "runhl/vmm/cell/bpf_assembler.h"
 
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the host's own names
 #ifndef __NR_fchmodat2  // Linux 6.6, younger than Debian 12's headers
 #define __NR_fchmodat2 452
 #endif
@@ -29,6 +30,7 @@
 #define __NR_listxattrat 465
 #define __NR_removexattrat 466
 #endif
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace runhl::shim {
 namespace {

@@ -19,8 +19,10 @@ Result<UniqueFd> LinuxSys::new_mount(const std::string& type,
                                      std::uint64_t attributes) {
   const UniqueFd context = TRY(check_fd(::fsopen(type.c_str(), FSOPEN_CLOEXEC), "fsopen", type));
   for (const auto& [key, value] : options) {
+    std::string what = type;
+    what.append(" ").append(key).append("=").append(value);
     TRY(check_call(::fsconfig(context.get(), FSCONFIG_SET_STRING, key.c_str(), value.c_str(), 0),
-                   "fsconfig", type + " " + key + "=" + value));
+                   "fsconfig", what));
   }
   TRY(check_call(::fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0), "fsconfig",
                  type));
