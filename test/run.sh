@@ -11,7 +11,8 @@
 # What takes longer than the gate allows lives in test/full.
 #
 # Environment: FUZZ_SECONDS (60) per target, TIDY_SECONDS (150), TIDY_BASE (commit), JOBS (nproc),
-# KILL_ROUNDS (25), RANDOM_SEEDS (1-72), RANDOM_SECONDS (0, more with new seeds), FUZZ_GUEST_SECONDS (24).
+# KILL_ROUNDS (25), RANDOM_SEEDS (1-72), RANDOM_SECONDS (0, more with new seeds), FUZZ_GUEST_SECONDS
+# (24), FUZZ_GUEST_SEED (100).
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
 export LC_ALL=C.UTF-8 RUNHL_TOP=$PWD
@@ -177,7 +178,8 @@ stage_random() {
     skip "random: not root, or no runc to show what Linux does"
     return 0
   fi
-  installed && SEEDS=${RANDOM_SEEDS:-1-72} bash test/random/run.sh "${RANDOM_SECONDS:-0}" && bash test/fuzz_guest/run.sh "${FUZZ_GUEST_SECONDS:-24}"
+  installed && SEEDS=${RANDOM_SEEDS:-1-72} bash test/random/run.sh "${RANDOM_SECONDS:-0}" &&
+    SEED=${FUZZ_GUEST_SEED:-100} bash test/fuzz_guest/run.sh "${FUZZ_GUEST_SECONDS:-24}"
 }
 
 stage_kill() {
