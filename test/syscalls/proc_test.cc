@@ -9,6 +9,7 @@
 #include <sys/statfs.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <sys/xattr.h>
 
 #include <array>
 #include <fstream>
@@ -315,6 +316,43 @@ TEST_P(ProcFd, A_directory_can_be_gone_through) {
   EXPECT_EQ(content_of(fd_path(directory.get()) + "/a"), "hello");
   EXPECT_EQ(content_of(fd_path(directory.get()) + "/../" + path("a").substr(path().rfind('/') + 1)),
             "hello");
+}
+
+TEST_P(ProcFd, What_is_done_to_it_is_done_to_the_object) {
+  const Fd file = make_file("a", "hello");
+  const Fd name{::open(path("a").c_str(), O_PATH)};
+  const Fd directory{::open(path().c_str(), O_PATH | O_DIRECTORY)};
+  for (const int fd : {file.get(), name.get(), directory.get()}) {
+    EXPECT_THAT(::chmod(fd_path(fd).c_str(), 0740), Succeeds());
+    const std::array<timespec, 2> times{{{1000, 0}, {2000, 0}}};
+    EXPECT_THAT(::utimensat(AT_FDCWD, fd_path(fd).c_str(), times.data(), 0), Succeeds());
+    EXPECT_THAT(::chown(fd_path(fd).c_str(), ::getuid(), ::getgid()), Succeeds());
+    struct stat attr{};
+    ASSERT_THAT(::stat(fd_path(fd).c_str(), &attr), Succeeds());
+    EXPECT_EQ(attr.st_mode & 07777, 0740U);
+    EXPECT_EQ(attr.st_mtime, 2000);
+    EXPECT_THAT(::getxattr(fd_path(fd).c_str(), "user.none", nullptr, 0), FailsWith(ENODATA));
+  }
+  // glibc goes this way.
+  EXPECT_THAT(::fchmodat(AT_FDCWD, path("a").c_str(), 0600, AT_SYMLINK_NOFOLLOW), Succeeds());
+  EXPECT_THAT(::chmod("/proc/self/fd/900", 0700), FailsWith(ENOENT));
+}
+
+TEST(Proc, A_memory_file_can_be_opened_again) {
+  const Fd memory{::memfd_create("m", 0)};
+  ASSERT_THAT(::write(memory.get(), "hello", 5), SucceedsWith(5));
+  EXPECT_EQ(link_of(fd_path(memory.get())), "/memfd:m (deleted)");
+  const Fd reader{::open(fd_path(memory.get()).c_str(), O_RDONLY)};
+  ASSERT_THAT(reader.get(), Succeeds());
+  EXPECT_THAT(::write(reader.get(), "x", 1), FailsWith(EBADF));
+  void* const map = ::mmap(nullptr, 5, PROT_READ, MAP_SHARED, reader.get(), 0);
+  ASSERT_NE(map, MAP_FAILED);
+  EXPECT_THAT(::pwrite(memory.get(), "j", 1, 0), SucceedsWith(1));
+  EXPECT_EQ(std::string(static_cast<const char*>(map), 5), "jello");
+  ::munmap(map, 5);
+  const Fd truncated{::open(fd_path(memory.get()).c_str(), O_RDWR | O_TRUNC)};
+  ASSERT_THAT(truncated.get(), Succeeds());
+  EXPECT_THAT(::lseek(reader.get(), 0, SEEK_END), SucceedsWith(0));
 }
 
 TEST(Proc, Pipes_and_their_kin_have_links_of_their_own) {

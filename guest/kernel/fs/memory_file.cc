@@ -135,11 +135,13 @@ Result<void> MemoryFileNode::set_times(const PathSpec& at,
   return file_->set_times(at, times);
 }
 
-Result<Ref<File>> open_memory_file(std::uint32_t mode, std::uint32_t seals) {
+Result<Ref<File>> open_memory_file(std::string_view name, std::uint32_t mode, std::uint32_t seals) {
   Ref<MemoryFileNode> node = TRY(MemoryFileNode::create(mode, seals));
   constexpr std::uint32_t kLargeFile = 0100000;  // O_LARGEFILE as the kernel has it
-  return Ref<File>(TRY(make_ref<NodeFile>(std::move(node), S_IFREG | mode,
-                                          std::uint32_t{O_RDWR} | kLargeFile, memory_mount())));
+  Ref<NodeFile> file = TRY(make_ref<NodeFile>(std::move(node), S_IFREG | mode,
+                                              std::uint32_t{O_RDWR} | kLargeFile, memory_mount()));
+  file->set_nameless_path(TRY(Text::join("/memfd:", name)));
+  return Ref<File>(std::move(file));
 }
 
 Result<void> add_seals(std::atomic<std::uint32_t>& seals, std::uint32_t more) {

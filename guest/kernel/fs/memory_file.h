@@ -42,8 +42,8 @@ class MemoryFileNode final : public Node {
   std::atomic<std::uint32_t> seals_;
 };
 
-/// Open for reading and writing; `mode`: permissions.
-Result<Ref<File>> open_memory_file(std::uint32_t mode, std::uint32_t seals);
+/// Open for reading and writing; `name` is for whoever looks into /proc, `mode`: permissions.
+Result<Ref<File>> open_memory_file(std::string_view name, std::uint32_t mode, std::uint32_t seals);
 
 /// F_ADD_SEALS. EPERM: sealed against that.
 Result<void> add_seals(std::atomic<std::uint32_t>& seals, std::uint32_t more);

@@ -6,6 +6,7 @@
 
 #include "fs/file.h"
 #include "fs/mount.h"
+#include "fs/text.h"
 #include "sched/locks.h"
 
 namespace runhl::kernel {
@@ -35,6 +36,10 @@ class NodeFile final : public File {
   Result<void> sync_mapping() override;
   [[nodiscard]] const void* identity() const override { return node_.get(); }
   Result<std::uint32_t> check_map(std::uint32_t protection, bool shared) override;
+  Result<Ref<File>> reopen(std::uint32_t flags) override;
+  /// Of a file that has never had a path, before anybody knows it: "/memfd:x".
+  void set_nameless_path(Text path) { nameless_path_ = std::move(path); }
+  [[nodiscard]] std::string_view anonymous_name() const override { return nameless_path_.view(); }
   [[nodiscard]] Ref<Node> node() const override { return node_; }
   [[nodiscard]] std::uint64_t position() const override {
     return __atomic_load_n(&position_, __ATOMIC_RELAXED);
@@ -44,6 +49,7 @@ class NodeFile final : public File {
   Result<void> keep_size_limit(IoBuffer& buffer, std::uint64_t offset);
 
   Ref<Node> node_;
+  Text nameless_path_;
   std::uint32_t mode_;  // st_mode at open: the type matters
   std::atomic<bool> mapped_{false};
   Mutex position_lock_{LockRank::FilePosition};

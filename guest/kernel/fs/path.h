@@ -37,6 +37,15 @@ class PathWalk {
 
   Result<void> set_path(std::string_view path, EmptyPath empty = EmptyPath::Refuse);
   Result<void> copy_path(UserAddress path, EmptyPath empty = EmptyPath::Refuse);
+  /// Instead of a path: the object that a magic link leads to. `fill(LinkStop&)` says which.
+  template <typename F>
+  Result<void> set_object(F&& fill) {
+    TRY(go_to_root());
+    rest_at_ = rest_end_ = 0;
+    stop_.start = stop_.end = 0;
+    TRY(fill(stop_));
+    return jump();
+  }
 
   /// The path as given (until the walk begins).
   [[nodiscard]] std::string_view given() const { return {rest_.data() + rest_at_, rest_size()}; }

@@ -39,7 +39,8 @@ SyscallResult sys_memfd_create(const SyscallArgs& args) {
   } else if ((flags & MFD_ALLOW_SEALING) != 0) {
     seals = 0;
   }
-  Ref<File> file = TRY(open_memory_file(never_executable ? 0666 : 0777, seals));
+  const std::string_view text(name.data(), *length);
+  Ref<File> file = TRY(open_memory_file(text, never_executable ? 0666 : 0777, seals));
   return install_file(std::move(file), (flags & MFD_CLOEXEC) != 0 ? std::uint32_t{O_CLOEXEC} : 0U);
 }
 

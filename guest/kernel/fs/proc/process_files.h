@@ -31,6 +31,8 @@ Result<void> show_executable(TextWriter& out, const Subject& subject);
 Result<void> jump_to_cwd(LinkStop& stop, const Subject& subject);
 Result<void> jump_to_root(LinkStop& stop, const Subject& subject);
 Result<void> jump_to_executable(LinkStop& stop, const Subject& subject);
+/// As /proc/self/fd/N of an open file does.
+Result<void> jump_to_file(LinkStop& stop, const Ref<File>& file);
 
 Result<void> show_maps(TextWriter& out, const Subject& subject);
 Result<void> show_detailed_maps(TextWriter& out, const Subject& subject);

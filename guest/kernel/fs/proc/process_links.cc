@@ -48,23 +48,6 @@ Result<void> jump_to_directory(LinkStop& stop, const Directory& directory) {
   return {};
 }
 
-Result<void> jump_to_file(LinkStop& stop, const Ref<File>& file) {
-  if (const Ref<Directory> directory = file->directory()) {
-    return jump_to_directory(stop, *directory);
-  }
-  if (file->place() != nullptr && file->node() != nullptr) {
-    return jump_to_place(stop, *file->place(), file->node());
-  }
-  // Something without a name, or a device, FIFO or socket: only the file itself leads back to it.
-  TextWriter name;
-  TRY(add_file_path(name, *file));
-  stop.jump_node = TRY(make_ref<FileNode>(file));
-  stop.jump_mount = &MountTable::instance().anonymous();
-  stop.length = static_cast<std::uint32_t>(std::min(name.view().size(), stop.target.size() - 1));
-  std::memcpy(stop.target.data(), name.view().data(), stop.length);
-  return {};
-}
-
 Result<Ref<Directory>> directory_of(const Subject& subject, Ref<Directory> (*which)(FsContext&)) {
   const ProcessTarget target = TRY(find_target(subject));
   TRY(may_inspect(target));
@@ -244,6 +227,23 @@ class TaskDirectory final : public TableNode {
 
 }  // namespace
 
+Result<void> jump_to_file(LinkStop& stop, const Ref<File>& file) {
+  if (const Ref<Directory> directory = file->directory()) {
+    return jump_to_directory(stop, *directory);
+  }
+  if (file->place() != nullptr && file->node() != nullptr) {
+    return jump_to_place(stop, *file->place(), file->node());
+  }
+  // Something without a name, or a device, FIFO or socket: only the file itself leads back to it.
+  TextWriter name;
+  TRY(add_file_path(name, *file));
+  stop.jump_node = TRY(make_ref<FileNode>(file));
+  stop.jump_mount = &MountTable::instance().anonymous();
+  stop.length = static_cast<std::uint32_t>(std::min(name.view().size(), stop.target.size() - 1));
+  std::memcpy(stop.target.data(), name.view().data(), stop.length);
+  return {};
+}
+
 Ref<FsContext> fs_of(const ProcessTarget& target) {
   const ProcessTable::Guard family;
   return target.task != nullptr ? Ref<FsContext>(target.task->fs) : nullptr;
@@ -257,6 +257,10 @@ Ref<FdTable> files_of(const ProcessTarget& target) {
 Result<void> add_file_path(TextWriter& out, const File& file) {
   if (file.place() != nullptr) {
     return add_place(out, *file.place());
+  }
+  if (file.anonymous_name().starts_with('/')) {
+    out.add(file.anonymous_name(), kDeleted);
+    return {};
   }
   if (!file.anonymous_name().empty()) {
     out.add("anon_inode:", file.anonymous_name());

@@ -168,4 +168,44 @@ Result<void> PseudoNode::remove(const PathSpec& at, bool /*directory*/) {
   return fail(EPERM);
 }
 
+// glibc's fchmodat(AT_SYMLINK_NOFOLLOW) goes through /proc/self/fd/N, as do many others that hold
+// an O_PATH descriptor.
+
+Result<void> PseudoNode::set_mode(const PathSpec& at, std::uint32_t mode) {
+  TRY(find(at));
+  return Node::set_mode(at, mode);
+}
+
+Result<void> PseudoNode::set_owner(const PathSpec& at, OwnerChange owner) {
+  TRY(find(at));
+  return Node::set_owner(at, owner);
+}
+
+Result<void> PseudoNode::set_times(const PathSpec& at, const std::array<abi::Timestamp, 2>& times) {
+  TRY(find(at));
+  return Node::set_times(at, times);
+}
+
+Result<std::size_t> PseudoNode::get_xattr(const PathSpec& at, std::string_view name,
+                                          std::span<std::byte> out) {
+  TRY(find(at));
+  return Node::get_xattr(at, name, out);
+}
+
+Result<void> PseudoNode::set_xattr(const PathSpec& at, std::string_view name,
+                                   const XattrValue& value) {
+  TRY(find(at));
+  return Node::set_xattr(at, name, value);
+}
+
+Result<std::size_t> PseudoNode::list_xattrs(const PathSpec& at, std::span<std::byte> out) {
+  TRY(find(at));
+  return Node::list_xattrs(at, out);
+}
+
+Result<void> PseudoNode::remove_xattr(const PathSpec& at, std::string_view name) {
+  TRY(find(at));
+  return Node::remove_xattr(at, name);
+}
+
 }  // namespace runhl::kernel

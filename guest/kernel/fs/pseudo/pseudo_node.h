@@ -43,6 +43,16 @@ class PseudoNode : public Node {
   Result<void> make_directory(const PathSpec& at, std::uint32_t mode) override;
   Result<void> make_symlink(const PathSpec& at, std::string_view target) override;
   Result<void> remove(const PathSpec& at, bool directory) override;
+  // Refused, but not to what a link leads to.
+  Result<void> set_mode(const PathSpec& at, std::uint32_t mode) override;
+  Result<void> set_owner(const PathSpec& at, OwnerChange owner) override;
+  Result<void> set_times(const PathSpec& at, const std::array<abi::Timestamp, 2>& times) override;
+  Result<std::size_t> get_xattr(const PathSpec& at, std::string_view name,
+                                std::span<std::byte> out) override;
+  Result<void> set_xattr(const PathSpec& at, std::string_view name,
+                         const XattrValue& value) override;
+  Result<std::size_t> list_xattrs(const PathSpec& at, std::span<std::byte> out) override;
+  Result<void> remove_xattr(const PathSpec& at, std::string_view name) override;
   [[nodiscard]] const void* filesystem() const override { return &system_; }
 
  protected:
