@@ -68,20 +68,21 @@ class ReadAnything {
   std::uint64_t effective_;
 };
 
-Result<Ref<File>> open_program(PathWalk& walk) {
-  const OpenOptions options{.flags = O_RDONLY, .mode = 0, .inject = can_inject()};
+Result<Ref<File>> open_program(PathWalk& walk, Follow follow) {
+  const std::uint32_t flags = follow == Follow::Yes ? O_RDONLY : O_RDONLY | O_NOFOLLOW;
+  const OpenOptions options{.flags = flags, .mode = 0, .inject = can_inject()};
   Result<Ref<File>> file = vfs_open(walk, options);
   if (file || to_int(file.error()) != EACCES) {
     return file;
   }
-  const abi::FileAttr attr = TRY(vfs_stat(walk, Follow::Yes));
+  const abi::FileAttr attr = TRY(vfs_stat(walk, follow));
   TRY(check_access(attr, file_identity(current().credentials), kAccessExecute));
   const ReadAnything privilege;
   return vfs_open(walk, options);
 }
 
-Result<void> open_image(PathWalk& walk, Image& image) {
-  image.file = TRY(open_program(walk));
+Result<void> open_image(PathWalk& walk, Follow follow, Image& image) {
+  image.file = TRY(open_program(walk, follow));
   image.attr = TRY(image.file->attributes());
   if (!S_ISREG(image.attr.mode) || image.file->mount()->no_exec()) {
     return fail(EACCES);
@@ -157,16 +158,20 @@ Result<void> turn_to_interpreter(const ScriptLine& line, ExecRequest& request) {
   }
   request.arguments = std::move(arguments);
   request.walk = TRY(walk_from_cwd(line.interpreter));
+  request.follow = Follow::Yes;
   return {};
 }
 
 /// Opens the program, through scripts, until an ELF file is at hand.
 Result<void> find_image(ExecRequest& request, Image& image) {
   for (unsigned depth = 0; depth <= kMaxScripts; ++depth) {
-    TRY(open_image(*request.walk, image));
+    TRY(open_image(*request.walk, request.follow, image));
     ScriptLine line;
     if (!TRY(read_script_line(image, line))) {
       return parse_image(image);
+    }
+    if (request.name_will_be_gone) {
+      return fail(ENOENT);
     }
     TRY(turn_to_interpreter(line, request));
   }
@@ -184,7 +189,7 @@ Result<Owned<Image>> open_interpreter(const Image& program) {
     return fail(ENOEXEC);
   }
   const Owned<PathWalk> walk = TRY(walk_from_cwd(path.substr(0, path.find('\0'))));
-  TRY(open_image(*walk, *image));
+  TRY(open_image(*walk, Follow::Yes, *image));
   if (!parse_image(*image) || image->plan.interpreter_size != 0) {
     return fail(ELIBBAD);
   }

@@ -13,7 +13,9 @@ namespace runhl::kernel {
 
 struct ExecRequest {
   Owned<PathWalk> walk;  // to the program
-  Text file_name;        // as given, for AT_EXECFN and scripts
+  Follow follow = Follow::Yes;
+  Text file_name;                  // as given, for AT_EXECFN and scripts
+  bool name_will_be_gone = false;  // /dev/fd/N of a descriptor that exec closes: no script
   StringBlock arguments;
   StringBlock environment;
 };

@@ -252,7 +252,7 @@
   X(316, renameat2, sys_renameat2, Full, Fine, "") \
   X(318, getrandom, sys_getrandom, Full, Free, "") \
   X(319, memfd_create, sys_memfd_create, Partial, Fine, "MFD_HUGETLB; F_SEAL_WRITE does not look for mappings") \
-  X(322, execveat, sys_execveat, Partial, Fine, "AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW") \
+  X(322, execveat, sys_execveat, Full, Fine, "") \
   X(324, membarrier, sys_membarrier, Full, Free, "") \
   X(325, mlock2, sys_mlock2, Partial, Fine, "limits and populating; nothing is pinned on the host") \
   X(326, copy_file_range, sys_copy_file_range, Full, Fine, "") \
