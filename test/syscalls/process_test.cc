@@ -619,6 +619,15 @@ TEST(Exec, Arguments_and_environment_count_together) {
               Exited(0));
 }
 
+TEST(Affinity, Of_nobody) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  EXPECT_THAT(::sched_getaffinity(-1, sizeof set, &set), FailsWith(ESRCH));
+  EXPECT_THAT(::sched_getaffinity(-1, 3, &set), FailsWith(EINVAL));
+  EXPECT_THAT(::sched_setaffinity(-1, sizeof set, &set), FailsWith(ESRCH));
+  EXPECT_THAT(::sched_setaffinity(0, sizeof set, &set), FailsWith(EINVAL));
+}
+
 TEST(Ids, Groups_and_sessions) {
   EXPECT_THAT(::getpgid(1 << 20), FailsWith(ESRCH));
   EXPECT_THAT(::setpgid(0, -1), FailsWith(EINVAL));

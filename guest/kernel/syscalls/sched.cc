@@ -43,6 +43,11 @@ Result<Ref<Task>> find_scheduled(std::uint64_t argument) {
   return task;
 }
 
+/// The calls on affinity do not tell a negative number from one that nobody has.
+Result<Ref<Task>> find_affine(std::uint64_t argument) {
+  return static_cast<std::int32_t>(argument) < 0 ? fail(ESRCH) : find_scheduled(argument);
+}
+
 bool owns(const Task& target) {
   const Credentials& caller = current().credentials;
   return caller.euid == target.credentials.euid || caller.euid == target.credentials.uid ||
@@ -128,12 +133,12 @@ SyscallResult sys_sched_yield(const SyscallArgs&) {
 }
 
 SyscallResult sys_sched_getaffinity(const SyscallArgs& args) {
-  const Ref<Task> task = TRY(find_scheduled(args.a0));
-  const std::uint64_t mask = task->scheduling.affinity & all_cpus();
   const auto length = static_cast<std::uint32_t>(args.a1);
-  if (length < sizeof(mask) || length % sizeof(mask) != 0) {
+  if (length < sizeof(std::uint64_t) || length % sizeof(std::uint64_t) != 0) {
     return fail(EINVAL);
   }
+  const Ref<Task> task = TRY(find_affine(args.a0));
+  const std::uint64_t mask = task->scheduling.affinity & all_cpus();
   TRY(UserOut<std::uint64_t>(args.a2).copy_out(mask));
   return sizeof(mask);
 }
@@ -142,7 +147,7 @@ SyscallResult sys_sched_setaffinity(const SyscallArgs& args) {
   std::uint64_t mask = 0;
   const auto length = static_cast<std::uint32_t>(args.a1);
   TRY(copy_from_user(&mask, args.a2, std::min<std::size_t>(length, sizeof(mask))));
-  const Ref<Task> task = TRY(find_scheduled(args.a0));
+  const Ref<Task> task = TRY(find_affine(args.a0));
   if (!owns(*task)) {
     return fail(EPERM);
   }
