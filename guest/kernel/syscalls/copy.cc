@@ -87,7 +87,8 @@ Result<void> check_regular(File& file) {
   if (S_ISDIR(attr.mode)) {
     return fail(EISDIR);
   }
-  return S_ISREG(attr.mode) ? Result<void>{} : fail(EINVAL);
+  // A stream of the container may be a regular file on the host, but is none of ours.
+  return S_ISREG(attr.mode) && file.node() != nullptr ? Result<void>{} : fail(EINVAL);
 }
 
 /// The position at which a copy begins.
