@@ -23,7 +23,7 @@ RUNHL_COUNTS=$(mktemp)
 work=$(mktemp -d)
 trap 'rm -rf "$RUNHL_COUNTS" "$work"' EXIT
 
-all_stages=(packages format lint unit tidy asan tsan fuzz release e2e syscalls random kill hostile engines bench)
+all_stages=(packages format lint unit tidy asan tsan fuzz release e2e syscalls userland random kill hostile engines bench)
 jobs=${JOBS:-$(nproc)}
 
 count() { echo "$1 $2 ${3:-0}" >>"$RUNHL_COUNTS"; }
@@ -180,6 +180,15 @@ stage_random() {
   fi
   installed && SEEDS=${RANDOM_SEEDS:-1-72} bash test/random/run.sh "${RANDOM_SECONDS:-0}" &&
     SEED=${FUZZ_GUEST_SEED:-100} bash test/fuzz_guest/run.sh "${FUZZ_GUEST_SECONDS:-24}"
+}
+
+# Real programs, guest against Linux: the quick part of test/full/userland.sh.
+stage_userland() {
+  if [ "$(id -u)" -ne 0 ] || ! command -v runc >/dev/null; then
+    skip "userland: not root, or no runc to show what Linux does"
+    return 0
+  fi
+  installed && bash test/full/userland.sh --quick
 }
 
 stage_kill() {
