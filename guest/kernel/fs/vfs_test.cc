@@ -165,6 +165,7 @@ class VfsTest : public ::testing::Test {
   }
   static Result<Ref<File>> open(const std::string& path, std::uint32_t flags,
                                 std::uint32_t mode = 0644) {
+    TRY(check_open_flags(flags));
     return vfs_open(*walk(path), {.flags = flags, .mode = mode});
   }
   static int open_error(const std::string& path, std::uint32_t flags) {
