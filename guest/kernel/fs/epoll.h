@@ -58,6 +58,8 @@ class Epoll final : public File {
  public:
   static Result<Ref<Epoll>> create(std::uint32_t flags);
   explicit Epoll(std::uint32_t flags) : File(flags) {}
+  Epoll(const Epoll&) = delete;
+  Epoll& operator=(const Epoll&) = delete;
   ~Epoll() override;
 
   /// EPERM: cannot be polled. EEXIST, ENOENT, EINVAL and ELOOP as epoll_ctl(2) has them.

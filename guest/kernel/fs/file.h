@@ -58,6 +58,8 @@ class FileWatcher : public boost::intrusive::list_base_hook<> {
 class File : public MapObject {
  public:
   explicit File(std::uint32_t flags, Mount* mount = nullptr);
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
   ~File() override;  // gives up its locks
 
   // The defaults are those of something that cannot seek and is no directory.

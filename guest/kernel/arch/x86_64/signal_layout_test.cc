@@ -3,8 +3,9 @@
 #include "arch/x86_64/signal_layout.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <ucontext.h>
+
+#include <csignal>
 
 namespace runhl::kernel {
 namespace {
