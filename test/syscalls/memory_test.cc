@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <csetjmp>
 #include <csignal>
 #include <cstring>
 
@@ -184,6 +185,153 @@ TEST_P(MemoryOfFiles, A_descriptor_for_reading_alone_gives_no_writable_sharing) 
   ASSERT_TRUE(shown.valid());
   EXPECT_EQ(shown[4], 'o');
   EXPECT_THAT(::mprotect(shown.at(), kPage, kReadWrite), FailsWith(EACCES));
+}
+
+// ---- the ends of files -------------------------------------------------------------------------
+
+struct Fault {
+  int number = 0, code = 0;  // 0: none
+  void* address = nullptr;
+  friend bool operator==(const Fault&, const Fault&) = default;
+};
+sigjmp_buf g_after_fault;
+Fault g_seen;
+
+void on_fault(int number, siginfo_t* info, void*) {
+  g_seen = {.number = number, .code = info->si_code, .address = info->si_addr};
+  ::siglongjmp(g_after_fault, 1);
+}
+
+enum class Access : bool { Read, Write };
+
+/// What an access to the byte ends in.
+Fault touch(const Mapping& memory, std::size_t index, Access access = Access::Read) {
+  struct sigaction action{};
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO | SA_NODEFER;
+  ::sigaction(SIGBUS, &action, nullptr);
+  ::sigaction(SIGSEGV, &action, nullptr);
+  g_seen = {};
+  if (::sigsetjmp(g_after_fault, 1) == 0) {
+    if (access == Access::Read) {
+      (void)memory[index];
+    } else {
+      memory.set(index, 1);
+    }
+  }
+  ::signal(SIGBUS, SIG_DFL);
+  ::signal(SIGSEGV, SIG_DFL);
+  return g_seen;
+}
+
+Fault bus_error(const Mapping& memory, std::size_t index) {
+  return {.number = SIGBUS, .code = BUS_ADRERR, .address = static_cast<char*>(memory.at()) + index};
+}
+const Fault kNoFault;
+
+class FileEnd : public FileTest {
+ protected:
+  void SetUp() override {
+    FileTest::SetUp();
+    fd_ = make_file("file", std::string(2 * kPage + 100, 'a'));
+  }
+  Fd fd_;
+};
+INSTANTIATE_ON_FILE_SYSTEMS(FileEnd);
+
+TEST_P(FileEnd, The_last_page_is_filled_with_zeros_and_the_next_is_a_bus_error) {
+  for (const int flags : {MAP_SHARED, MAP_PRIVATE}) {
+    for (const int protection : {PROT_READ, kReadWrite}) {
+      const Mapping memory(5 * kPage, flags, fd_.get(), protection);
+      ASSERT_TRUE(memory.valid());
+      EXPECT_EQ(memory[2 * kPage + 99], 'a');
+      EXPECT_EQ(memory[2 * kPage + 100], 0);
+      EXPECT_EQ(memory[3 * kPage - 1], 0);
+      EXPECT_EQ(touch(memory, 3 * kPage), bus_error(memory, 3 * kPage));
+      EXPECT_EQ(touch(memory, 5 * kPage - 1), bus_error(memory, 5 * kPage - 1));
+    }
+    const Mapping writable(4 * kPage, flags, fd_.get());
+    EXPECT_EQ(touch(writable, 3 * kPage, Access::Write), bus_error(writable, 3 * kPage));
+  }
+}
+
+TEST_P(FileEnd, What_is_written_behind_the_end_is_not_in_the_file) {
+  const Mapping memory(3 * kPage, MAP_SHARED, fd_.get());
+  memory.set(2 * kPage + 100, 'x');
+  char byte = 0;
+  EXPECT_THAT(::pread(fd_.get(), &byte, 1, 2 * kPage + 100), SucceedsWith(0));
+}
+
+TEST_P(FileEnd, A_mapping_shows_what_the_file_grows_by) {
+  const Mapping shared(6 * kPage, MAP_SHARED, fd_.get());
+  const Mapping own(6 * kPage, MAP_PRIVATE, fd_.get());
+  EXPECT_EQ(touch(shared, 4 * kPage), bus_error(shared, 4 * kPage));
+  ASSERT_THAT(::pwrite(fd_.get(), "b", 1, 4 * kPage), SucceedsWith(1));
+  EXPECT_EQ(shared[4 * kPage], 'b');
+  EXPECT_EQ(own[4 * kPage], 'b');
+  EXPECT_EQ(shared[3 * kPage], 0);
+  EXPECT_EQ(touch(shared, 5 * kPage), bus_error(shared, 5 * kPage));
+  ASSERT_THAT(::ftruncate(fd_.get(), 6 * kPage), Succeeds());
+  EXPECT_EQ(touch(shared, 5 * kPage, Access::Write), kNoFault);
+  EXPECT_EQ(touch(own, 5 * kPage, Access::Write), kNoFault);
+}
+
+TEST_P(FileEnd, Truncating_takes_pages_away_from_mappings) {
+  const Mapping shared(3 * kPage, MAP_SHARED, fd_.get());
+  const Mapping own(3 * kPage, MAP_PRIVATE, fd_.get());
+  own.set(kPage, 'p');
+  ASSERT_EQ(shared[kPage], 'a');
+  ASSERT_THAT(::ftruncate(fd_.get(), 10), Succeeds());
+  EXPECT_EQ(touch(shared, kPage), bus_error(shared, kPage));
+  EXPECT_EQ(touch(own, kPage), bus_error(own, kPage)) << "a page of its own too";
+  EXPECT_EQ(shared[9], 'a');
+  EXPECT_EQ(shared[10], 0);
+  ASSERT_THAT(::ftruncate(fd_.get(), 3 * kPage), Succeeds());
+  EXPECT_EQ(touch(own, kPage), kNoFault);
+  EXPECT_EQ(own[kPage], 0);
+  EXPECT_EQ(shared[2 * kPage], 0);
+}
+
+TEST_P(FileEnd, Opening_to_truncate_does_so_too) {
+  const Mapping shared(kPage, MAP_SHARED, fd_.get());
+  ASSERT_EQ(shared[0], 'a');
+  const Fd cut(::open(path("file").c_str(), O_WRONLY | O_TRUNC));
+  ASSERT_THAT(cut.get(), Succeeds());
+  EXPECT_EQ(touch(shared, 0), bus_error(shared, 0));
+}
+
+TEST_P(FileEnd, A_process_that_truncates_takes_pages_away_from_others) {
+  const Mapping shared(3 * kPage, MAP_SHARED, fd_.get());
+  ASSERT_EQ(shared[kPage], 'a');
+  EXPECT_THAT(in_child([&] { return ::ftruncate(fd_.get(), 0); }), Exited(0));
+  EXPECT_EQ(touch(shared, kPage), bus_error(shared, kPage));
+  EXPECT_EQ(touch(shared, 0), bus_error(shared, 0));
+}
+
+TEST_P(FileEnd, Calls_fault_behind_the_end_and_not_where_the_file_has_grown) {
+  const Mapping memory(6 * kPage, MAP_SHARED, fd_.get());
+  std::array<int, 2> ends{};
+  ASSERT_THAT(::pipe(ends.data()), Succeeds());
+  const Fd from(ends[0]);
+  const Fd to(ends[1]);
+  char* const behind = static_cast<char*>(memory.at()) + 4 * kPage;
+  EXPECT_THAT(::write(to.get(), behind, 1), FailsWith(EFAULT));
+  ASSERT_THAT(::ftruncate(fd_.get(), 6 * kPage), Succeeds());
+  EXPECT_THAT(::write(to.get(), behind, 1), SucceedsWith(1));
+  EXPECT_THAT(::read(from.get(), behind + kPage, 1), SucceedsWith(1));
+  ASSERT_THAT(::ftruncate(fd_.get(), kPage), Succeeds());
+  EXPECT_THAT(::write(to.get(), behind, 1), FailsWith(EFAULT));
+}
+
+TEST(Memory, A_memory_file_ends_as_others_do) {
+  const Fd fd(::memfd_create("memory", 0));
+  const Mapping memory(4 * kPage, MAP_SHARED, fd.get());
+  EXPECT_EQ(touch(memory, 0, Access::Write), bus_error(memory, 0));
+  ASSERT_THAT(::ftruncate(fd.get(), 2 * kPage), Succeeds());
+  EXPECT_EQ(touch(memory, 0, Access::Write), kNoFault);
+  EXPECT_EQ(touch(memory, 2 * kPage), bus_error(memory, 2 * kPage));
+  ASSERT_THAT(::ftruncate(fd.get(), 0), Succeeds());
+  EXPECT_EQ(touch(memory, 0), bus_error(memory, 0));
 }
 
 }  // namespace

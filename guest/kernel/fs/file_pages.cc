@@ -425,8 +425,11 @@ Result<FilePages::MapPart> FilePages::map_part(std::uint64_t offset, std::uint64
   const std::uint64_t page = offset / kPageSize;
   const std::uint64_t wanted = std::min(length / kPageSize, kNoPage - page);
   const std::uint64_t file_end = pages_for(size_);
+  if (page >= file_end) {
+    return MapPart{.kind = MapPart::Kind::BeyondEnd, .at = nullptr, .length = wanted * kPageSize};
+  }
   const Piece piece = piece_at(page);
-  const std::uint64_t pages = std::min(piece.pages, wanted);
+  const std::uint64_t pages = std::min({piece.pages, wanted, file_end - page});
   if (piece.run != nullptr && piece.run->data != nullptr) {
     return MapPart{.kind = MapPart::Kind::Own,
                    .at = piece.run->data + (page - piece.run->first) * kPageSize,
@@ -445,21 +448,12 @@ Result<FilePages::MapPart> FilePages::map_part(std::uint64_t offset, std::uint64
       return fail(ENODEV);  // not aligned: a copy for the mapping alone
     }
   }
-  if (use == MapUse::Private && page >= file_end) {
-    return MapPart{.kind = MapPart::Kind::BeyondEnd, .at = nullptr, .length = wanted * kPageSize};
-  }
   const bool hole = piece.run != nullptr || offset >= lower_.size;
   if (use == MapUse::Private && hole) {
-    return MapPart{.kind = MapPart::Kind::Zero,
-                   .at = nullptr,
-                   .length = std::min(pages, file_end - page) * kPageSize};
+    return MapPart{.kind = MapPart::Kind::Zero, .at = nullptr, .length = pages * kPageSize};
   }
   const Result<OwnPages> made =
       own_filled(page, whole_lower || hole ? std::min(pages, kMaxRunPages) : 1);
-  if (!made && page >= file_end) {
-    // No memory for what the file does not hold yet: it can be mapped again when it has grown.
-    return MapPart{.kind = MapPart::Kind::BeyondEnd, .at = nullptr, .length = wanted * kPageSize};
-  }
   if (!made) {
     return use == MapUse::Private ? fail(ENODEV) : fail(ENOSPC);
   }

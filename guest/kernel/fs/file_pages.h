@@ -60,6 +60,7 @@ class FilePages {
   /// What a mapping of [offset, offset + length) shows at its start. ENOSPC: no memory for a page
   /// that must be the file's own.
   Result<MapPart> map_part(std::uint64_t offset, std::uint64_t length, MapUse use);
+  [[nodiscard]] bool is_mapped() const { return mappings_ != 0; }
   void mapping_began() { ++mappings_; }
   void mapping_ended();
 

@@ -147,6 +147,26 @@ TEST(FilePages, Mapped_pages_stay_until_the_mapping_ends) {
   EXPECT_EQ(quota.used(), kPageSize);
 }
 
+TEST(FilePages, Behind_the_last_page_a_mapping_shows_nothing) {
+  PageQuota quota(kLimit);
+  FilePages pages(quota);
+  std::vector<std::byte> bytes(3 * kPageSize, std::byte{7});
+  IoBuffer buffer{std::span(bytes)};
+  ASSERT_TRUE(pages.write(buffer, 0));
+  pages.mapping_began();
+  pages.resize(kPageSize + 1);
+  for (const MapUse use : {MapUse::Private, MapUse::SharedRead, MapUse::SharedWrite}) {
+    const auto inside = pages.map_part(kPageSize, 8 * kPageSize, use).value();
+    EXPECT_EQ(inside.length, kPageSize);
+    EXPECT_EQ(inside.at[0], std::byte{7});
+    EXPECT_EQ(inside.at[1], std::byte{0});
+    const auto behind = pages.map_part(2 * kPageSize, 8 * kPageSize, use).value();
+    EXPECT_EQ(behind.kind, FilePages::MapPart::Kind::BeyondEnd);
+    EXPECT_EQ(behind.length, 8 * kPageSize);
+  }
+  pages.mapping_ended();
+}
+
 class RandomPages : public testing::TestWithParam<unsigned> {};
 
 TEST_P(RandomPages, Agree_with_a_vector_of_bytes) {

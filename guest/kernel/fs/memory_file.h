@@ -23,6 +23,11 @@ class MemoryFileNode final : public Node {
   Result<std::uint64_t> seek(std::uint64_t offset, int whence) override;
   Result<abi::StatFsReply> statfs() override { return file_->statfs(); }
   Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
+  Result<aspace::Backing> backing_at_once(std::uint64_t offset, std::uint64_t length,
+                                          MapUse use) override {
+    return file_->backing_at_once(offset, length, use);
+  }
+  std::uint64_t mapped_end() override { return file_->mapped_end(); }
   void mapping_began() override { file_->mapping_began(); }
   void mapping_ended() override { file_->mapping_ended(); }
   Result<abi::FileAttr> walk(const PathSpec& at) override { return file_->walk(at); }

@@ -55,6 +55,10 @@ Result<std::size_t> Node::copy_range(std::uint64_t /*offset*/, Node& /*to*/,
                                      std::uint64_t /*to_offset*/, std::uint64_t /*length*/) {
   return fail(EOPNOTSUPP);
 }
+Result<aspace::Backing> Node::backing_at_once(std::uint64_t /*offset*/, std::uint64_t /*length*/,
+                                              MapUse /*use*/) {
+  return fail(EAGAIN);
+}
 Result<aspace::Backing> Node::backing(std::uint64_t /*offset*/, std::uint64_t /*length*/,
                                       MapUse /*use*/) {
   return fail(ENODEV);

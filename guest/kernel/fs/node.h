@@ -137,6 +137,9 @@ class Node : public RefCounted<Node> {
                                          std::uint64_t length);
   virtual Result<abi::StatFsReply> statfs() = 0;
   virtual Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use);
+  virtual Result<aspace::Backing> backing_at_once(std::uint64_t offset, std::uint64_t length,
+                                                  MapUse use);
+  virtual std::uint64_t mapped_end() { return ~std::uint64_t{0}; }
   /// An open file asks for backing() from now on; it does no more.
   virtual void mapping_began() {}
   virtual void mapping_ended() {}

@@ -31,6 +31,11 @@ class NodeFile final : public File {
   Result<void> truncate(std::uint64_t size) override;
   Result<void> sync(bool data_only) override;
   Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
+  Result<aspace::Backing> backing_at_once(std::uint64_t offset, std::uint64_t length,
+                                          MapUse use) override {
+    return node_->backing_at_once(offset, length, use);
+  }
+  std::uint64_t mapped_end() override { return node_->mapped_end(); }
   Result<std::uint64_t> copy_out_to(UserAddress to, std::uint64_t offset,
                                     std::uint64_t length) override;
   Result<void> sync_mapping() override;

@@ -102,6 +102,9 @@ class TmpfsNode final : public Node, private LowerNode {
   Result<std::uint64_t> seek(std::uint64_t offset, int whence) override;
   Result<abi::StatFsReply> statfs() override;
   Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length, MapUse use) override;
+  Result<aspace::Backing> backing_at_once(std::uint64_t offset, std::uint64_t length,
+                                          MapUse use) override;
+  std::uint64_t mapped_end() override;
   void mapping_began() override;
   void mapping_ended() override;
   Result<abi::FileAttr> walk(const PathSpec& at) override;
@@ -209,6 +212,7 @@ class TmpfsNode final : public Node, private LowerNode {
   void drop_privileges();
   Result<OpenedNode> create_file(const Place& place, std::uint32_t mode) const;
   void resize(std::uint64_t size);
+  Result<aspace::Backing> backing_locked(std::uint64_t offset, std::uint64_t length, MapUse use);
   void touch(bool modified);
   [[nodiscard]] abi::FileAttr filled_attr() const;
 

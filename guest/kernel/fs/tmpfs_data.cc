@@ -7,6 +7,7 @@
 
 #include "fs/tmpfs.h"
 #include "fs/tmpfs_rules.h"
+#include "mm/file_cuts.h"
 #include "proc/task.h"
 #include "runhl/abi/layout.h"
 
@@ -19,7 +20,11 @@ constexpr std::uint64_t kMaxFileSize = 0x7fff'ffff'ffff'ffff;
 }  // namespace
 
 void TmpfsNode::resize(std::uint64_t size) {
+  const bool cut = size < pages_.size() && pages_.is_mapped();
   pages_.resize(size);
+  if (cut) {
+    mapped_file_was_cut();
+  }
   attr_.size = size;
   touch(true);
 }
@@ -102,8 +107,24 @@ Result<std::uint64_t> TmpfsNode::seek(std::uint64_t offset, int whence) {
   return data < attr_.size ? Result<std::uint64_t>(data) : fail(ENXIO);
 }
 
+std::uint64_t TmpfsNode::mapped_end() {
+  const Mutex::Guard guard(instance_->lock);
+  return align_up(pages_.size(), kPageSize);
+}
+
 Result<aspace::Backing> TmpfsNode::backing(std::uint64_t offset, std::uint64_t length, MapUse use) {
   const Mutex::Guard guard(instance_->lock);
+  return backing_locked(offset, length, use);
+}
+
+Result<aspace::Backing> TmpfsNode::backing_at_once(std::uint64_t offset, std::uint64_t length,
+                                                   MapUse use) {
+  const Mutex::TryGuard guard(instance_->lock);
+  return guard.held() ? backing_locked(offset, length, use) : fail(EAGAIN);
+}
+
+Result<aspace::Backing> TmpfsNode::backing_locked(std::uint64_t offset, std::uint64_t length,
+                                                  MapUse use) {
   if (!S_ISREG(attr_.mode)) {
     return fail(ENODEV);
   }

@@ -6,6 +6,7 @@
 #include "fs/sysfs/sys_fs.h"
 #include "fs/tty/devpts.h"
 #include "fs/tty/pty.h"
+#include "mm/file_cuts.h"
 
 namespace runhl::kernel {
 
@@ -33,6 +34,15 @@ Result<Ref<File>> open_controlling_terminal(const abi::FileAttr& /*attr*/, std::
   return fail(ENXIO);
 }
 void cpu_clock_init() {}
+namespace {
+std::uint32_t g_cuts = 0;
+}
+void mapped_file_was_cut() {
+  ++g_cuts;
+}
+std::uint32_t file_cut_count() {
+  return g_cuts;
+}
 std::uint32_t vcpu_count() {
   return 2;
 }

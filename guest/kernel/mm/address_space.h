@@ -19,6 +19,7 @@
 
 #include "core/result.h"
 #include "core/user_memory.h"
+#include "mm/file_cuts.h"
 #include "mm/file_windows.h"
 #include "mm/heap.h"
 #include "mm/layout.h"
@@ -96,6 +97,10 @@ class AddressSpace {
   FaultOutcome resolve_bus_error(UserAddress address);
   /// For a copy of the kernel that faulted, which may hold any locks: true: try again.
   bool grow_for_copy(UserAddress address);
+  /// The same where the copy met a bus error.
+  bool resolve_bus_error_for_copy(UserAddress address);
+  /// What lies behind the end of files that were cut (mm/file_cuts.h) is a bus error from now on.
+  void mend_cut_files();
 
   /// The mapping that holds `from`, or the first above it; ENOENT: none. Walks all of a map, which
   /// may change in between: begin with 0, go on with the end of the last one.
@@ -151,6 +156,7 @@ class AddressSpace {
   std::uint64_t locked_in(UserAddress start, UserAddress end);
   void populate(UserAddress start, UserAddress end);
   bool grow_down(UserAddress address);
+  FaultOutcome map_grown(UserAddress address, bool at_once);
   template <typename F>
   Result<void> for_each_part(UserAddress start, UserAddress end, F&& act);
 
@@ -162,6 +168,7 @@ class AddressSpace {
   UserAddress heap_end_ = 0;             // the break, any byte
   std::uint64_t future_lock_limit_ = 0;  // of lock_future()
   bool lock_future_ = false;
+  std::uint32_t cuts_seen_ = file_cut_count();
 };
 
 /// [start, start + length) as whole pages inside user space; EINVAL where start is none, `error`

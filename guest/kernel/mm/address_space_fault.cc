@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Faults that the guest's map explains: mappings that grow down, and mappings that reach behind
-// what was their object's end when they were made.
+// what was their object's end when they were made; and objects that became shorter.
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -71,6 +71,16 @@ FaultOutcome AddressSpace::resolve_fault(UserAddress address, std::uint32_t acce
 
 FaultOutcome AddressSpace::resolve_bus_error(UserAddress address) {
   const Mutex::Guard guard(lock_);
+  return map_grown(address, false);
+}
+
+bool AddressSpace::resolve_bus_error_for_copy(UserAddress address) {
+  const Mutex::TryGuard guard(lock_);
+  return guard.held() && map_grown(address, true) == FaultOutcome::Retry;
+}
+
+/// `at_once`: without waiting for a lock of the object.
+FaultOutcome AddressSpace::map_grown(UserAddress address, bool at_once) {
   Vma* const vma = tree_.find(address);
   if (vma == nullptr || vma->object == nullptr || vma->copied) {
     return FaultOutcome::BehindEnd;
@@ -79,8 +89,9 @@ FaultOutcome AddressSpace::resolve_bus_error(UserAddress address) {
   const std::uint64_t offset = vma->offset + (page - vma->start);
   // A private mapping may hold pages of the program's own behind this one.
   const std::uint64_t reach = vma->shared ? vma->end - page : kPageSize;
-  const Result<aspace::Backing> backing =
-      vma->object->backing(offset, reach, vma->shared ? MapUse::SharedWrite : MapUse::Private);
+  const MapUse use = vma->shared ? MapUse::SharedWrite : MapUse::Private;
+  const Result<aspace::Backing> backing = at_once ? vma->object->backing_at_once(offset, reach, use)
+                                                  : vma->object->backing(offset, reach, use);
   if (!backing || backing->kind == aspace::Backing::Kind::BeyondEnd ||
       backing->kind == aspace::Backing::Kind::Injected) {
     return FaultOutcome::BehindEnd;  // of injected files the host itself sees the growth
@@ -90,6 +101,26 @@ FaultOutcome AddressSpace::resolve_bus_error(UserAddress address) {
                           sharing)
              ? FaultOutcome::Retry
              : FaultOutcome::BehindEnd;
+}
+
+void AddressSpace::mend_cut_files() {
+  const std::uint32_t cuts = file_cut_count();
+  const Mutex::Guard guard(lock_);
+  if (cuts_seen_ == cuts) {
+    return;
+  }
+  cuts_seen_ = cuts;
+  for (const Vma& vma : tree_) {
+    const std::uint64_t end = vma.object == nullptr ? ~0ULL : vma.object->mapped_end();
+    if (end >= vma.offset + vma.size()) {
+      continue;
+    }
+    // Pages that a private mapping has as its own there go too, as on Linux.
+    const UserAddress from = vma.start + (end > vma.offset ? end - vma.offset : 0);
+    (void)aspace::map_file(from, vma.end - from, vma.protection,
+                           {.kind = aspace::Backing::Kind::BeyondEnd},
+                           vma.shared ? aspace::Sharing::Shared : aspace::Sharing::Private);
+  }
 }
 
 bool AddressSpace::grow_for_copy(UserAddress address) {

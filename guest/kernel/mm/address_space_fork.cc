@@ -43,6 +43,7 @@ Result<std::unique_ptr<AddressSpace>> AddressSpace::clone_for_fork(const Rlimits
   child->layout_ = layout_;
   child->heap_start_ = heap_start_;
   child->heap_end_ = heap_end_;
+  child->cuts_seen_ = cuts_seen_;
   return child;
 }
 

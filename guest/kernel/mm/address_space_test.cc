@@ -197,6 +197,7 @@ class PiecesFile final : public MapObject {
                            .offset = offset,
                            .length = std::min(2 - page % 2, pages - page) * kPage};
   }
+  std::uint64_t mapped_end() override { return pages * kPage; }
   std::uint64_t pages;
 };
 
@@ -216,6 +217,30 @@ TEST_F(AddressSpaceTest, An_object_in_pieces_is_mapped_up_to_its_end) {
   EXPECT_EQ(mm_.resolve_bus_error(kArea + 4 * kPage), FaultOutcome::Retry);
   EXPECT_EQ(hosted::pages().at(kArea + 4 * kPage).offset, 4 * kPage);
   EXPECT_EQ(hosted::pages().at(kArea + 3 * kPage).slot, hosted::kBeyondEnd);
+}
+
+TEST_F(AddressSpaceTest, What_lies_behind_the_end_of_a_cut_file_is_a_bus_error) {
+  const auto file = *make_ref<PiecesFile>(5U);
+  MapRequest request;
+  request.address = kArea;
+  request.length = 3 * kPage;
+  request.protection = PROT_READ | PROT_WRITE;
+  request.flags = MAP_SHARED | MAP_FIXED;
+  request.object = file;
+  request.offset = 2 * kPage;
+  ASSERT_TRUE(mm_.map(request));
+  file->pages = 3;
+  mm_.mend_cut_files();
+  EXPECT_EQ(hosted::pages().at(kArea + kPage).slot, 3) << "no file was cut, so far as it knows";
+  mapped_file_was_cut();
+  const auto child = *mm_.clone_for_fork(current().process->rlimits);
+  mm_.mend_cut_files();
+  EXPECT_EQ(hosted::pages().at(kArea).slot, 3);
+  EXPECT_EQ(hosted::pages().at(kArea + kPage).slot, hosted::kBeyondEnd);
+  EXPECT_EQ(hosted::pages().at(kArea + 2 * kPage).slot, hosted::kBeyondEnd);
+  file->pages = 1;
+  child->mend_cut_files();
+  EXPECT_EQ(hosted::pages().at(kArea).slot, hosted::kBeyondEnd) << "a child has it to do too";
 }
 
 TEST_F(AddressSpaceTest, A_refusal_between_pieces_leaves_nothing_mapped) {

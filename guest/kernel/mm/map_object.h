@@ -29,6 +29,11 @@ class MapObject : public CountedObject {
   /// ENODEV: nothing that could be mapped; private mappings then use copy_out_to().
   virtual Result<aspace::Backing> backing(std::uint64_t offset, std::uint64_t length,
                                           MapUse use) = 0;
+  /// The same for who must not wait: EAGAIN where a lock in the way is held.
+  virtual Result<aspace::Backing> backing_at_once(std::uint64_t offset, std::uint64_t length,
+                                                  MapUse use);
+  /// Whole pages from here on are bus errors; the greatest number where the host sees to that.
+  virtual std::uint64_t mapped_end() { return ~std::uint64_t{0}; }
   /// Copies what the file holds of the range to `to`: how many bytes.
   virtual Result<std::uint64_t> copy_out_to(UserAddress to, std::uint64_t offset,
                                             std::uint64_t length);

@@ -29,6 +29,12 @@ bool grow_for_copy(UserAddress address) {
   return process != nullptr && process->mm != nullptr && process->mm->grow_for_copy(address);
 }
 
+bool resolve_bus_error_for_copy(UserAddress address) {
+  const Process* const process = current().process;
+  return process != nullptr && process->mm != nullptr &&
+         process->mm->resolve_bus_error_for_copy(address);
+}
+
 Result<SharedPlace> find_shared_place(UserAddress address) {
   AddressSpace* const mm = current().process->mm;
   if (mm == nullptr) {

@@ -45,6 +45,8 @@ FaultOutcome resolve_fault(UserAddress address, std::uint32_t access);
 FaultOutcome resolve_bus_error(UserAddress address);
 /// A copy of the kernel faulted there: true: the stack has grown, try again.
 bool grow_for_copy(UserAddress address);
+/// The same for a bus error: the file has grown.
+bool resolve_bus_error_for_copy(UserAddress address);
 
 /// What a shared mapping shows at an address; `object` is null where the mapping is private.
 struct SharedPlace {

@@ -58,6 +58,7 @@ struct Carrier {
   std::int32_t tick_timer;          // its id
   std::int64_t tick_deadline;       // what it is armed for, 0: disarmed
   SignalEntry entry;
+  std::int32_t copy_fault;  // the signal that the last copy from or to user memory ran into
 };
 
 /// The first word of a slot; overwritten only by an overflow of the slot below.

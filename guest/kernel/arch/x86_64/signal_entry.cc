@@ -16,6 +16,7 @@
 #include "core/panic_report.h"
 #include "core/user_memory.h"
 #include "host/events.h"
+#include "mm/file_cuts.h"
 #include "mm/user_map.h"
 #include "proc/cell_death.h"
 #include "proc/cpu_timers.h"
@@ -124,6 +125,7 @@ UserFrame* enter_from_user(int signal, const SignalInfo& info, MachineContext& m
 UserFrame* kernel_memory_fault(int signal, const SignalInfo& info, MachineContext& m,
                                Carrier& carrier) {
   if (const std::uint64_t fixup = find_fault_fixup(m.rip)) {
+    carrier.copy_fault = signal;
     m.rip = fixup;
     return nullptr;
   }
@@ -321,6 +323,7 @@ extern "C" void runhl_exit_work(UserFrame* frame) {
     yield();
     frame->rip = rewrite_resume_address(frame->rip);  // another thread may have rewritten there
   }
+  mend_cut_mappings();
   deliver_signals(*frame);         // first: a process that is killed may have no memory any more
   rseq_resume(current(), *frame);  // a fault there comes back as a signal
   tick_update(this_cpu());         // perhaps another vCPU now

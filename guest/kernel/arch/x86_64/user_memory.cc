@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/user_memory.h"
 
+#include "arch/x86_64/carrier.h"
 #include "arch/x86_64/fault_fixup.h"
+#include "core/linux_signal.h"
 #include "mm/user_map.h"
 #include "runhl/abi/layout.h"
 
@@ -48,25 +50,46 @@ std::uint64_t find_fault_fixup(std::uint64_t rip) {
   return 0;
 }
 
-// A copy that stops where a stack has not grown to yet goes on when it has.
+namespace {
+
+/// A copy that stops where a stack has not grown to yet, or behind what was a file's end, goes on
+/// when that is mended; not twice for one page.
+class Mender {
+ public:
+  bool mend(UserAddress address) {
+    if (align_down(address, kPageSize) == last_) {
+      return false;
+    }
+    last_ = align_down(address, kPageSize);
+    return this_carrier().copy_fault == SIGBUS ? resolve_bus_error_for_copy(address)
+                                               : grow_for_copy(address);
+  }
+
+ private:
+  UserAddress last_ = ~UserAddress{0};
+};
+
+}  // namespace
 
 std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size) {
   const std::size_t length = accessible(from, size);
   std::size_t done = 0;
+  Mender mender;
   do {
     done = length - runhl_copy_user(static_cast<std::byte*>(to) + done, user_pointer(from + done),
                                     length - done);
-  } while (done < length && grow_for_copy(from + done));
+  } while (done < length && mender.mend(from + done));
   return done;
 }
 
 std::size_t copy_to_user_partial(UserAddress to, const void* from, std::size_t size) {
   const std::size_t length = accessible(to, size);
   std::size_t done = 0;
+  Mender mender;
   do {
     done = length - runhl_copy_user(user_pointer(to + done),
                                     static_cast<const std::byte*>(from) + done, length - done);
-  } while (done < length && grow_for_copy(to + done));
+  } while (done < length && mender.mend(to + done));
   return done;
 }
 
@@ -89,9 +112,10 @@ Result<void> clear_user(UserAddress to, std::size_t size) {
     return fail(EFAULT);
   }
   std::size_t done = 0;
+  Mender mender;
   do {
     done = size - runhl_clear_user(user_pointer(to + done), size - done);
-  } while (done < size && grow_for_copy(to + done));
+  } while (done < size && mender.mend(to + done));
   return done == size ? Result<void>{} : fail(EFAULT);
 }
 
