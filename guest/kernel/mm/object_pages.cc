@@ -54,8 +54,8 @@ std::uint32_t ObjectPages::refill(std::size_t index) {
 
 void* ObjectPages::allocate(std::size_t size) {
   const std::size_t index = class_of(size);
-  std::uint32_t page = with_free_[index];
-  if (page == 0 && (page = refill(index)) == 0) {
+  const std::uint32_t page = with_free_[index] != 0 ? with_free_[index] : refill(index);
+  if (page == 0) {
     return nullptr;
   }
   Note& from = note(page);
