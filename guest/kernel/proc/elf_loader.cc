@@ -14,6 +14,7 @@ namespace runhl::kernel {
 namespace {
 
 constexpr std::uint64_t kMaxInterpreterPath = 4096;
+constexpr std::uint64_t kMaxFileEnd = ~std::uint64_t{0} >> 1 & ~(kPageSize - 1);
 constexpr std::uint64_t kMaxAlignment = 1 * kGiB;
 constexpr std::size_t kMaxHeaderBytes = 64 * kKiB;  // of program headers, as Linux
 
@@ -48,7 +49,8 @@ std::uint32_t protection_of(std::uint32_t flags) {
          ((flags & PF_X) != 0 ? std::uint32_t{PROT_EXEC} : 0U);
 }
 
-Result<void> add_segment(const Elf64_Phdr& header, std::uint64_t file_size, ElfPlan& plan) {
+/// ENOEXEC: it cannot be loaded.
+Result<void> add_segment(const Elf64_Phdr& header, ElfPlan& plan) {
   if (header.p_memsz == 0) {
     return {};
   }
@@ -57,15 +59,9 @@ Result<void> add_segment(const Elf64_Phdr& header, std::uint64_t file_size, ElfP
     return fail(ENOEXEC);
   }
   TRY(checked_end(header.p_vaddr, header.p_memsz, abi::kUserEnd - kPageSize));
-  TRY(checked_end(header.p_offset, header.p_filesz, file_size));
+  TRY(checked_end(header.p_offset, header.p_filesz, kMaxFileEnd));
   if (!plan.position_independent && header.p_vaddr < abi::kUserBase) {
     return fail(ENOEXEC);
-  }
-  if (plan.segment_count != 0) {
-    const ElfSegment& before = plan.segments[plan.segment_count - 1];
-    if (header.p_vaddr < before.address + before.memory_size) {
-      return fail(ENOEXEC);
-    }
   }
   if (header.p_align > kPageSize && header.p_align <= kMaxAlignment &&
       (header.p_align & (header.p_align - 1)) == 0) {
@@ -82,12 +78,18 @@ Result<void> add_segment(const Elf64_Phdr& header, std::uint64_t file_size, ElfP
 Result<void> add_header(const Elf64_Phdr& header, std::uint64_t file_size, ElfPlan& plan) {
   switch (header.p_type) {
     case PT_LOAD:
-      return add_segment(header, file_size, plan);
+      plan.broken |= !add_segment(header, plan);
+      return {};
     case PT_INTERP:
+      if (plan.interpreter_size != 0) {
+        return {};  // the first one counts
+      }
       if (header.p_filesz < 2 || header.p_filesz > kMaxInterpreterPath) {
         return fail(ENOEXEC);
       }
-      TRY(checked_end(header.p_offset, header.p_filesz, file_size));
+      if (!checked_end(header.p_offset, header.p_filesz, file_size)) {
+        return fail(EIO);
+      }
       plan.interpreter_offset = header.p_offset;
       plan.interpreter_size = header.p_filesz;
       return {};
@@ -113,12 +115,19 @@ std::uint64_t find_headers(const ElfPlan& plan, std::uint64_t offset) {
 }  // namespace
 
 std::uint64_t ElfPlan::lowest() const {
-  return align_down(segments[0].address, kPageSize);
+  std::uint64_t lowest = segments[0].address;
+  for (std::size_t i = 1; i < segment_count; ++i) {
+    lowest = std::min(lowest, segments[i].address);
+  }
+  return align_down(lowest, kPageSize);
 }
 
 std::uint64_t ElfPlan::highest() const {
-  const ElfSegment& last = segments[segment_count - 1];
-  return align_up(last.address + last.memory_size, kPageSize);
+  std::uint64_t highest = 0;
+  for (std::size_t i = 0; i < segment_count; ++i) {
+    highest = std::max(highest, segments[i].address + segments[i].memory_size);
+  }
+  return align_up(highest, kPageSize);
 }
 
 Result<std::size_t> elf_header_size(std::span<const std::byte> first_bytes) {
@@ -141,9 +150,7 @@ Result<void> parse_elf(std::span<const std::byte> header_bytes, std::uint64_t fi
                 sizeof program_header);
     TRY(add_header(program_header, file_size, plan));
   }
-  if (plan.segment_count == 0 || plan.entry >= abi::kUserEnd) {
-    return fail(ENOEXEC);
-  }
+  plan.broken |= plan.segment_count == 0 || plan.entry >= abi::kUserEnd;
   plan.headers_address = find_headers(plan, header.e_phoff);
   return {};
 }

@@ -23,13 +23,15 @@ struct ElfSegment {
   std::uint32_t protection = 0;  // PROT_*
 };
 
-/// All checked: sizes do not overflow, segments ascend without overlap and lie in user space (for
-/// position-independent files: fit into it), file ranges lie within the file.
+/// What is not `broken` is checked: segments lie in user space (for position-independent files: fit
+/// into it) and sizes do not overflow. Segments may overlap and come in any order, and their bytes
+/// may lie behind the file's end, as on Linux.
 struct ElfPlan {
   static constexpr std::size_t kMaxSegments = 32;
 
   bool position_independent = false;
   bool executable_stack = false;
+  bool broken = false;  // segments that cannot be loaded: Linux finds out when nothing else is left
   std::uint64_t entry = 0;
   std::uint64_t headers_address = 0;  // of the program headers, 0: not in memory
   std::uint16_t header_count = 0;
@@ -46,7 +48,7 @@ struct ElfPlan {
 /// How many bytes of the file parse_elf() needs, told by its first 64; ENOEXEC.
 Result<std::size_t> elf_header_size(std::span<const std::byte> first_bytes);
 
-/// ENOEXEC for anything that is not an x86-64 program in good order.
+/// ENOEXEC for anything that is not an x86-64 program; EIO: its interpreter's name is not there.
 Result<void> parse_elf(std::span<const std::byte> header_bytes, std::uint64_t file_size,
                        ElfPlan& plan);
 

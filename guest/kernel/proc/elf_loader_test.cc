@@ -110,23 +110,6 @@ TEST(ElfParser, Refuses_broken_files) {
       {"no headers", [](TestElf& e) { e.segments.clear(); }},
       {"headers outside", [](TestElf& e) { e.header.e_phoff = 1 << 20; }},
       {"headers overflow", [](TestElf& e) { e.header.e_phoff = ~0ULL - 8; }},
-      {"nothing to load",
-       [](TestElf& e) { e.segments[0].p_type = e.segments[1].p_type = PT_NOTE; }},
-      {"file part larger", [](TestElf& e) { e.segments[0].p_memsz = 0x100; }},
-      {"truncated", [](TestElf& e) { e.segments[1].p_filesz = 0x2f00; }},
-      {"offset overflow",
-       [](TestElf& e) { e.segments[1].p_offset = ~0ULL - 0xfff + 0xe00 - 0x1000; }},
-      {"misaligned", [](TestElf& e) { e.segments[1].p_offset = 0x2e01; }},
-      {"overlapping", [](TestElf& e) { e.segments[1].p_vaddr = 0x40'1e00; }},
-      {"descending", [](TestElf& e) { std::swap(e.segments[0], e.segments[1]); }},
-      {"low", [](TestElf& e) { e.segments[0].p_vaddr = 0; }},
-      {"in the kernel", [](TestElf& e) { e.segments[1].p_vaddr = 0x7000'0000'0e00; }},
-      {"address overflow",
-       [](TestElf& e) {
-         e.segments[1].p_vaddr = ~0ULL - 0x1ff;
-         e.segments[1].p_memsz = 0x1000;
-       }},
-      {"entry in the kernel", [](TestElf& e) { e.header.e_entry = 0x7000'0000'0000; }},
       {"empty interpreter",
        [](TestElf& e) {
          e.segments.push_back({.p_type = PT_INTERP,
@@ -138,23 +121,70 @@ TEST(ElfParser, Refuses_broken_files) {
                                .p_memsz = 1,
                                .p_align = 1});
        }},
-      {"interpreter outside",
-       [](TestElf& e) {
-         e.segments.push_back({.p_type = PT_INTERP,
-                               .p_flags = 0,
-                               .p_offset = kFileSize,
-                               .p_vaddr = 0,
-                               .p_paddr = 0,
-                               .p_filesz = 20,
-                               .p_memsz = 20,
-                               .p_align = 1});
-       }},
   };
   for (const auto& [what, change] : broken) {
     TestElf elf;
     change(elf);
     ElfPlan plan;
     EXPECT_EQ(elf.parse(plan), ENOEXEC) << what;
+  }
+}
+
+TEST(ElfParser, Misses_the_name_of_an_interpreter_behind_the_file) {
+  TestElf elf;
+  elf.segments.push_back({.p_type = PT_INTERP,
+                          .p_flags = 0,
+                          .p_offset = kFileSize,
+                          .p_vaddr = 0,
+                          .p_paddr = 0,
+                          .p_filesz = 20,
+                          .p_memsz = 20,
+                          .p_align = 1});
+  ElfPlan plan;
+  EXPECT_EQ(elf.parse(plan), EIO);
+}
+
+TEST(ElfParser, Notes_what_cannot_be_loaded) {
+  const std::vector<std::pair<const char*, std::function<void(TestElf&)>>> broken = {
+      {"nothing to load",
+       [](TestElf& e) { e.segments[0].p_type = e.segments[1].p_type = PT_NOTE; }},
+      {"file part larger", [](TestElf& e) { e.segments[0].p_memsz = 0x100; }},
+      {"offset overflow",
+       [](TestElf& e) { e.segments[1].p_offset = ~0ULL - 0xfff + 0xe00 - 0x1000; }},
+      {"misaligned", [](TestElf& e) { e.segments[1].p_offset = 0x2e01; }},
+      {"low", [](TestElf& e) { e.segments[0].p_vaddr = 0; }},
+      {"in the kernel", [](TestElf& e) { e.segments[1].p_vaddr = 0x7000'0000'0e00; }},
+      {"address overflow",
+       [](TestElf& e) {
+         e.segments[1].p_vaddr = ~0ULL - 0x1ff;
+         e.segments[1].p_memsz = 0x1000;
+       }},
+      {"entry in the kernel", [](TestElf& e) { e.header.e_entry = 0x7000'0000'0000; }},
+  };
+  for (const auto& [what, change] : broken) {
+    TestElf elf;
+    change(elf);
+    ElfPlan plan;
+    EXPECT_EQ(elf.parse(plan), 0) << what;
+    EXPECT_TRUE(plan.broken) << what;
+  }
+}
+
+TEST(ElfParser, Takes_segments_that_overlap_descend_or_end_behind_the_file) {
+  const std::vector<std::pair<const char*, std::function<void(TestElf&)>>> odd = {
+      {"truncated", [](TestElf& e) { e.segments[1].p_filesz = 0x2f00; }},
+      {"overlapping", [](TestElf& e) { e.segments[1].p_vaddr = 0x40'1e00; }},
+      {"descending", [](TestElf& e) { std::swap(e.segments[0], e.segments[1]); }},
+      {"odd alignment", [](TestElf& e) { e.segments[0].p_align = 3000; }},
+  };
+  for (const auto& [what, change] : odd) {
+    TestElf elf;
+    change(elf);
+    ElfPlan plan;
+    EXPECT_EQ(elf.parse(plan), 0) << what;
+    EXPECT_FALSE(plan.broken) << what;
+    EXPECT_EQ(plan.lowest(), 0x40'0000U) << what;
+    EXPECT_GE(plan.highest(), 0x40'4000U) << what;
   }
 }
 

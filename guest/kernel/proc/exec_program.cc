@@ -132,6 +132,9 @@ Result<bool> read_script_line(const Image& image, ScriptLine& line) {
   text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
   const std::size_t end = std::min(text.find_first_of(kBlank), text.size());
   line.interpreter = text.substr(0, end);
+  if (line.interpreter.empty() && newline == std::string_view::npos) {
+    return fail(EACCES);  // Linux takes the name to be empty, which is the directory
+  }
   if (line.interpreter.empty() || (cut && end == text.size())) {
     return fail(ENOEXEC);  // no interpreter, or its name is not all there
   }
@@ -188,15 +191,21 @@ Result<Owned<Image>> open_interpreter(const Image& program) {
   if (size != program.plan.interpreter_size || path.back() != '\0') {
     return fail(ENOEXEC);
   }
+  if (path.front() == '\0') {
+    return fail(EACCES);  // as an empty name of a script's
+  }
   const Owned<PathWalk> walk = TRY(walk_from_cwd(path.substr(0, path.find('\0'))));
   TRY(open_image(*walk, Follow::Yes, *image));
-  if (!parse_image(*image) || image->plan.interpreter_size != 0) {
-    return fail(ELIBBAD);
+  if (image->first_bytes < sizeof(Elf64_Ehdr)) {
+    return fail(EIO);
   }
-  return image;
+  return parse_image(*image) ? Result<Owned<Image>>(std::move(image)) : fail(ELIBBAD);
 }
 
 Result<LoadedElf> load_program(AddressSpace& mm, const Image& image) {
+  if (image.plan.broken) {
+    return fail(ENOEXEC);
+  }
   UserAddress base = 0;
   if (image.plan.position_independent) {
     base = align_down(mm.layout().pie_base, image.plan.alignment) - image.plan.lowest();
@@ -205,6 +214,9 @@ Result<LoadedElf> load_program(AddressSpace& mm, const Image& image) {
 }
 
 Result<LoadedElf> load_interpreter(AddressSpace& mm, const Image& image) {
+  if (image.plan.broken) {
+    return fail(ENOEXEC);
+  }
   if (!image.plan.position_independent) {
     return load_elf(mm, image.plan, image.file, 0);
   }
@@ -334,7 +346,7 @@ Result<Ref<ProgramImage>> make_image_record(const ExecRequest& request, const Im
   return image;
 }
 
-/// Everything that destroys the old image. Errors are fatal for the process.
+/// Everything that destroys the old image. Errors are fatal for the process, as on Linux.
 Result<void> replace_image(const ExecRequest& request, const Image& program,
                            const Image* interpreter) {
   Process& process = *current().process;
@@ -392,6 +404,10 @@ Result<void> exec_program(ExecRequest request, OldImage& old_image) {
   Owned<Image> interpreter;
   if (program->plan.interpreter_size != 0) {
     interpreter = TRY(open_interpreter(*program));
+  }
+  if (current().process == container_init() && !current().process->executed &&
+      (program->plan.broken || (interpreter != nullptr && interpreter->plan.broken))) {
+    return fail(ENOEXEC);  // the runtime can still say so
   }
   TRY(end_other_threads());
   if (shares_memory(*current().process)) {

@@ -93,7 +93,7 @@ SyscallResult do_exec(ExecRequest request) {
   OldImage old_image{};
   const Result<void> done = exec_program(std::move(request), old_image);
   if (!done && old_image == OldImage::Gone) {
-    process_exit(SIGKILL);  // nothing is left that an error could be told to
+    process_exit(SIGSEGV);  // nothing is left that an error could be told to
   }
   if (!done) {
     return tl::unexpected(done.error());
