@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/mman.h>
 
+#include "fs/async_notice.h"
 #include "fs/file_locks.h"
 #include "fs/inotify.h"
 
@@ -11,6 +12,7 @@ namespace runhl::kernel {
 
 File::~File() {
   release_open_locks(*this);
+  drop_async_notice(async_notice());
 }
 
 Result<std::size_t> File::read_at(IoBuffer& /*buffer*/, std::uint64_t /*offset*/) {

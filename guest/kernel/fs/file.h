@@ -10,6 +10,7 @@
 //   Inotify       inotify_init(2)                                    fs/inotify.h
 //   TimerFile     timerfd_create(2)                                  fs/timer_file.h
 //   SignalFile    signalfd(2)                                        fs/signal_file.h
+//   PidFile       pidfd_open(2), clone(2)                            fs/pid_file.h
 //   Socket        socket(2)                                          fs/socket.h
 #pragma once
 
@@ -30,9 +31,11 @@
 
 namespace runhl::kernel {
 
+class AsyncNotice;
 class Epoll;
 class FileTimer;
 class Inotify;
+class PidFile;
 class Pipe;
 class SignalFile;
 class Socket;
@@ -99,6 +102,7 @@ class File : public MapObject {
   virtual FileTimer* as_timer() { return nullptr; }
   virtual SignalFile* as_signal_file() { return nullptr; }
   virtual Inotify* as_inotify() { return nullptr; }
+  virtual PidFile* as_pid_file() { return nullptr; }
   /// For inotify: where it was opened, while anybody watched; else null.
   [[nodiscard]] const Ref<WatchedPlace>& watched_place() const { return watched_place_; }
   void set_watched_place(Ref<WatchedPlace> place);  // by who made it, at once
@@ -124,6 +128,16 @@ class File : public MapObject {
   virtual void describe(TextWriter& /*out*/) const {}
   /// Where the next read begins, for who looks from outside; 0 where that means nothing.
   [[nodiscard]] virtual std::uint64_t position() const { return 0; }
+
+  /// F_SETOWN and its kin (fs/async_notice.h); null: nobody asked for signals. Lives as the file.
+  [[nodiscard]] AsyncNotice* async_notice() const {
+    return async_notice_.load(std::memory_order_acquire);
+  }
+  /// False: it has one already.
+  bool set_async_notice(AsyncNotice* notice) {
+    AsyncNotice* none = nullptr;
+    return async_notice_.compare_exchange_strong(none, notice);
+  }
 
   /// Where it was opened; null: nowhere.
   [[nodiscard]] const Ref<Place>& place() const { return place_; }
@@ -152,6 +166,7 @@ class File : public MapObject {
   Mount* mount_;  // of the path it was opened by; null: none
   std::atomic<std::uint32_t> flags_;
   Ref<Place> place_;
+  std::atomic<AsyncNotice*> async_notice_{nullptr};  // owned
   Watchers watchers_;
   std::atomic<bool> watched_{false};  // ever
   Ref<WatchedPlace> watched_place_;

@@ -53,6 +53,9 @@ SignalRecord to_record(const SignalInfo& info) {
     record.pid = static_cast<std::uint32_t>(info.child.pid);
     record.uid = info.child.uid;
     record.status = info.child.status;
+  } else if (info.code >= POLL_IN && info.code <= POLL_HUP) {
+    record.band = static_cast<std::uint32_t>(info.poll.band);
+    record.fd = info.poll.fd;
   } else {
     record.pid = static_cast<std::uint32_t>(info.sender.pid);
     record.uid = info.sender.uid;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hosted tests of files have instead of the system that generated files are about.
+#include "fs/async_notice.h"
 #include "fs/cgroup/cgroup_fs.h"
 #include "fs/proc/load_average.h"
 #include "fs/proc/proc_fs.h"
@@ -34,6 +35,7 @@ Result<Ref<File>> open_controlling_terminal(const abi::FileAttr& /*attr*/, std::
   return fail(ENXIO);
 }
 void cpu_clock_init() {}
+void drop_async_notice(AsyncNotice* /*notice*/) {}
 namespace {
 std::uint32_t g_cuts = 0;
 }

@@ -101,13 +101,13 @@ Result<Owned<Vma>> AddressSpace::make_vma(const MapRequest& request, UserAddress
   vma->shared = shared;
   vma->grows_down = (request.flags & MAP_GROWSDOWN) != 0;
   vma->locked = lock_future_ || (request.flags & MAP_LOCKED) != 0;
-  vma->object = request.object;
+  vma->object = MappedObject(request.object);
   vma->offset = request.object != nullptr ? request.offset : 0;
   if (request.object != nullptr) {
     vma->kind = VmaKind::File;
   } else if (shared) {
     vma->kind = VmaKind::SharedAnonymous;
-    vma->object = TRY(SharedMemory::create(length));
+    vma->object = MappedObject(TRY(SharedMemory::create(length)));
   }
   if (vma->grows_down && vma->object != nullptr) {
     return fail(EINVAL);
@@ -232,6 +232,30 @@ Result<void> AddressSpace::unmap_locked(UserAddress start, UserAddress end) {
   return {};
 }
 
+Result<void> AddressSpace::detach_segment(UserAddress start) {
+  const Mutex::Guard guard(lock_);
+  // What is left of it may begin behind `start`, as on Linux.
+  const auto shows = [start](const Vma& vma) {
+    return vma.object != nullptr && vma.object->as_segment() != nullptr &&
+           vma.start - start == vma.offset;
+  };
+  auto at = tree_.first_ending_above(start);
+  while (at != tree_.end() && !shows(*at)) {
+    ++at;
+  }
+  if (!is_aligned(start, kPageSize) || at == tree_.end()) {
+    return fail(EINVAL);
+  }
+  const Ref<MapObject> segment = at->object.ref();
+  while (at != tree_.end()) {
+    const Vma& vma = *at++;
+    if (vma.object.ref() == segment && shows(vma)) {
+      TRY(unmap_locked(vma.start, vma.end));
+    }
+  }
+  return {};
+}
+
 Result<void> AddressSpace::require_mapped(UserAddress start, std::uint64_t length) {
   const UserRange range = TRY(user_range(start, length, ENOMEM));
   const Mutex::Guard guard(lock_);
@@ -335,7 +359,7 @@ Result<SharedPlace> AddressSpace::find_shared_place(UserAddress address) {
   if (!vma->shared) {
     return SharedPlace{};
   }
-  return SharedPlace{vma->object, vma->offset + (address - vma->start)};
+  return SharedPlace{vma->object.ref(), vma->offset + (address - vma->start)};
 }
 
 Result<MappingInfo> AddressSpace::find(UserAddress address) {

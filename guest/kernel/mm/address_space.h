@@ -73,6 +73,8 @@ class AddressSpace {
   Result<void> remap_file_pages(UserAddress start, std::uint64_t length, std::uint64_t page);
   Result<void> advise(UserAddress start, std::uint64_t length, int advice);
   Result<void> sync(UserAddress start, std::uint64_t length, int flags);
+  /// shmdt(2): the mappings of the segment that was attached at `start`. EINVAL: none was.
+  Result<void> detach_segment(UserAddress start);
   /// brk(2): the new break, or the old one where it cannot be had.
   UserAddress set_break(UserAddress wanted);
   /// ENOMEM unless the whole range is mapped (mincore).

@@ -19,7 +19,7 @@ Result<MappingSnapshot> AddressSpace::next_mapping(UserAddress from) {
   out.end = vma.end;
   out.protection = vma.protection;
   out.flags = vma.flags();
-  out.object = vma.object;
+  out.object = vma.object.ref();
   out.offset = vma.offset;
   if (vma.kind == VmaKind::Special) {
     out.name = MappingName::Annex;

@@ -166,7 +166,7 @@ Result<UserAddress> AddressSpace::map_again(const Vma& vma, const RemapRequest& 
   again.length = request.new_length;
   again.protection = vma.protection;
   again.flags = MAP_SHARED | (request.new_address != 0 ? std::uint32_t{MAP_FIXED} : 0U);
-  again.object = vma.object;
+  again.object = vma.object.ref();
   again.offset = vma.offset + (request.address - vma.start);
   again.max_protection = vma.max_protection;
   const VmaKind kind = vma.kind;
@@ -246,7 +246,7 @@ Result<void> AddressSpace::remap_file_pages(UserAddress start, std::uint64_t len
   request.length = range.end - range.start;
   request.protection = vma->protection;
   request.flags = MAP_SHARED | MAP_FIXED;
-  request.object = vma->object;
+  request.object = vma->object.ref();
   request.offset = page * kPageSize;
   request.max_protection = vma->max_protection;
   TRY(map_locked(request));

@@ -3,7 +3,9 @@
 // several mappings share. The VMA layer knows no more of files than this.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "core/result.h"
 #include "core/user_memory.h"
@@ -16,6 +18,7 @@ namespace runhl::kernel {
 enum class MapUse : std::uint8_t { Private, SharedRead, SharedWrite };
 
 class File;
+class SegmentMemory;
 
 class MapObject : public CountedObject {
  public:
@@ -41,10 +44,48 @@ class MapObject : public CountedObject {
   virtual Result<void> remove_range(std::uint64_t offset, std::uint64_t length);
   /// msync(MS_SYNC).
   virtual Result<void> sync_mapping() { return {}; }
+  /// One more, one fewer mapping shows it. The mm lock of some address space is held.
+  virtual void mapping_added() {}
+  virtual void mapping_removed() {}
   /// The open file that it is; null: none.
   virtual File* as_file() { return nullptr; }
+  /// The System V segment that it is; null: none.
+  virtual SegmentMemory* as_segment() { return nullptr; }
   /// Equal for objects that show the same bytes: two opens of one file.
   [[nodiscard]] virtual const void* identity() const { return this; }
+};
+
+/// A mapping's hold on its object, which counts its mappings by that.
+class MappedObject {
+ public:
+  MappedObject() = default;
+  MappedObject(const MappedObject& other) : MappedObject(other.object_) {}
+  MappedObject(MappedObject&& other) noexcept : object_(std::move(other.object_)) {}
+  explicit MappedObject(Ref<MapObject> object) : object_(std::move(object)) {
+    if (object_ != nullptr) {
+      object_->mapping_added();
+    }
+  }
+  MappedObject& operator=(const MappedObject& other) { return *this = MappedObject(other); }
+  MappedObject& operator=(MappedObject&& other) noexcept {
+    object_.swap(other.object_);
+    return *this;
+  }
+  ~MappedObject() {
+    if (object_ != nullptr) {
+      object_->mapping_removed();
+    }
+  }
+
+  MapObject* operator->() const { return object_.get(); }
+  [[nodiscard]] const Ref<MapObject>& ref() const { return object_; }
+  friend bool operator==(const MappedObject& a, const MappedObject& b) {
+    return a.object_ == b.object_;
+  }
+  friend bool operator==(const MappedObject& a, std::nullptr_t) { return a.object_ == nullptr; }
+
+ private:
+  Ref<MapObject> object_;
 };
 
 }  // namespace runhl::kernel

@@ -42,7 +42,7 @@ struct Vma : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<tru
   std::uint32_t protection = 0;      // PROT_*
   std::uint32_t max_protection = 7;  // what mprotect may give
   VmaKind kind = VmaKind::Anonymous;
-  Ref<MapObject> object;
+  MappedObject object;
   std::uint64_t offset = 0;  // of `start` in object
 
   [[nodiscard]] std::uint64_t size() const { return end - start; }

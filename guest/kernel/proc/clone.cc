@@ -6,12 +6,14 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "arch/x86_64/fpu.h"
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
 #include "fs/fd_table.h"
 #include "fs/fs_context.h"
+#include "fs/pid_file.h"
 #include "host/events.h"
 #include "proc/cell.h"
 #include "proc/process.h"
@@ -53,10 +55,8 @@ Result<void> check_flags(const CloneRequest& request) {
     const bool unprivileged = has(request, CLONE_NEWUSER);
     return fail(unprivileged || current().credentials.has(CAP_SYS_ADMIN) ? EINVAL : EPERM);
   }
-  if ((request.flags & (CLONE_PIDFD | CLONE_INTO_CGROUP)) != 0) {
-    return fail(EINVAL);
-  }
-  return {};
+  const bool pidfd_of_thread = threads && has(request, CLONE_PIDFD);
+  return pidfd_of_thread || has(request, CLONE_INTO_CGROUP) ? fail(EINVAL) : Result<void>{};
 }
 
 /// The container's own limit (config.json's pids). Zombies count, as in Linux's pids cgroup.
@@ -214,6 +214,45 @@ Result<void> give_memory(const CloneRequest& request, Process& child, Task& firs
   return {};
 }
 
+/// The parent's pidfd of a child that does not run yet; it tells the program only at the end, since
+/// the child has a copy of the memory.
+class PidfdOfChild {
+ public:
+  PidfdOfChild(const CloneRequest& request, Process& child)
+      : wanted_(has(request, CLONE_PIDFD)), to_(request.pidfd), child_(child) {}
+  PidfdOfChild(const PidfdOfChild&) = delete;
+  PidfdOfChild& operator=(const PidfdOfChild&) = delete;
+  ~PidfdOfChild() {
+    if (fd_ >= 0) {
+      (void)current().files->close(fd_);
+    }
+  }
+
+  /// EMFILE, EFAULT, ENOMEM.
+  Result<void> make() {
+    if (!wanted_) {
+      return {};
+    }
+    const UserIn<std::int32_t> before(to_);
+    TRY(UserOut<std::int32_t>(to_).copy_out(TRY(before.copy_in())));
+    fd_ = TRY(current().files->install(
+        TRY(make_ref<PidFile>(Ref<Process>(&child_), std::uint32_t{O_RDWR})), CloseOnExec::Yes,
+        current().process->rlimits[RLIMIT_NOFILE].soft));
+    return {};
+  }
+  void tell() {
+    if (fd_ >= 0) {
+      (void)UserOut<std::int32_t>(to_).copy_out(std::exchange(fd_, -1));
+    }
+  }
+
+ private:
+  const bool wanted_;
+  const UserAddress to_;
+  Process& child_;
+  int fd_ = -1;
+};
+
 /// vfork: the parent waits until the child has given up the memory; only its own end is earlier.
 void wait_for_release(Process& child) {
   (void)wait(
@@ -227,8 +266,10 @@ Result<std::int32_t> clone_process(const CloneRequest& request) {
   const Ref<Task> task = TRY(task_create(&child_main));
   const Ref<Process> child = TRY(make_process(request));
   copy_user_state(request, *task);
+  PidfdOfChild pidfd(request, *child);
   const auto build = [&]() -> Result<std::int32_t> {
     TRY(share_files(request, *task));
+    TRY(pidfd.make());
     const std::int32_t pid = TRY(enter_family(request, *child, *task));
     const Result<void> done = give_memory(request, *child, *task);
     if (!done) {
@@ -243,6 +284,7 @@ Result<std::int32_t> clone_process(const CloneRequest& request) {
     task_discard(*task);
     return pid;
   }
+  pidfd.tell();
   if (has(request, CLONE_PARENT_SETTID)) {
     (void)UserOut<std::int32_t>(request.parent_tid).copy_out(*pid);  // as Linux
   }

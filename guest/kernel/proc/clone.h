@@ -15,6 +15,7 @@ struct CloneRequest {
   UserAddress stack = 0;  // its top; 0: the caller's
   UserAddress parent_tid = 0;
   UserAddress child_tid = 0;
+  UserAddress pidfd = 0;  // with CLONE_PIDFD: where its number goes
   std::uint64_t tls = 0;
 };
 

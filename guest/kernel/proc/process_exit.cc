@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The end of a process, in the order of Linux's do_exit: memory, files, family.
+#include <poll.h>
+
 #include <utility>
 
 #include "arch/x86_64/host_syscall.h"
@@ -7,6 +9,7 @@
 #include "core/user_memory.h"
 #include "fs/tty/job_control.h"
 #include "host/host_call.h"
+#include "ipc/semaphore_set.h"
 #include "proc/cell.h"
 #include "proc/interval_timer.h"
 #include "proc/parent_notice.h"
@@ -127,6 +130,7 @@ void become_zombie(Task& task, int wait_status) {
     const SpinLock::Guard guard(process.signals->lock);
     drop_signals(*process.signals, process.signals->shared, ~SignalSet{0});
   }
+  process.ends.notify(POLLIN | POLLRDNORM);
   if (notify_parent_of_end(process)) {
     family->remove_process(process);
   }
@@ -169,6 +173,7 @@ void process_end(int wait_status) {
   interval_timer_stop(process);
   posix_timers_clear(process);
   cell_leave(process);
+  sem_undo_all(process);
   drop_files(task);
   process.image.reset();
   leader_gives_up_terminal(process);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proc/process_table.h"
 
+#include <poll.h>
+
 #include <utility>
 
 #include "core/panic.h"
@@ -137,6 +139,7 @@ void ProcessTable::add_process(Process& process, Task& first, Ref<Pid> id, Proce
 
 void ProcessTable::remove_process(Process& process) {
   process.state = ProcessState::Reaped;
+  process.ends.notify(POLLIN | POLLRDNORM | POLLHUP);
   if (process.parent != nullptr) {
     process.parent->children.erase(process.parent->children.iterator_to(process));
     process.parent = nullptr;

@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "core/user_memory.h"
+#include "fs/poll_source.h"
 #include "mm/ref.h"
 #include "proc/cpu_time.h"
 #include "proc/credentials.h"
@@ -186,6 +187,7 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
   Credentials last_credentials;
   bool executed = false;                // a program since the fork: setpgid by the parent is over
   bool child_subreaper = false;         // PR_SET_CHILD_SUBREAPER
+  bool undoes_semaphores = false;       // at its end: semop(2) with SEM_UNDO
   bool mm_copied = false;               // by a fork that the first task has to finish
   IntervalTimer* real_timer = nullptr;  // owned
   std::array<CpuInterval, 2> cpu_intervals{};
@@ -210,6 +212,7 @@ struct Process : RefCounted<Process>, SiblingHook, GroupHook {
   CpuTime children_time;         // of children that were waited for, and theirs
   WaitQueue thread_ended;
   WaitQueue child_changed;  // a child ended, stopped or went on
+  PollSource ends;          // it ended, it was waited for: who has a pidfd of it is told
 };
 
 /// The task that runs on this vCPU. Not null except early in boot.

@@ -32,6 +32,11 @@ struct SignalChild {  // SIGCHLD
   std::int64_t system_time;
 };
 
+struct SignalPoll {   // F_SETSIG
+  std::int64_t band;  // POLL*
+  std::int32_t fd;
+};
+
 /// siginfo_t as programs see it: signo, errno, code, then what the code says. 128 bytes.
 struct SignalInfo {
   std::int32_t number = 0;
@@ -42,6 +47,7 @@ struct SignalInfo {
     SignalSender sender;
     SignalFault fault;
     SignalChild child;
+    SignalPoll poll;
     std::array<std::uint8_t, 112> bytes;
   };
   SignalInfo() : bytes{} {}

@@ -26,6 +26,11 @@ bool is_selected(const Process& child, const ChildSelection& selection) {
         return false;
       }
       break;
+    case ChildSelection::Which::Exactly:
+      if (&child != selection.exactly) {
+        return false;
+      }
+      break;
     case ChildSelection::Which::Group:
       if (child.group->id->number != selection.number) {
         return false;

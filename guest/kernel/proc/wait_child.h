@@ -10,8 +10,9 @@
 namespace runhl::kernel {
 
 struct ChildSelection {
-  enum class Which : std::uint8_t { All, Process, Group } which = Which::All;
+  enum class Which : std::uint8_t { All, Process, Group, Exactly } which = Which::All;
   std::int32_t number = 0;    // of the process or group
+  Ref<Process> exactly;       // by pidfd
   std::uint32_t options = 0;  // WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT, __WALL, __WCLONE
 };
 

@@ -11,7 +11,7 @@
 //   40    inode                                       sleeping
 //   41    locks of files                              sleeping
 //   42    memory of a file or a shared mapping        sleeping
-//   45    pipe, eventfd, epoll, stream                spin
+//   45    pipe, eventfd, epoll, stream, System V IPC  spin
 //   47    names and attributes of host files          spin
 //   55    process table: numbers, family, groups      spin
 //   56    signals of a process                        spin

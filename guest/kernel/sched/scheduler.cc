@@ -7,6 +7,7 @@
 #include "core/linux_signal.h"
 #include "core/panic.h"
 #include "core/parallel.h"
+#include "fs/async_notice.h"
 #include "host/cell0.h"
 #include "host/clock.h"
 #include "host/events.h"
@@ -185,6 +186,7 @@ void run_vcpu(Vcpu& cpu, Carrier& own) {
   host_poll();
   timers().expire(monotonic_now());
   bury_dead_cells();
+  send_async_notices();
   const Choice choice = choose(cpu, own);
   if (choice.here != nullptr) {
     enter(cpu, *choice.here);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // open, close, dup, fcntl, ioctl: descriptors and what they refer to.
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "fs/pipe.h"
 #include "fs/vfs.h"
 #include "syscalls/context.h"
+#include "syscalls/file_owner.h"
 #include "syscalls/handlers.h"
 #include "syscalls/lock.h"
 
@@ -30,7 +32,7 @@ constexpr std::uint32_t kOpenFlags = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O
                                      kLargeFile | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC |
                                      O_PATH | O_TMPFILE;
 // What F_SETFL may change.
-constexpr std::uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME;
+constexpr std::uint32_t kSettableFlags = O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME;
 
 CloseOnExec to_close_on_exec(bool set) {
   return set ? CloseOnExec::Yes : CloseOnExec::No;
@@ -93,6 +95,28 @@ SyscallResult sealing(File& file, int command, std::uint32_t more) {
     return seals->load();
   }
   TRY(add_seals(*seals, more));
+  return 0;
+}
+
+/// No file system here has leases, as some of Linux's.
+SyscallResult lease(File& file, int command, int type) {
+  if (command == F_GETLEASE) {
+    return std::uint64_t{F_UNLCK};
+  }
+  const abi::FileAttr attr = TRY(file.attributes());
+  const Credentials& who = current().credentials;
+  if (attr.uid != who.fsuid && !who.has(CAP_LEASE)) {
+    return fail(EACCES);
+  }
+  return fail(S_ISREG(attr.mode) && type == F_UNLCK ? EAGAIN : EINVAL);
+}
+
+SyscallResult set_async_by_ioctl(File& file, int fd, UserAddress argument) {
+  const bool on = TRY(UserIn<int>(argument).copy_in()) != 0;
+  if (on != ((file.flags() & O_ASYNC) != 0) && !can_be_async(file)) {
+    return fail(ENOTTY);
+  }
+  TRY(set_async(file, fd, on));
   return 0;
 }
 
@@ -178,6 +202,7 @@ SyscallResult sys_fcntl(const SyscallArgs& args) {
     case F_SETFL: {
       const std::uint32_t wanted = to_u32(args.a2) & kSettableFlags;
       file->set_flags((file->flags() & ~kSettableFlags) | wanted);
+      TRY(set_async(*file, fd, (to_u32(args.a2) & O_ASYNC) != 0));
       return 0;
     }
     case F_GETLK:
@@ -198,11 +223,11 @@ SyscallResult sys_fcntl(const SyscallArgs& args) {
       }
       return command == F_GETPIPE_SZ ? pipe->capacity() : TRY(pipe->resize(to_u32(args.a2)));
     }
-    case F_GETOWN:
-    case F_SETOWN:
-      return 0;
+    case F_GETLEASE:
+    case F_SETLEASE:
+      return lease(*file, command, to_fd(args.a2));
     default:
-      return fail(EINVAL);
+      return signal_owner(*file, command, args.a2);
   }
 }
 
@@ -234,6 +259,8 @@ SyscallResult sys_ioctl(const SyscallArgs& args) {
       return set_nonblocking(*file, args.a2);
     case FIONREAD:
       return file->has_positions() ? tell_unread(*file, args.a2) : file->ioctl(command, args.a2);
+    case FIOASYNC:
+      return set_async_by_ioctl(*file, fd, args.a2);
     default:
       return file->ioctl(command, args.a2);
   }

@@ -8,6 +8,7 @@
 #include "proc/process_table.h"
 #include "proc/signals.h"
 #include "syscalls/handlers.h"
+#include "syscalls/sending.h"
 
 namespace runhl::kernel {
 
@@ -17,6 +18,8 @@ std::int32_t to_int(std::uint64_t argument) {
   return static_cast<std::int32_t>(argument);
 }
 
+}  // namespace
+
 SignalInfo sent_by_caller(int number, int code) {
   const Task& task = current();
   SignalInfo info;
@@ -25,6 +28,8 @@ SignalInfo sent_by_caller(int number, int code) {
   info.sender = {task.process->pid, task.credentials.uid, 0};
   return info;
 }
+
+namespace {
 
 Result<void> check_number(std::int32_t number) {
   return number < 0 || number > kSignalCount ? fail(EINVAL) : Result<void>{};
@@ -45,7 +50,8 @@ Result<void> check_permission(const Task& target, int number) {
   return fail(EPERM);
 }
 
-/// The caller holds the process table's lock. Number 0 only asks.
+}  // namespace
+
 Result<void> send_to_process(Process& process, const SignalInfo& info) {
   if (!process.tasks.empty()) {
     TRY(check_permission(process.tasks.front(), info.number));
@@ -72,6 +78,8 @@ Result<void> send_to_group(ProcessTable& family, std::int32_t number, const Sign
   }
   return sent ? Result<void>{} : last;
 }
+
+namespace {
 
 /// Everybody but init and the caller.
 Result<void> send_to_all(ProcessTable& family, const SignalInfo& info) {

@@ -9,6 +9,8 @@
 
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
+#include "fs/fd_table.h"
+#include "fs/pid_file.h"
 #include "host/clock.h"
 #include "proc/clone.h"
 #include "proc/process_table.h"
@@ -50,6 +52,7 @@ SyscallResult sys_clone(const SyscallArgs& args) {
   request.exit_signal = static_cast<std::int32_t>(args.a0 & kExitSignalMask);
   request.stack = args.a1;
   request.parent_tid = args.a2;
+  request.pidfd = args.a2;
   request.child_tid = args.a3;
   request.tls = args.a4;
   // The old call has one argument for both, and the flag's number for something else long ago.
@@ -104,6 +107,7 @@ SyscallResult sys_clone3(const SyscallArgs& args) {
   request.exit_signal = static_cast<std::int32_t>(from.exit_signal);
   request.stack = from.stack + from.stack_size;
   request.parent_tid = from.parent_tid;
+  request.pidfd = from.pidfd;
   request.child_tid = from.child_tid;
   request.tls = from.tls;
   return cloned(request);
@@ -195,7 +199,24 @@ SyscallResult sys_wait4(const SyscallArgs& args) {
 
 namespace {
 
-Result<ChildSelection> select_by_id(std::uint32_t kind, std::int32_t id) {
+/// The child that a pidfd names. One that does not block makes the call so.
+struct SelectionByPidfd {
+  Ref<Process> process;
+  bool nonblocking;
+};
+Result<SelectionByPidfd> select_by_pidfd(std::int32_t fd) {
+  if (fd < 0) {
+    return fail(EINVAL);
+  }
+  const Ref<File> file = TRY(current().files->get_any(fd));
+  PidFile* const pid_file = file->as_pid_file();
+  if (pid_file == nullptr) {
+    return fail(EBADF);
+  }
+  return SelectionByPidfd{.process = pid_file->process(), .nonblocking = file->nonblocking()};
+}
+
+Result<ChildSelection> select_by_id(std::uint32_t kind, std::int32_t id, bool& nonblocking) {
   using Which = ChildSelection::Which;
   ChildSelection selection;
   switch (kind) {
@@ -207,6 +228,13 @@ Result<ChildSelection> select_by_id(std::uint32_t kind, std::int32_t id) {
       }
       selection.which = Which::Process;
       break;
+    case P_PIDFD: {
+      const SelectionByPidfd by = TRY(select_by_pidfd(id));
+      selection.which = Which::Exactly;
+      selection.exactly = by.process;
+      nonblocking = by.nonblocking;
+      return selection;
+    }
     case P_PGID:
       if (id < 0) {
         return fail(EINVAL);
@@ -239,10 +267,14 @@ SyscallResult sys_waitid(const SyscallArgs& args) {
   if ((options & ~kKnown) != 0 || (options & kEvents) == 0) {
     return fail(EINVAL);
   }
-  ChildSelection selection =
-      TRY(select_by_id(static_cast<std::uint32_t>(args.a0), static_cast<std::int32_t>(args.a1)));
-  selection.options = options;
+  bool nonblocking = false;
+  ChildSelection selection = TRY(select_by_id(static_cast<std::uint32_t>(args.a0),
+                                              static_cast<std::int32_t>(args.a1), nonblocking));
+  selection.options = nonblocking ? options | WNOHANG : options;
   const ChildEvent event = TRY(wait_for_child(selection));
+  if (event.pid == 0 && nonblocking && (options & WNOHANG) == 0) {
+    return fail(EAGAIN);
+  }
   if (event.pid != 0) {
     TRY(tell_usage(args.a4, event.cpu_time));
   }

@@ -34,6 +34,9 @@
   X(26, msync, sys_msync, Full, Fine, "") \
   X(27, mincore, sys_mincore, Partial, Fine, "every mapped page counts as resident") \
   X(28, madvise, sys_madvise, Partial, Fine, "MADV_COLLAPSE, guard regions; MADV_REMOVE of memory of ours alone") \
+  X(29, shmget, sys_shmget, Partial, Fine, "SHM_HUGETLB finds no huge pages") \
+  X(30, shmat, sys_shmat, Full, Fine, "") \
+  X(31, shmctl, sys_shmctl, Partial, Fine, "every page counts as resident; nothing is pinned on the host") \
   X(32, dup, sys_dup, Full, Fine, "") \
   X(33, dup2, sys_dup2, Full, Fine, "") \
   X(34, pause, sys_pause, Full, Fine, "") \
@@ -58,7 +61,7 @@
   X(53, socketpair, sys_socketpair, Partial, Fine, "AF_UNIX only") \
   X(54, setsockopt, sys_setsockopt, Partial, Fine, "socket level; options of other families") \
   X(55, getsockopt, sys_getsockopt, Partial, Fine, "socket level; options of other families") \
-  X(56, clone, sys_clone, Partial, Fine, "namespaces, pidfds") \
+  X(56, clone, sys_clone, Partial, Fine, "namespaces, pidfds of threads") \
   X(57, fork, sys_fork, Full, Fine, "") \
   X(58, vfork, sys_vfork, Full, Fine, "") \
   X(59, execve, sys_execve, Partial, Fine, "an unreadable program, where the ceiling cannot read it") \
@@ -66,7 +69,15 @@
   X(61, wait4, sys_wait4, Partial, Fine, "usage: CPU time only") \
   X(62, kill, sys_kill, Full, Fine, "") \
   X(63, uname, sys_uname, Full, Free, "") \
-  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, owners, pipe sizes, seals") \
+  X(64, semget, sys_semget, Full, Fine, "") \
+  X(65, semop, sys_semop, Full, Fine, "") \
+  X(66, semctl, sys_semctl, Full, Fine, "") \
+  X(67, shmdt, sys_shmdt, Full, Fine, "") \
+  X(68, msgget, sys_msgget, Full, Fine, "") \
+  X(69, msgsnd, sys_msgsnd, Full, Fine, "") \
+  X(70, msgrcv, sys_msgrcv, Full, Fine, "") \
+  X(71, msgctl, sys_msgctl, Full, Fine, "") \
+  X(72, fcntl, sys_fcntl, Partial, Fine, "leases, F_NOTIFY") \
   X(73, flock, sys_flock, Full, Fine, "") \
   X(74, fsync, sys_fsync, Full, Fine, "") \
   X(75, fdatasync, sys_fdatasync, Full, Fine, "") \
@@ -172,6 +183,7 @@
   X(217, getdents64, sys_getdents64, Full, Fine, "") \
   X(218, set_tid_address, sys_set_tid_address, Full, Free, "") \
   X(219, restart_syscall, sys_restart_syscall, Full, Fine, "") \
+  X(220, semtimedop, sys_semtimedop, Full, Fine, "") \
   X(221, fadvise64, sys_fadvise64, Partial, Fine, "checked; the host reads ahead by itself") \
   X(222, timer_create, sys_timer_create, Partial, Fine, "no alarm clocks; a set wall clock is not followed") \
   X(223, timer_settime, sys_timer_settime, Full, Fine, "") \
@@ -190,7 +202,7 @@
   X(237, mbind, sys_mbind, Partial, Fine, "one node: without an effect, not remembered") \
   X(238, set_mempolicy, sys_set_mempolicy, Partial, Free, "one node: without an effect") \
   X(239, get_mempolicy, sys_get_mempolicy, Partial, Fine, "policies of mbind") \
-  X(247, waitid, sys_waitid, Partial, Fine, "P_PIDFD; usage: CPU time only") \
+  X(247, waitid, sys_waitid, Partial, Fine, "usage: CPU time only") \
   X(251, ioprio_set, sys_ioprio_set, Partial, Fine, "kept and reported; all programs have one weight") \
   X(252, ioprio_get, sys_ioprio_get, Full, Fine, "") \
   X(253, inotify_init, sys_inotify_init, Partial, Fine, "what the host and other containers change") \
@@ -263,8 +275,11 @@
   X(331, pkey_free, sys_pkey_free, Full, Free, "as on a CPU without protection keys") \
   X(332, statx, sys_statx, Full, Fine, "") \
   X(334, rseq, sys_rseq, Full, Fine, "") \
-  X(435, clone3, sys_clone3, Partial, Fine, "namespaces, pidfds, cgroups, chosen ids") \
+  X(424, pidfd_send_signal, sys_pidfd_send_signal, Full, Fine, "") \
+  X(434, pidfd_open, sys_pidfd_open, Partial, Fine, "PIDFD_THREAD") \
+  X(435, clone3, sys_clone3, Partial, Fine, "namespaces, pidfds of threads, cgroups, chosen ids") \
   X(436, close_range, sys_close_range, Full, Fine, "") \
+  X(438, pidfd_getfd, sys_pidfd_getfd, Full, Fine, "") \
   X(439, faccessat2, sys_faccessat2, Full, Fine, "") \
   X(441, epoll_pwait2, sys_epoll_pwait2, Full, Fine, "") \
   X(449, futex_waitv, sys_futex_waitv, Full, Fine, "") \

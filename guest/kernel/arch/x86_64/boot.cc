@@ -11,6 +11,9 @@
 #include "core/random.h"
 #include "host/clock.h"
 #include "host/events.h"
+#include "ipc/semaphore_set.h"
+#include "ipc/shared_segment.h"
+#include "ipc/sysv_queue.h"
 #include "mm/heap_init.h"
 #include "proc/boot.h"
 #include "proc/process_table.h"
@@ -42,7 +45,8 @@ void init_cpus(Carrier& carrier) {
   // Run time has one vCPU, whatever the cpuset allows; the structures are for all of them.
   constexpr std::uint32_t kRunTimeVcpus = 1;
   if (!scheduler_init(carrier, kRunTimeVcpus) || !timers_init() || !futex_init() ||
-      !processes_init()) {
+      !processes_init() || !shared_segments_init() || !semaphore_sets_init() ||
+      !sysv_queues_init()) {
     boot_failed(ENOMEM, "out of kernel memory at boot");
   }
 }

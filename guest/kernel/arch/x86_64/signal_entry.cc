@@ -15,6 +15,7 @@
 #include "core/linux_signal.h"
 #include "core/panic_report.h"
 #include "core/user_memory.h"
+#include "fs/async_notice.h"
 #include "host/events.h"
 #include "mm/file_cuts.h"
 #include "mm/user_map.h"
@@ -324,6 +325,7 @@ extern "C" void runhl_exit_work(UserFrame* frame) {
     frame->rip = rewrite_resume_address(frame->rip);  // another thread may have rewritten there
   }
   mend_cut_mappings();
+  send_async_notices();
   deliver_signals(*frame);         // first: a process that is killed may have no memory any more
   rseq_resume(current(), *frame);  // a fault there comes back as a signal
   tick_update(this_cpu());         // perhaps another vCPU now

@@ -7,6 +7,7 @@
 
 #include "fs/proc/process_files.h"
 #include "host/host_call.h"
+#include "ipc/shared_segment.h"
 #include "mm/address_space.h"
 #include "proc/program_image.h"
 #include "runhl/abi/layout.h"
@@ -45,6 +46,8 @@ std::string_view special_name(MappingName name) {
 
 Result<void> add_line(TextWriter& out, const MappingSnapshot& mapping) {
   File* const file = mapping.object != nullptr ? mapping.object->as_file() : nullptr;
+  const SegmentMemory* const segment =
+      mapping.object != nullptr ? mapping.object->as_segment() : nullptr;
   abi::FileAttr attr{};
   if (file != nullptr) {
     attr = TRY(file->attributes());
@@ -61,6 +64,8 @@ Result<void> add_line(TextWriter& out, const MappingSnapshot& mapping) {
   TextWriter name;
   if (file != nullptr) {
     TRY(add_file_path(name, *file));
+  } else if (segment != nullptr) {
+    segment->name_in_maps(name);
   } else if (mapping.flags.shared) {
     name.add("/dev/zero (deleted)");
   } else {

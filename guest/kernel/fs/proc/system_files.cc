@@ -11,6 +11,9 @@
 #include "fs/proc/process_view.h"
 #include "host/clock.h"
 #include "host/events.h"
+#include "ipc/semaphore_set.h"
+#include "ipc/shared_segment.h"
+#include "ipc/sysv_queue.h"
 #include "runhl/abi/layout.h"
 #include "sched/scheduler.h"
 
@@ -206,11 +209,13 @@ Result<void> show_sysv_messages(TextWriter& out, const Subject& /*subject*/) {
   out.add(
       "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid "
       "     stime      rtime      ctime\n");
+  write_sysv_queues(out);
   return {};
 }
 
 Result<void> show_sysv_semaphores(TextWriter& out, const Subject& /*subject*/) {
   out.add("       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+  write_semaphore_sets(out);
   return {};
 }
 
@@ -218,6 +223,7 @@ Result<void> show_sysv_memory(TextWriter& out, const Subject& /*subject*/) {
   out.add(
       "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid "
       " cgid      atime      dtime      ctime                   rss                  swap\n");
+  write_shared_segments(out);
   return {};
 }
 
