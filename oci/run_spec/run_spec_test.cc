@@ -51,7 +51,7 @@ TEST(RunSpec, The_environment_is_the_images_then_the_persons) {
   EXPECT_THAT(config.process.env,
               ElementsAre("PATH=/bin", "A=mine", "B=1", "HOSTNAME=h", "HOME=/home/x"));
   EXPECT_EQ(config.process.user.uid, 5U);
-  EXPECT_EQ(config.process.capabilities.effective, 0U) << "only root has them from the start";
+  EXPECT_EQ(config.process.capabilities->effective, 0U) << "only root has them from the start";
 }
 
 TEST(RunSpec, The_network_is_an_empty_one_unless_the_machines_is_asked_for) {
