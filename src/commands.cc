@@ -12,7 +12,8 @@ namespace runhl {
 namespace {
 
 constexpr const char kConvert[] = "convert", kImages[] = "images", kInspect[] = "inspect",
-                     kLoad[] = "load", kPrune[] = "prune", kRmi[] = "rmi", kSave[] = "save";
+                     kLoad[] = "load", kPrune[] = "prune", kPull[] = "pull", kRmi[] = "rmi",
+                     kSave[] = "save";
 
 template <const char* Verb>
 Result<int> forward(const GlobalOptions& /*globals*/, Arguments args) {
@@ -30,6 +31,7 @@ constexpr std::array kCommands = {
     Command{"delete", "delete what a stopped container holds", commands_internal::delete_container},
     Command{"events", "print a running container's figures", commands_internal::events},
     Command{"list", "list the containers under the root directory", commands_internal::list},
+    Command{"pull", "bring an image from a registry into the store", forward<kPull>},
     Command{"load", "take an image out of files into the store", forward<kLoad>},
     Command{"save", "write an image of the store to files", forward<kSave>},
     Command{"images", "list the images of the store", forward<kImages>},

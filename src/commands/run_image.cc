@@ -122,6 +122,26 @@ Result<oci::RunWishes> wishes_of(Arguments command, const ImageRunOptions& image
   return wishes;
 }
 
+Result<oci::StoredImage> find_or_pull(const oci::Store& store, const std::string& reference,
+                                      const std::string& policy) {
+  if (!policy.empty() && policy != "missing" && policy != "always" && policy != "never") {
+    return fail(ErrorCode::InvalidArgument,
+                "--pull: \"" + policy + "\" is none of missing, always, never");
+  }
+  const auto pull = [&] {
+    return run_image_helper({"pull", "-q", "--store", store.directory(), "--", reference});
+  };
+  if (policy == "always") {
+    TRY(pull());
+  }
+  Result<oci::StoredImage> found = find_image(store, reference);
+  if (found || found.error().code != ErrorCode::NotFound || policy == "never") {
+    return found;
+  }
+  TRY(pull());
+  return find_image(store, reference);
+}
+
 Result<UniqueFd> find_or_make_archive(const oci::StoredImage& image, const oci::Store& store,
                                       const std::string& cache_option) {
   const initrd::Cache cache = TRY(open_cache(cache_option));
@@ -157,7 +177,7 @@ Result<void> close_input() {
 
 bool ImageRunOptions::any() const {
   for (const std::string* text :
-       {&name, &working_dir, &user, &memory, &cpus, &hostname, &network, &store}) {
+       {&name, &working_dir, &user, &memory, &cpus, &hostname, &network, &store, &pull}) {
     if (!text->empty()) {
       return true;
     }
@@ -189,6 +209,7 @@ void declare_image_options(Options& options, ImageRunOptions* image) {
   options.value("--hostname", "image: the host's name inside (default: the container's)",
                 &image->hostname);
   options.value("--network", "image: none (the default) or host", &image->network);
+  options.value("--pull", "image: missing (the default), always or never", &image->pull);
   options.value("--store", "image: the store's directory", &image->store);
 }
 
@@ -202,7 +223,7 @@ Result<void> prepare_image_run(const std::string& reference, Arguments command,
     return fail(ErrorCode::Unsupported, "--rootfs-mode: an image runs from its archive (initrd)");
   }
   const oci::Store store = TRY(open_store(image.store));
-  const oci::StoredImage stored = TRY(find_image(store, reference));
+  const oci::StoredImage stored = TRY(find_or_pull(store, reference, image.pull));
   auto archive = std::make_shared<UniqueFd>(TRY(find_or_make_archive(stored, store, verb.cache)));
   const oci::ImageUser user = TRY(oci::find_user(
       image.user.empty() ? stored.config.user : image.user,

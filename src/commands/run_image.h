@@ -12,7 +12,7 @@
 namespace runhl {
 
 struct ImageRunOptions {
-  std::string name, working_dir, user, memory, cpus, hostname, network, store;
+  std::string name, working_dir, user, memory, cpus, hostname, network, store, pull;
   std::vector<std::string> env, env_files, volumes, entrypoint;
   bool interactive = false, terminal = false, remove = false, read_only = false;
 

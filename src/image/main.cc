@@ -20,10 +20,15 @@ struct Verb {
 };
 
 constexpr std::array kVerbs = {
-    Verb{"cache-add", cache_add}, Verb{"cache-add-image", cache_add_image},
-    Verb{"convert", convert},     Verb{"images", images},
-    Verb{"inspect", inspect},     Verb{"load", load},
-    Verb{"prune", prune},         Verb{"rmi", rmi},
+    Verb{"cache-add", cache_add},
+    Verb{"cache-add-image", cache_add_image},
+    Verb{"convert", convert},
+    Verb{"images", images},
+    Verb{"inspect", inspect},
+    Verb{"load", load},
+    Verb{"prune", prune},
+    Verb{"pull", pull},
+    Verb{"rmi", rmi},
     Verb{"save", save},
 };
 

@@ -20,6 +20,7 @@ Result<int> images(Arguments args);
 Result<int> inspect(Arguments args);
 Result<int> load(Arguments args);
 Result<int> prune(Arguments args);
+Result<int> pull(Arguments args);
 Result<int> rmi(Arguments args);
 Result<int> save(Arguments args);
 
