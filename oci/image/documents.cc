@@ -15,7 +15,7 @@ Result<Value> parse(std::string_view text) {
 }
 
 Result<Digest> digest_of(const Node& node) {
-  const Result<Digest> digest = Digest::parse(TRY(node.text()));
+  Result<Digest> digest = Digest::parse(TRY(node.text()));
   if (!digest) {
     return digest.error().code == ErrorCode::Unsupported ? node.unsupported(digest.error().message)
                                                          : node.refuse(digest.error().message);

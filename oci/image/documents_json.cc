@@ -7,10 +7,10 @@
 namespace runhl::oci {
 namespace {
 
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
-json to_value(const Descriptor& descriptor) {
-  json out = {{"mediaType", descriptor.media_type},
+Json to_value(const Descriptor& descriptor) {
+  Json out = {{"mediaType", descriptor.media_type},
               {"digest", descriptor.digest.text()},
               {"size", descriptor.size}};
   if (descriptor.platform) {
@@ -26,8 +26,8 @@ json to_value(const Descriptor& descriptor) {
   return out;
 }
 
-json to_values(const std::vector<Descriptor>& descriptors) {
-  json out = json::array();
+Json to_values(const std::vector<Descriptor>& descriptors) {
+  Json out = Json::array();
   for (const Descriptor& descriptor : descriptors) {
     out.push_back(to_value(descriptor));
   }
@@ -37,7 +37,7 @@ json to_values(const std::vector<Descriptor>& descriptors) {
 }  // namespace
 
 std::string to_json(const Manifest& manifest) {
-  return json({{"schemaVersion", 2},
+  return Json({{"schemaVersion", 2},
                {"mediaType", kOciManifest},
                {"config", to_value(manifest.config)},
                {"layers", to_values(manifest.layers)}})
@@ -45,7 +45,7 @@ std::string to_json(const Manifest& manifest) {
 }
 
 std::string to_json(const Index& index) {
-  return json({{"schemaVersion", 2},
+  return Json({{"schemaVersion", 2},
                {"mediaType", kOciIndex},
                {"manifests", to_values(index.manifests)}})
       .dump();

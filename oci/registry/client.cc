@@ -199,9 +199,9 @@ Result<Fetched> Client::manifest(const std::string& selector) {
   request.url = state_->base + "/manifests/" + selector;
   request.headers = {"Accept: " + std::string(kOciIndex) + ", " + std::string(kOciManifest) + ", " +
                      std::string(kDockerIndex) + ", " + std::string(kDockerManifest)};
-  HttpResponse response = TRY(state_->get(request));
   const std::string what =
       state_->repository.name() + (selector.starts_with("sha256:") ? "@" : ":") + selector;
+  HttpResponse response = TRY(with_context(what, state_->get(request)));
   if (response.status != 200) {
     return refused(response, what);
   }

@@ -11,7 +11,7 @@
 namespace runhl::oci {
 namespace {
 
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
 // What docker gives a container that asks for nothing.
 constexpr std::array kCapabilities = {
@@ -79,15 +79,15 @@ Result<std::vector<std::string>> args_of(const ImageConfig& image, const RunWish
   return args;
 }
 
-json bind_mount(const RunVolume& volume) {
+Json bind_mount(const RunVolume& volume) {
   return {{"destination", volume.destination},
           {"type", "bind"},
           {"source", volume.source},
-          {"options", json::array({"rbind", volume.read_only ? "ro" : "rw"})}};
+          {"options", Json::array({"rbind", volume.read_only ? "ro" : "rw"})}};
 }
 
 Result<void> fill_process(const ImageConfig& image, const RunWishes& wishes, const ImageUser& user,
-                          json* process) {
+                          Json* process) {
   (*process)["terminal"] = false;
   (*process)["user"] = {{"uid", user.uid}, {"gid", user.gid}};
   if (!user.additional_gids.empty() && !wishes.rootless) {
@@ -102,18 +102,18 @@ Result<void> fill_process(const ImageConfig& image, const RunWishes& wishes, con
   }
   // Some images leave the slash out.
   (*process)["cwd"] = directory.starts_with('/') ? directory : "/" + directory;
-  const json capabilities = kCapabilities;
+  const Json capabilities = kCapabilities;
   (*process)["capabilities"] = {{"bounding", capabilities}, {"permitted", capabilities}};
-  (*process)["capabilities"]["effective"] = user.uid == 0 ? capabilities : json::array();
+  (*process)["capabilities"]["effective"] = user.uid == 0 ? capabilities : Json::array();
   if (user.uid != 0) {
-    (*process)["capabilities"]["permitted"] = json::array();
+    (*process)["capabilities"]["permitted"] = Json::array();
   }
   (*process)["noNewPrivileges"] = false;
   process->erase("rlimits");
   return {};
 }
 
-void fill_limits(const RunWishes& wishes, json* section) {
+void fill_limits(const RunWishes& wishes, Json* section) {
   constexpr std::int64_t kPeriod = 100'000;  // microseconds, as docker's
   if (wishes.memory_bytes) {
     (*section)["resources"]["memory"] = {{"limit", *wishes.memory_bytes}};
@@ -128,9 +128,9 @@ void fill_limits(const RunWishes& wishes, json* section) {
 }
 
 /// A new namespace, where the machine's is not asked for.
-void fill_network(const RunWishes& wishes, json* spec) {
-  json& namespaces = (*spec)["linux"]["namespaces"];
-  const auto is_network = [](const json& one) { return one["type"] == "network"; };
+void fill_network(const RunWishes& wishes, Json* spec) {
+  Json& namespaces = (*spec)["linux"]["namespaces"];
+  const auto is_network = [](const Json& one) { return one["type"] == "network"; };
   const auto at = std::find_if(namespaces.begin(), namespaces.end(), is_network);
   if (wishes.network == RunNetwork::Host) {
     if (at != namespaces.end()) {
@@ -149,14 +149,14 @@ void fill_network(const RunWishes& wishes, json* spec) {
 
 Result<std::string> make_run_spec(const ImageConfig& image, const RunWishes& wishes,
                                   const ImageUser& user) {
-  json spec = json::parse(TRY(default_spec(wishes.rootless)));
+  Json spec = Json::parse(TRY(default_spec(wishes.rootless)));
   TRY(fill_process(image, wishes, user, &spec["process"]));
   spec["root"] = {{"path", "rootfs"}, {"readonly", wishes.read_only}};
   spec["hostname"] = wishes.hostname;
   // A guest's own control groups are not the container's: nothing to show there.
-  json& mounts = spec["mounts"];
+  Json& mounts = spec["mounts"];
   mounts.erase(std::remove_if(mounts.begin(), mounts.end(),
-                              [](const json& mount) { return mount["type"] == "cgroup"; }),
+                              [](const Json& mount) { return mount["type"] == "cgroup"; }),
                mounts.end());
   fill_network(wishes, &spec);
   for (const RunVolume& volume : wishes.volumes) {
@@ -174,7 +174,7 @@ Result<std::string> make_run_spec(const ImageConfig& image, const RunWishes& wis
   // Bytes of an image or a command line that are no UTF-8 cannot be in a config.json.
   try {
     return spec.dump(1, '\t');
-  } catch (const json::exception&) {
+  } catch (const Json::exception&) {
     return fail(ErrorCode::InvalidArgument, "command, environment or paths are not UTF-8");
   }
 }

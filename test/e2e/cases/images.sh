@@ -83,7 +83,7 @@ case_an_image_a_bundle_or_a_name() {
   expect_out image
   run_image "$dir/nothing/here"
   expect_status 1
-  run_image nobody/nothing
+  run_image --pull never nobody/nothing
   expect_status 1
   expect_one_line_error 'docker.io/nobody/nothing:latest' 'no such image'
   run_image 'Not/An Image'
