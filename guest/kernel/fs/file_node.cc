@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/file_node.h"
 
+#include <fcntl.h>
 #include <linux/limits.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -36,6 +37,9 @@ Result<OpenedNode> FileNode::open(const PathSpec& at, const OpenRequest& request
         (request.flags & O_ACCMODE) == O_WRONLY ? 0U : std::uint32_t{kAccessRead};
     access |= (request.flags & O_ACCMODE) != O_RDONLY ? std::uint32_t{kAccessWrite} : 0U;
     TRY(check_access(attr, file_identity(current().credentials), access));
+    if (const Ref<Node> node = file_->node(); node != nullptr && (request.flags & O_TRUNC) != 0) {
+      TRY(node->truncate(0));
+    }
   }
   return OpenedNode{.node = Ref<Node>(this), .attr = attr};
 }

@@ -60,9 +60,6 @@ NodeFile::~NodeFile() {
 
 /// Of a file that never had a name (memfd): what has one is opened by that or by its node.
 Result<Ref<File>> NodeFile::reopen(std::uint32_t flags) {
-  if ((flags & O_TRUNC) != 0) {
-    TRY(node_->truncate(0));
-  }
   Ref<NodeFile> again = TRY(make_ref<NodeFile>(node_, mode_, flags, *mount()));
   again->set_nameless_path(TRY(Text::copy(nameless_path_.view())));
   return Ref<File>(std::move(again));
