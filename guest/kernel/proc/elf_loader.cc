@@ -50,7 +50,7 @@ std::uint32_t protection_of(std::uint32_t flags) {
 }
 
 /// ENOEXEC: it cannot be loaded.
-Result<void> add_segment(const Elf64_Phdr& header, ElfPlan& plan) {
+Result<void> add_segment(const Elf64_Phdr& header, std::uint64_t file_size, ElfPlan& plan) {
   if (header.p_memsz == 0) {
     return {};
   }
@@ -63,6 +63,10 @@ Result<void> add_segment(const Elf64_Phdr& header, ElfPlan& plan) {
   if (!plan.position_independent && header.p_vaddr < abi::kUserBase) {
     return fail(ENOEXEC);
   }
+  const ElfSegment* const before =
+      plan.segment_count != 0 ? &plan.segments[plan.segment_count - 1] : nullptr;
+  plan.odd |= header.p_offset + header.p_filesz > file_size ||
+              (before != nullptr && header.p_vaddr < before->address + before->memory_size);
   if (header.p_align > kPageSize && header.p_align <= kMaxAlignment &&
       (header.p_align & (header.p_align - 1)) == 0) {
     plan.alignment = std::max(plan.alignment, header.p_align);
@@ -78,7 +82,7 @@ Result<void> add_segment(const Elf64_Phdr& header, ElfPlan& plan) {
 Result<void> add_header(const Elf64_Phdr& header, std::uint64_t file_size, ElfPlan& plan) {
   switch (header.p_type) {
     case PT_LOAD:
-      plan.broken |= !add_segment(header, plan);
+      plan.broken |= !add_segment(header, file_size, plan);
       return {};
     case PT_INTERP:
       if (plan.interpreter_size != 0) {

@@ -32,6 +32,7 @@ struct ElfPlan {
   bool position_independent = false;
   bool executable_stack = false;
   bool broken = false;  // segments that cannot be loaded: Linux finds out when nothing else is left
+  bool odd = false;     // Linux loads it and no linker writes it: order, overlap, bytes not there
   std::uint64_t entry = 0;
   std::uint64_t headers_address = 0;  // of the program headers, 0: not in memory
   std::uint16_t header_count = 0;

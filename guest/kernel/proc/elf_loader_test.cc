@@ -7,6 +7,7 @@
 
 #include <cstring>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 namespace runhl::kernel {
@@ -183,6 +184,7 @@ TEST(ElfParser, Takes_segments_that_overlap_descend_or_end_behind_the_file) {
     ElfPlan plan;
     EXPECT_EQ(elf.parse(plan), 0) << what;
     EXPECT_FALSE(plan.broken) << what;
+    EXPECT_EQ(plan.odd, what != std::string_view("odd alignment")) << what;
     EXPECT_EQ(plan.lowest(), 0x40'0000U) << what;
     EXPECT_GE(plan.highest(), 0x40'4000U) << what;
   }

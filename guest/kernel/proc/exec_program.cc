@@ -346,6 +346,11 @@ Result<Ref<ProgramImage>> make_image_record(const ExecRequest& request, const Im
   return image;
 }
 
+/// What Linux would end by a signal sooner or later.
+bool cannot_run(const Image& image) {
+  return image.plan.broken || image.plan.odd;
+}
+
 /// Everything that destroys the old image. Errors are fatal for the process, as on Linux.
 Result<void> replace_image(const ExecRequest& request, const Image& program,
                            const Image* interpreter) {
@@ -405,8 +410,8 @@ Result<void> exec_program(ExecRequest request, OldImage& old_image) {
   if (program->plan.interpreter_size != 0) {
     interpreter = TRY(open_interpreter(*program));
   }
-  if (current().process == container_init() && !current().process->executed &&
-      (program->plan.broken || (interpreter != nullptr && interpreter->plan.broken))) {
+  const bool first = current().process == container_init() && !current().process->executed;
+  if (first && (cannot_run(*program) || (interpreter != nullptr && cannot_run(*interpreter)))) {
     return fail(ENOEXEC);  // the runtime can still say so
   }
   TRY(end_other_threads());

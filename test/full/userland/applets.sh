@@ -173,5 +173,5 @@ t 'for i in 1 2 3 4 5 6 7 8 9; do mkdir -p out/l/$i; for j in 1 2 3 4 5; do echo
 t 'cd out/l && rm -rf ../l && pwd; ls; touch x; cd /work; ls out/l'
 t 'exec 7<odd/table; rm -f out/gone; cp odd/table out/gone; exec 8<out/gone; rm out/gone; wc -l <&8; exec 7<&- 8<&-'
 t 'flock out/lock -c "echo locked; flock -n out/lock true; echo \$?"; flock -n out/lock echo free'
-t 'for d in out/*; do echo "$d $(tree_of "$d" | sed "s/ [0-9]\{10\}\.[0-9]* / T /" | sha256sum)"; done'
+t 'for d in out/*; do echo "$d $(tree_of "$d" | sed "s/ [0-9]\{10\}\.[0-9]* / T /" | LC_ALL=C sort | sha256sum)"; done'
 t 'rm -r out; ls -d out; find . | sha256sum'
