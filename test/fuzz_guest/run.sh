@@ -53,7 +53,7 @@ one_container() {  # uid seconds
   else
     failed=$((failed + 1))
     echo "FAILED: fuzz_guest: status $status, uid $1: SEED=$seed ROUND=$(cat "$work/bundle/rootfs/scratch/round" 2>/dev/null) test/fuzz_guest/run.sh 0"
-    tail -n 30 "$work/said" | cat -v | cut -c1-200
+    tail -n 120 "$work/said" | cat -v | cut -c1-200
   fi
 }
 

@@ -274,6 +274,15 @@ TEST_F(Signals, Faults_say_what_they_are) {
   EXPECT_EQ(g_fault.code, SI_KERNEL);
 }
 
+TEST_F(Signals, A_jump_astray_is_a_fault) {
+  // The second one is where a guest kernel would lie, behind its text.
+  for (const std::uintptr_t address : {0x10UL, 0x7000'0087'00deUL}) {
+    fault(SIGSEGV, [address] { asm volatile("jmp *%0" : : "r"(address)); });
+    EXPECT_EQ(g_fault.code, SEGV_MAPERR);
+    EXPECT_EQ(g_fault_address, reinterpret_cast<void*>(address));
+  }
+}
+
 TEST_F(Signals, Beyond_the_end_of_a_file_is_a_bus_error) {
   const std::string name = scratch_of("rootfs") + "/beyond";
   const Fd file{::open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600)};

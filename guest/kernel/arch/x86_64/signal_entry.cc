@@ -30,6 +30,7 @@
 extern "C" {
 extern const char runhl_exit_window_start[];
 extern const char runhl_exit_window_end[];
+extern const char runhl_text_end[];  // kernel.lds
 void runhl_exit_to_user();
 void runhl_fast_entry();
 void runhl_signal_on_kernel_stack();
@@ -57,8 +58,10 @@ UserFrame& frame_of(const Carrier& carrier) {
   return *reinterpret_cast<UserFrame*>(carrier.kernel_stack_top - sizeof(UserFrame));
 }
 
+/// Behind the text nothing is mapped: who is there was a program that jumped astray.
 bool in_kernel(const MachineContext& m, const Carrier& carrier) {
-  return m.rip - abi::kKernelText < abi::kTextLimit || carrier.in_vdso;
+  const auto end = reinterpret_cast<std::uint64_t>(runhl_text_end);
+  return (m.rip >= abi::kKernelText && m.rip < end) || carrier.in_vdso;
 }
 
 bool in_exit_window(const MachineContext& m) {
