@@ -28,18 +28,21 @@ Result<std::optional<Platform>> platform_of(const Node& node) {
   if (!platform) {
     return std::optional<Platform>();
   }
-  return std::optional(Platform{.os = TRY(platform->string_or("os")),
-                                .architecture = TRY(platform->string_or("architecture")),
-                                .variant = TRY(platform->string_or("variant"))});
+  Platform out;
+  out.os = TRY(platform->string_or("os"));
+  out.architecture = TRY(platform->string_or("architecture"));
+  out.variant = TRY(platform->string_or("variant"));
+  return std::optional(std::move(out));
 }
 
 Result<Descriptor> descriptor_of(const Node& node) {
   TRY(node.as_object());
   constexpr std::uint64_t kMaxSize = INT64_MAX;  // the specification's
-  Descriptor out{.media_type = TRY(node.string_or("mediaType")),
-                 .digest = TRY(digest_of(TRY(node.required("digest")))),
-                 .size = TRY(TRY(node.required("size")).natural(kMaxSize)),
-                 .platform = TRY(platform_of(node))};
+  std::string media_type = TRY(node.string_or("mediaType"));
+  Digest digest = TRY(digest_of(TRY(node.required("digest"))));
+  Descriptor out{.media_type = std::move(media_type), .digest = std::move(digest)};
+  out.size = TRY(TRY(node.required("size")).natural(kMaxSize));
+  out.platform = TRY(platform_of(node));
   if (const std::optional<Node> annotations = TRY(node.object("annotations"))) {
     for (const Node& member : TRY(annotations->members())) {
       out.annotations.emplace(member.value().key, TRY(member.string()));
@@ -73,8 +76,9 @@ Result<void> check_schema(const Node& root) {
 Result<Manifest> manifest_of(const Node& root) {
   const Node config = TRY(root.required("config"));
   const Node layers = TRY(root.required("layers"));
-  return Manifest{.config = TRY(descriptor_of(config)),
-                  .layers = TRY(descriptors_of(layers, kMaxLayers))};
+  Descriptor config_descriptor = TRY(descriptor_of(config));
+  std::vector<Descriptor> layer_descriptors = TRY(descriptors_of(layers, kMaxLayers));
+  return Manifest{.config = std::move(config_descriptor), .layers = std::move(layer_descriptors)};
 }
 
 Result<std::vector<std::string>> keys_of(const Node& node, std::string_view key) {
@@ -128,9 +132,9 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
   const Node root(document);
   TRY(root.as_object());
   ImageConfig out;
-  out.platform = {.os = TRY(root.string_or("os", "linux")),
-                  .architecture = TRY(root.string_or("architecture")),
-                  .variant = TRY(root.string_or("variant"))};
+  out.platform.os = TRY(root.string_or("os", "linux"));
+  out.platform.architecture = TRY(root.string_or("architecture"));
+  out.platform.variant = TRY(root.string_or("variant"));
   out.created = TRY(root.string_or("created"));
   const std::optional<Node> rootfs = TRY(root.object("rootfs"));
   if (!rootfs) {

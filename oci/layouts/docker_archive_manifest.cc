@@ -9,12 +9,13 @@ Result<std::vector<ArchivedImage>> parse_archive_manifest(std::string_view text)
   std::vector<ArchivedImage> images;
   for (const Node& item : TRY(Node(document).items())) {
     TRY(item.as_object());
-    images.push_back({.config = TRY(TRY(item.required("Config")).string()),
-                      .layers = TRY(item.strings_or_none("Layers")),
-                      .names = TRY(item.strings_or_none("RepoTags"))});
-    if (images.back().layers.size() > kMaxLayers) {
-      return item.refuse("has " + std::to_string(images.back().layers.size()) +
-                         " layers, more than " + std::to_string(kMaxLayers));
+    ArchivedImage& image = images.emplace_back();
+    image.config = TRY(TRY(item.required("Config")).string());
+    image.layers = TRY(item.strings_or_none("Layers"));
+    image.names = TRY(item.strings_or_none("RepoTags"));
+    if (image.layers.size() > kMaxLayers) {
+      return item.refuse("has " + std::to_string(image.layers.size()) + " layers, more than " +
+                         std::to_string(kMaxLayers));
     }
   }
   return images;

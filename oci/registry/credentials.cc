@@ -73,8 +73,9 @@ std::vector<std::string> keys_of(const std::string& domain) {
 Result<std::optional<Credentials>> stored(const Node& entry) {
   const std::string packed = TRY(entry.string_or("auth"));
   if (packed.empty()) {
-    Credentials plain{.user = TRY(entry.string_or("username")),
-                      .secret = TRY(entry.string_or("password"))};
+    Credentials plain;
+    plain.user = TRY(entry.string_or("username"));
+    plain.secret = TRY(entry.string_or("password"));
     return plain.user.empty() ? std::nullopt : std::optional(std::move(plain));
   }
   const std::optional<std::string> text = decode_base64(packed);

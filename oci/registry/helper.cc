@@ -114,8 +114,10 @@ Result<std::optional<Credentials>> ask(const std::string& program, const std::st
   const Value document = TRY(parse_json(text));
   const Node root(document);
   TRY(root.as_object());
-  return std::optional(Credentials{.user = TRY(TRY(root.required("Username")).string()),
-                                   .secret = TRY(TRY(root.required("Secret")).string())});
+  Credentials out;
+  out.user = TRY(TRY(root.required("Username")).string());
+  out.secret = TRY(TRY(root.required("Secret")).string());
+  return std::optional(std::move(out));
 }
 
 }  // namespace

@@ -119,8 +119,8 @@ Result<NamedImage> pull(const Store& store, const Reference& reference,
                                              ? store.document(wanted)
                                              : TRY(client.manifest(wanted.digest.text())).text;
                                 })));
-  NamedImage named{.name = reference.text(),
-                   .descriptor = TRY(add_document(store, image.text, kOciManifest))};
+  Descriptor descriptor = TRY(add_document(store, image.text, kOciManifest));
+  const NamedImage named{.name = reference.text(), .descriptor = std::move(descriptor)};
   TRY(fetch_blob(store, client, image.manifest.config));
   TRY(load_image(store, named));  // before the large part comes
   TRY(LayerFetch(store, client, options, missing_layers(store, image.manifest, options)).run());

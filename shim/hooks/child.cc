@@ -44,7 +44,7 @@ Result<void> make_nonblocking(const UniqueFd& fd) {
 
 /// What the child needs, made before the fork: between it and execve nothing may allocate.
 struct Exec {
-  const char* path;
+  const char* path = nullptr;
   std::vector<char*> args, env;
   Pipe in, out, err, report;
 };
@@ -70,13 +70,14 @@ Result<Pipe> make_high_pipe() {
 }
 
 Result<Exec> prepare(const oci::Hook& hook) {
-  Exec exec{.path = hook.path.c_str(),
-            .args = pointers(hook.args),
-            .env = pointers(hook.env),
-            .in = TRY(make_high_pipe()),
-            .out = TRY(make_high_pipe()),
-            .err = TRY(make_high_pipe()),
-            .report = TRY(make_high_pipe())};
+  Exec exec;
+  exec.path = hook.path.c_str();
+  exec.args = pointers(hook.args);
+  exec.env = pointers(hook.env);
+  exec.in = TRY(make_high_pipe());
+  exec.out = TRY(make_high_pipe());
+  exec.err = TRY(make_high_pipe());
+  exec.report = TRY(make_high_pipe());
   if (hook.args.empty()) {  // the specification leaves args out where argv[0] is the path
     exec.args.insert(exec.args.begin(), const_cast<char*>(exec.path));
   }

@@ -58,9 +58,10 @@ void close_all_but(std::vector<int> keep) {
 }  // namespace
 
 Result<vmm::Stdio> take_streams(std::span<const int> keep, UniqueFd null_device) {
-  vmm::Stdio stdio{.in = TRY(take_stream(STDIN_FILENO)),
-                   .out = TRY(take_stream(STDOUT_FILENO)),
-                   .err = TRY(take_stream(STDERR_FILENO))};
+  vmm::Stdio stdio;
+  stdio.in = TRY(take_stream(STDIN_FILENO));
+  stdio.out = TRY(take_stream(STDOUT_FILENO));
+  stdio.err = TRY(take_stream(STDERR_FILENO));
   std::vector<int> kept(keep.begin(), keep.end());
   kept.push_back(null_device.get());
   for (const UniqueFd* stream : {&stdio.in, &stdio.out, &stdio.err}) {
