@@ -56,18 +56,27 @@ struct World {
     (void)::symlink("/etc/passwd", (tree + "/link").c_str());
   }
 
+  /// Directories may have lost their owner's bits, and this process the right to ignore them.
+  static void remove_tree(const std::filesystem::path& tree) {
+    std::error_code ignored;
+    std::filesystem::permissions(tree, std::filesystem::perms::owner_all, ignored);
+    for (const auto& entry : std::filesystem::directory_iterator(tree, ignored)) {
+      if (entry.symlink_status(ignored).type() == std::filesystem::file_type::directory) {
+        remove_tree(entry.path());
+      }
+    }
+    std::filesystem::remove_all(tree, ignored);
+  }
+
   /// Or each input would leave another world to the next one.
   void restore_scratch() const {
-    std::error_code ignored;
-    std::filesystem::permissions(directory + "/scratch", std::filesystem::perms::owner_all,
-                                 ignored);
-    std::filesystem::remove_all(directory + "/scratch", ignored);
+    remove_tree(directory + "/scratch");
     make_tree("scratch");
   }
 
   World(const World&) = delete;
   World& operator=(const World&) = delete;
-  ~World() { std::filesystem::remove_all(directory); }
+  ~World() { remove_tree(directory); }
 
   GrantedTree tree(const char* name, bool read_only) const {
     GrantedTree tree;
