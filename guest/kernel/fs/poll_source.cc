@@ -66,9 +66,9 @@ void PollSource::remove_locked(PollObserver& observer) {
 }
 
 void PollSource::notify(std::uint32_t events) {
-  // Seen or not, the attacher's look at the state comes after its own count.
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-  if (!observed()) {
+  // A read in the order of the counts' changes: an attacher that is not seen here counts after it,
+  // and then looks at the state that is to be told.
+  if (count_.fetch_add(0, std::memory_order_seq_cst) == 0) {
     return;
   }
   const SpinLock::Guard guard(g_readiness_lock);
