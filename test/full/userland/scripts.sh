@@ -9,7 +9,7 @@ print(subprocess.run([\"sh\", \"-c\", \"echo out; echo err >&2; exit 3\"], captu
 p = subprocess.Popen([\"cat\"], stdin=subprocess.PIPE, stdout=subprocess.PIPE); print(len(p.communicate(b\"x\" * 1000000)[0]))
 p = subprocess.Popen([\"sleep\", \"60\"]); p.send_signal(signal.SIGTERM); print(p.wait())
 try: subprocess.run([\"sleep\", \"60\"], timeout=0.2)
-except subprocess.TimeoutExpired as e: print(e.cmd, e.timeout)
+except subprocess.TimeoutExpired as e: print(e.cmd, round(e.timeout, 1))
 a = subprocess.Popen([\"seq\", \"1000\"], stdout=subprocess.PIPE); b = subprocess.Popen([\"wc\", \"-l\"], stdin=a.stdout, stdout=subprocess.PIPE); a.stdout.close(); print(b.communicate())
 print([subprocess.call([\"true\"]) for _ in range(50)].count(0), subprocess.getstatusoutput(\"exit 5\"))
 print(os.waitstatus_to_exitcode(os.system(\"kill -9 \$\$\")), os.popen(\"echo popen\").read())
