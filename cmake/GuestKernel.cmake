@@ -3,16 +3,20 @@
 # them, with the names of its functions for crash reports.
 #
 #   runhl_guest_kernel(NAME runhl_guest_kernel SRCS entry.S boot.cc FUNCTION embedded_kernel
-#                      [LINKER_SCRIPT file] [INCLUDES dirs] [DEFINES ...] [DEPS libraries])
+#                      [LINKER_SCRIPT file] [ALIGN bytes] [INCLUDES dirs] [DEFINES ...]
+#                      [DEPS libraries])
 #
 # makes the static library NAME, which defines runhl::vmm::FUNCTION() -> KernelImage
 # (vmm/kernel_image.h), and the program NAME_elf, for debuggers. The launch stub of guest/abi is
 # part of every kernel.
 
 function(runhl_guest_kernel)
-  cmake_parse_arguments(ARG "" "NAME;FUNCTION;LINKER_SCRIPT" "SRCS;INCLUDES;DEFINES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;FUNCTION;LINKER_SCRIPT;ALIGN" "SRCS;INCLUDES;DEFINES;DEPS" ${ARGN})
   if(NOT ARG_LINKER_SCRIPT)
     set(ARG_LINKER_SCRIPT ${PROJECT_SOURCE_DIR}/guest/abi/kernel.lds)
+  endif()
+  if(NOT ARG_ALIGN)
+    set(ARG_ALIGN 4096)
   endif()
   set(elf ${ARG_NAME}_elf)
   add_executable(${elf} ${ARG_SRCS} ${PROJECT_SOURCE_DIR}/guest/abi/launch_stub.S)
@@ -36,8 +40,8 @@ function(runhl_guest_kernel)
     DEPENDS ${elf}
     VERBATIM)
 
-  # The text stands alone in whole pages, among the program's own: the launcher moves them into the
-  # window as they are.
+  # The text stands alone in whole pages: the launcher moves them into the window as they are. Its
+  # section has a name that no linker script knows, so it comes behind the program's own text.
   file(
     CONFIGURE
     OUTPUT ${base}_image.S
@@ -50,13 +54,12 @@ function(runhl_guest_kernel)
 @ARG_NAME@_\name\()_start:
         .incbin "\file"
 @ARG_NAME@_\name\()_end:
-        .balign \align
         .endm
-        .section .text.@ARG_NAME@, "ax", @progbits
-        embed   text, @base@.text, 4096
+        .section @ARG_NAME@_text, "ax", @progbits
+        embed   text, "@base@.text", @ARG_ALIGN@
         .section .rodata.@ARG_NAME@, "a", @progbits
-        embed   data, @base@.data, 16
-        embed   symbols, @base@.symbols, 1
+        embed   data, "@base@.data", 16
+        embed   symbols, "@base@.symbols", 1
         .section .note.GNU-stack, "", @progbits
 ]]
     @ONLY)

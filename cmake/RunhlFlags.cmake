@@ -14,12 +14,14 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
        -Wno-gnu-statement-expression-from-macro-expansion)
 endif()
 
-# Host code.
+# Host code. Most of it runs once a start, and then its size is its cost: pages to be mapped, lines to
+# be fetched. A target that serves a running guest sets the property RUNHL_SERVES.
 add_library(runhl_flags INTERFACE)
 target_compile_options(
   runhl_flags
   INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${RUNHL_WARNINGS}> -fno-omit-frame-pointer
-            $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=3
+            $<$<CONFIG:Release>:$<IF:$<BOOL:$<TARGET_PROPERTY:RUNHL_SERVES>>,-O2,-Os>
+            -D_FORTIFY_SOURCE=3
             -D_GLIBCXX_ASSERTIONS
             -fstack-protector-strong
             -fcf-protection

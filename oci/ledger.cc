@@ -56,21 +56,13 @@ constexpr std::array kRows = {
               ByValue},
     LedgerRow{"/hooks/prestart/*/path", EnforcedOnHost, "absolute", ByValue},
     LedgerRow{"/hooks/prestart/*/timeout", EnforcedOnHost, "in seconds, positive", ByValue},
-    LedgerRow{"/hooks/startContainer", Refused,
-              "hooks that run inside the container; use createContainer, or let the container "
-              "start them"},
-    LedgerRow{"/hooks/startContainer/*/args", Refused,
-              "hooks that run inside the container; use createContainer, or let the container "
-              "start them"},
-    LedgerRow{"/hooks/startContainer/*/env", Refused,
-              "hooks that run inside the container; use createContainer, or let the container "
-              "start them"},
-    LedgerRow{"/hooks/startContainer/*/path", Refused,
-              "hooks that run inside the container; use createContainer, or let the container "
-              "start them"},
-    LedgerRow{"/hooks/startContainer/*/timeout", Refused,
-              "hooks that run inside the container; use createContainer, or let the container "
-              "start them"},
+    LedgerRow{"/hooks/startContainer", EnforcedByGuest,
+              "run after start, in the container, before its program", ByValue},
+    LedgerRow{"/hooks/startContainer/*/args", EnforcedByGuest, "by the guest kernel", ByValue},
+    LedgerRow{"/hooks/startContainer/*/env", EnforcedByGuest, "by the guest kernel", ByValue},
+    LedgerRow{"/hooks/startContainer/*/path", EnforcedByGuest,
+              "absolute, in the container's root file system", ByValue},
+    LedgerRow{"/hooks/startContainer/*/timeout", EnforcedByGuest, "in seconds, positive", ByValue},
     LedgerRow{"/hostname", EnforcedByGuest, "by the guest kernel", ByValue},
     LedgerRow{"/linux", EnforcedOnHost, "by the monitor's set-up on the host", ByValue},
     LedgerRow{"/linux/cgroupsPath", EnforcedOnHost, "by the monitor's set-up on the host", ByValue},

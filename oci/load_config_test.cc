@@ -24,7 +24,7 @@ class LoadConfig : public ::testing::Test {
     path_ = ::mkdtemp(name.data());
     bundle_.reset(::open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   }
-  ~LoadConfig() override { std::filesystem::remove_all(path_); }
+  void TearDown() override { std::filesystem::remove_all(path_); }
 
   [[nodiscard]] std::string file() const { return path_ / "config.json"; }
   [[nodiscard]] std::string error() const {

@@ -233,6 +233,8 @@ TEST(ParseConfig, Checks_hooks) {
       config_with("/hooks/prestart", {{{"path", "/x"}, {"args", {"x", "y"}}, {"timeout", 3}}});
   ASSERT_EQ(config.hooks.prestart.size(), 1U);
   EXPECT_EQ(config.hooks.prestart[0].timeout_seconds, 3);
+  EXPECT_EQ(config_with("/hooks/startContainer", {{{"path", "/x"}}}).hooks.start_container.size(),
+            1U);
 }
 
 TEST(ParseConfig, Checks_namespaces_and_mappings) {
@@ -298,7 +300,6 @@ TEST(ParseConfig, Checks_sysctls) {
 TEST(ParseConfig, Refuses_by_ledger_unless_nothing_is_asked) {
   EXPECT_THAT(error_with("/linux/intelRdt/closID", "x"), StartsWith("/linux/intelRdt: not "));
   EXPECT_EQ(error_with("/linux/intelRdt", json::object()), "accepted");
-  EXPECT_EQ(error_with("/hooks/startContainer", json::array()), "accepted");
   EXPECT_THAT(error_with("/linux/resources/cpu/burst", 5), HasSubstr("/cpu/burst: not supported"));
   EXPECT_EQ(error_with("/linux/resources/memory/kernel", -1), "accepted");
 }

@@ -92,7 +92,7 @@ TEST(Features, Has_what_engines_read) {
   EXPECT_EQ(features["linux"]["capabilities"].size(), 41U);
   EXPECT_EQ(features["linux"]["seccomp"]["enabled"], false);
   EXPECT_TRUE(features["annotations"].contains("dev.runhl.isolation"));
-  EXPECT_FALSE(json(features["hooks"]).dump().find("startContainer") != std::string::npos);
+  EXPECT_EQ(features["hooks"].size(), 6U);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <string>
 
+#include "commands/upstream_container.h"
 #include "options.h"
 #include "output.h"
 #include "version.h"
@@ -11,9 +12,10 @@
 namespace runhl {
 namespace {
 
-constexpr const char kConvert[] = "convert", kImages[] = "images", kInspect[] = "inspect",
-                     kLoad[] = "load", kPrune[] = "prune", kPull[] = "pull", kRmi[] = "rmi",
-                     kSave[] = "save";
+constexpr const char kBundle[] = "bundle", kConvert[] = "convert", kDf[] = "df",
+                     kImages[] = "images", kInspect[] = "inspect", kKernel[] = "kernel",
+                     kLoad[] = "load", kLogin[] = "login", kLogout[] = "logout", kPrune[] = "prune",
+                     kPull[] = "pull", kPush[] = "push", kRmi[] = "rmi", kSave[] = "save";
 
 template <const char* Verb>
 Result<int> forward(const GlobalOptions& /*globals*/, Arguments args) {
@@ -32,14 +34,22 @@ constexpr std::array kCommands = {
     Command{"events", "print a running container's figures", commands_internal::events},
     Command{"list", "list the containers under the root directory", commands_internal::list},
     Command{"pull", "bring an image from a registry into the store", forward<kPull>},
+    Command{"push", "send an image to a registry", forward<kPush>},
+    Command{"login", "keep name and password for a registry", forward<kLogin>},
+    Command{"logout", "forget them", forward<kLogout>},
     Command{"load", "take an image out of files into the store", forward<kLoad>},
     Command{"save", "write an image of the store to files", forward<kSave>},
     Command{"images", "list the images of the store", forward<kImages>},
     Command{"inspect", "print an image's manifest and configuration", forward<kInspect>},
+    Command{"df", "show what images take on the disk", forward<kDf>},
     Command{"rmi", "remove images from the store", forward<kRmi>},
+    Command{"bundle", "write an image of the store as a bundle", forward<kBundle>},
     Command{"convert", "write a directory as an archive that a container can run from",
             forward<kConvert>},
     Command{"prune", "remove converted archives and what no image needs", forward<kPrune>},
+    Command{"kernel", "bring upstream kernels from registries, list, choose, remove them",
+            forward<kKernel>},
+    Command{"boot", "boot an unmodified Unikraft-for-Hyperlight kernel", commands_internal::boot},
     Command{"spec", "write a config.json to start from", commands_internal::spec},
     Command{"features", "print what this runtime supports as JSON", commands_internal::features},
     Command{"info", "print what this program finds on this host", commands_internal::info},
@@ -69,6 +79,9 @@ void declare(Options& options, GlobalOptions* globals, RuncOptions* runc) {
   options.value("--log-format", "text or json", &runc->log_format);
   options.flag("--debug", "log debug lines too", &globals->log.debug);
   options.value("--isolation", "cell, vm, emulated or auto (the default)", &globals->isolation);
+  options.value("--kernel", "an upstream kernel for the containers that create and run make",
+                &globals->kernel);
+  options.value("--store", "the store's directory that has such kernels", &globals->store);
   options.flag("--systemd-cgroup", "accepted; control groups are always made by cgroupfs",
                &runc->systemd_cgroup);
   options.value("--rootless", "accepted; an ordinary user is recognised", &runc->rootless);
@@ -85,27 +98,6 @@ Result<void> configure_log(GlobalOptions* globals, const RuncOptions& runc) {
                 "--log-format: \"" + runc.log_format + "\" is neither text nor json");
   }
   return log_configure(globals->log);
-}
-
-/// Only our kernel runs bundles, and it runs in cells; KVM joins when there is a machine for it.
-Result<void> check_isolation(const std::string& isolation) {
-  if (isolation == "auto") {
-    log_debug("isolation: auto takes cell");
-    return {};
-  }
-  if (isolation == "cell") {
-    return {};
-  }
-  if (isolation == "vm") {
-    return fail(ErrorCode::Unsupported,
-                "--isolation=vm: this version has no machine for KVM yet; use cell or auto");
-  }
-  if (isolation == "emulated") {
-    return fail(ErrorCode::Unsupported,
-                "--isolation=emulated: only upstream kernels run emulated, bundles run in cells");
-  }
-  return fail(ErrorCode::InvalidArgument,
-              "--isolation: \"" + isolation + "\" is none of vm, cell, emulated, auto");
 }
 
 Result<int> dispatch(Arguments args) {
@@ -126,7 +118,9 @@ Result<int> dispatch(Arguments args) {
     TRY(print(options.help()));
     return 0;
   }
-  TRY(check_isolation(globals.isolation));
+  if (rest.front() != "boot") {  // which judges it
+    TRY(check_isolation_word(globals.isolation));
+  }
   if (runc.systemd_cgroup) {
     log_debug("--systemd-cgroup is ignored: control groups are made by cgroupfs");
   }

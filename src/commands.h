@@ -17,6 +17,8 @@ struct GlobalOptions {
   std::string root;  ///< empty: the default for this user
   LogOptions log;
   std::string isolation = "auto";
+  std::string kernel;  ///< an upstream one for containers; empty: ours, or as config.json says
+  std::string store;   ///< that has such kernels; empty: the default
 };
 
 using Arguments = std::span<const std::string>;
@@ -35,6 +37,8 @@ const Command* find_command(std::string_view name);
 int run_command_line(Arguments args);
 
 namespace commands_internal {  // one function a file of commands/
+/// Becomes runhl-boot; returns only to say why it cannot.
+Result<int> boot(const GlobalOptions& globals, Arguments args);
 Result<int> create(const GlobalOptions& globals, Arguments args);
 Result<int> delete_container(const GlobalOptions& globals, Arguments args);
 Result<int> events(const GlobalOptions& globals, Arguments args);

@@ -8,36 +8,19 @@
 
 #include <array>
 
+#include "runhl/base/file_io.h"
 #include "runhl/base/unique_fd.h"
 #include "version.h"
 
 namespace runhl {
 namespace {
 
-Result<std::string> helper_path() {
-  std::string self(PATH_MAX, '\0');
-  const ssize_t size = ::readlink("/proc/self/exe", self.data(), self.size());
-  if (size < 0) {
-    return fail_errno("/proc/self/exe");
-  }
-  self.resize(static_cast<std::size_t>(size));
-  const std::string bin = self.substr(0, self.rfind('/'));
-  // As installed, and as built.
-  for (const char* place : {"/../libexec/runhl/runhl-image", "/../libexec/runhl-image"}) {
-    if (::access((bin + place).c_str(), X_OK) == 0) {
-      return bin + place;
-    }
-  }
-  return runhl::fail(ErrorCode::NotFound, "runhl-image is not installed (looked for " + bin +
-                                              "/../libexec/runhl/runhl-image)");
-}
-
 /// argv of the helper, which refuses to work for another version.
 class HelperCall {
  public:
-  static Result<HelperCall> create(std::vector<std::string> args) {
+  static Result<HelperCall> create(std::string_view program, std::vector<std::string> args) {
     HelperCall call;
-    call.args_ = {TRY(helper_path()), "--caller-version=" + version_text()};
+    call.args_ = {TRY(libexec_path(program)), "--caller-version=" + version_text()};
     call.args_.insert(call.args_.end(), args.begin(), args.end());
     return call;
   }
@@ -80,8 +63,32 @@ std::string read_all(int fd) {
 
 }  // namespace
 
+Result<std::string> libexec_path(std::string_view program) {
+  std::string self(PATH_MAX, '\0');
+  const ssize_t size = ::readlink("/proc/self/exe", self.data(), self.size());
+  if (size < 0) {
+    return fail_errno("/proc/self/exe");
+  }
+  self.resize(static_cast<std::size_t>(size));
+  const std::string here = self.substr(0, self.rfind('/'));
+  // As installed and as built, then from one helper to another.
+  for (const char* place : {"/../libexec/runhl/", "/../libexec/", "/"}) {
+    std::string path = (here + place).append(program);
+    if (::access(path.c_str(), X_OK) == 0) {
+      return path;
+    }
+  }
+  const std::string name(program);
+  return runhl::fail(ErrorCode::NotFound, name + " is not installed (looked for " + here +
+                                              "/../libexec/runhl/" + name + ")");
+}
+
 Error exec_image_helper(std::vector<std::string> args) {
-  Result<HelperCall> call = HelperCall::create(std::move(args));
+  return exec_helper("runhl-image", std::move(args));
+}
+
+Error exec_helper(std::string_view program, std::vector<std::string> args) {
+  Result<HelperCall> call = HelperCall::create(program, std::move(args));
   if (!call) {
     return call.error();
   }
@@ -89,8 +96,8 @@ Error exec_image_helper(std::vector<std::string> args) {
   return fail_errno(call->argv()[0]).value();
 }
 
-Result<void> run_image_helper(std::vector<std::string> args) {
-  HelperCall call = TRY(HelperCall::create(std::move(args)));
+Result<void> run_image_helper(std::vector<std::string> args, HelperOutput output) {
+  HelperCall call = TRY(HelperCall::create("runhl-image", std::move(args)));
   char* const* const argv = call.argv().data();
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) < 0) {
@@ -103,18 +110,20 @@ Result<void> run_image_helper(std::vector<std::string> args) {
     return fail_errno("fork");
   }
   if (pid == 0) {
+    ::dup2(output == HelperOutput::Shown ? STDERR_FILENO : write_end.get(), STDOUT_FILENO);
     ::dup2(write_end.get(), STDERR_FILENO);
-    ::dup2(write_end.get(), STDOUT_FILENO);
     ::execv(argv[0], argv);
     ::_exit(127);
   }
   write_end.reset();
-  const std::string said = last_line(read_all(read_end.get()));
+  const std::string text = read_all(read_end.get());
+  const std::string said = last_line(text);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-    return {};
+    return output == HelperOutput::Dropped ? Result<void>{}
+                                           : write_all(STDERR_FILENO, text, "standard error");
   }
   return runhl::fail(ErrorCode::Io, said.empty() ? "runhl-image ended without a word" : said);
 }

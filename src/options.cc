@@ -2,10 +2,11 @@
 #include "options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <optional>
 #include <variant>
+
+#include "runhl/base/number.h"
 
 namespace runhl {
 namespace {
@@ -43,8 +44,9 @@ bool read(std::vector<std::string>* target, std::string_view text) {
 }
 
 bool read(unsigned* target, std::string_view text) {
-  const auto parsed = std::from_chars(text.begin(), text.end(), *target);
-  return parsed.ec == std::errc() && parsed.ptr == text.end();
+  const auto number = whole_number<unsigned>(text);
+  *target = number.value_or(*target);
+  return number.has_value();
 }
 
 void append_row(std::string_view names, std::string_view kind, std::string_view help,
@@ -134,7 +136,7 @@ struct Options::Impl {
     }
   }
 
-  Result<void> set_positionals(std::span<const std::string> words) const {
+  [[nodiscard]] Result<void> set_positionals(std::span<const std::string> words) const {
     if (words.size() > positionals.size()) {
       return refuse("unexpected argument " + words[positionals.size()]);
     }

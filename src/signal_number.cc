@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <optional>
 #include <string_view>
+
+#include "runhl/base/number.h"
 
 namespace runhl {
 namespace {
@@ -15,15 +16,6 @@ namespace {
 constexpr int kMaxSignal = 64;      // x86-64 Linux
 constexpr int kFirstRealtime = 34;  // what libc leaves of them: 32 and 33 are its own
 constexpr int kLastRealtime = 64;
-
-std::optional<int> parse_number(std::string_view text) {
-  int number = 0;
-  const auto parsed = std::from_chars(text.begin(), text.end(), number);
-  if (text.empty() || parsed.ec != std::errc() || parsed.ptr != text.end()) {
-    return std::nullopt;
-  }
-  return number;
-}
 
 std::optional<int> named_signal(std::string_view name) {
   for (int number = 1; number < kFirstRealtime; ++number) {
@@ -51,7 +43,7 @@ std::optional<int> realtime_signal(std::string_view name) {
   if (offset.empty()) {
     return base;
   }
-  const std::optional<int> distance = parse_number(offset.substr(1));
+  const std::optional<int> distance = whole_number<int>(offset.substr(1));
   if (offset.front() != (from_first ? '+' : '-') || !distance) {
     return std::nullopt;
   }
@@ -65,7 +57,7 @@ Result<int> parse_signal(const std::string& text) {
   std::string name = text;
   std::transform(name.begin(), name.end(), name.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-  std::optional<int> number = parse_number(name);
+  std::optional<int> number = whole_number<int>(name);
   if (number && (*number < 0 || *number > kMaxSignal)) {
     number.reset();
   } else if (!number) {

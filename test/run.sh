@@ -23,7 +23,7 @@ RUNHL_COUNTS=$(mktemp)
 work=$(mktemp -d)
 trap 'rm -rf "$RUNHL_COUNTS" "$work"' EXIT
 
-all_stages=(packages format lint unit tidy asan tsan fuzz release e2e syscalls userland random kill hostile engines bench)
+all_stages=(packages format lint unit kvm tidy asan tsan fuzz release e2e syscalls userland random kill hostile upstream svm engines bench)
 jobs=${JOBS:-$(nproc)}
 
 count() { echo "$1 $2 ${3:-0}" >>"$RUNHL_COUNTS"; }
@@ -83,7 +83,7 @@ stage_packages() { check packages packaging/install-packages.sh; }
 our_cxx() { git ls-files -co --exclude-standard '*.h' '*.cc' '*.c'; }
 
 stage_format() {
-  our_cxx | xargs -r clang-format-19 --dry-run -Werror >"$work/format" 2>&1 </dev/null
+  our_cxx | xargs -r clang-format-19 --dry-run -Werror >"$work/format" 2>&1
   if [ -s "$work/format" ]; then
     grep -E 'error:|warning:' "$work/format" | cut -d: -f1 | sort | uniq -c
     echo "FAILED: format (clang-format-19 -i mends it)"
@@ -106,6 +106,9 @@ stage_unit() {
   check guest-statics bash test/lint-built/guest_statics.sh build/dev || return 1
   run_ctest build/dev unit
 }
+
+# Hand-assembled guests, on the software CPU and on /dev/kvm, be it one that only emulates.
+stage_kvm() { build dev && run_ctest build/dev kvm -j 1; }
 
 stage_tidy() { quietly cmake --preset tidy && bash test/support/tidy.sh build/tidy; }
 
@@ -201,6 +204,23 @@ stage_kill() {
 
 stage_hostile() { build dev && run_ctest build/dev hostile -j 1; }
 
+# Unmodified upstream kernels on the software CPU; cargo fetches them, where there is one.
+stage_upstream() {
+  installed || return 1
+  local status=0 bin
+  bin=$(dirname "$RUNHL")
+  bash test/upstream/run.sh || status=1
+  bash test/upstream/library.sh || status=1
+  bash test/upstream/containers.sh || status=1
+  python3 test/upstream/g1/run.py "$bin/hyperlight-unikraft" || status=1
+  return $status
+}
+
+# KVM in a machine whose SVM qemu emulates: under a minute, several on a busy host.
+stage_svm() {
+  build dev runhl_guests_test && installed && MACHINE_SECONDS=${MACHINE_SECONDS:-200} bash test/full/svm.sh
+}
+
 stage_engines() {
   local missing
   for missing in dockerd containerd ctr docker; do
@@ -213,11 +233,15 @@ stage_engines() {
     skip "engines: not root"
     return 0
   fi
-  installed && bash test/e2e/engines/docker.sh && bash test/e2e/engines/ctr.sh
+  installed && bash test/e2e/engines/docker.sh && bash test/e2e/engines/ctr.sh &&
+    bash test/e2e/engines/images.sh && bash test/e2e/engines/upstream.sh
 }
 
 # That every line of the table can be measured; the figures of a shared machine prove nothing.
-stage_bench() { installed && check bench bash test/bench/run.sh --smoke; }
+stage_bench() {
+  installed && check bench bash test/bench/run.sh --smoke &&
+    check 'bench images' bash test/bench/images.sh --smoke
+}
 
 stages=()
 for arg; do

@@ -15,7 +15,11 @@ std::string_view to_string(Isolation isolation) {
   return "unknown";
 }
 
-Result<void> Machine::pause() { return fail(ErrorCode::Unsupported, "this machine cannot pause"); }
-Result<void> Machine::resume() { return fail(ErrorCode::Unsupported, "this machine cannot resume"); }
+Result<void> Machine::pause() {
+  return fail(ErrorCode::Unsupported, "this machine cannot pause");
+}
+Result<void> Machine::resume() {
+  return fail(ErrorCode::Unsupported, "this machine cannot resume");
+}
 
 }  // namespace runhl::vmm

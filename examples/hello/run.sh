@@ -31,5 +31,5 @@ else
   run sha256sum /hello.txt
 fi
 echo "--- on the host: $(uname -sr); $(sha256sum <"$bundle/rootfs/hello.txt")"
-isolation=$("$runhl" features | jq -r '.annotations["dev.runhl.isolation"]')
+isolation=$("$runhl" features | jq -r '.annotations["dev.runhl.isolation"] | split(",")[0]')
 echo "--- isolation: $isolation (a guest kernel of its own, in host processes confined by seccomp; no virtual machine)"

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runhl/blobs/blob_writer.h"
 
-#include <unistd.h>
-
-#include <algorithm>
+#include "runhl/base/file_io.h"
 
 namespace runhl::oci {
 
@@ -14,14 +12,7 @@ Result<BlobWriter> BlobWriter::create(const Store& store) {
 Result<void> BlobWriter::write(std::span<const std::byte> bytes) {
   hash_.update(bytes);
   size_ += bytes.size();
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file_.fd(), bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) {
-      return fail_errno("write to the store");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-  }
-  return {};
+  return write_all(file_.fd(), as_text(bytes), "write to the store");
 }
 
 Result<void> BlobWriter::finish(const Descriptor& expected) {

@@ -18,7 +18,7 @@ using ::testing::IsEmpty;
 
 class Blobs : public ::testing::Test {
  protected:
-  ~Blobs() override { std::filesystem::remove_all(path_); }
+  void TearDown() override { std::filesystem::remove_all(path_); }
 
   [[nodiscard]] std::size_t files() const {
     return static_cast<std::size_t>(

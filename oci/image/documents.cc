@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runhl/image/documents.h"
 
+#include <set>
+
 #include "runhl/image/media_types.h"
 #include "runhl/json/node.h"
 
@@ -127,6 +129,13 @@ Result<Document> parse_document(std::string_view text) {
   return Document(TRY(manifest_of(root)));
 }
 
+Result<std::string> media_type_of(std::string_view document) {
+  const Document parsed = TRY(parse_document(document));
+  const Value value = TRY(parse(document));
+  const bool is_index = std::holds_alternative<Index>(parsed);
+  return Node(value).string_or("mediaType", is_index ? kOciIndex : kOciManifest);
+}
+
 Result<ImageConfig> parse_image_config(std::string_view text) {
   const Value document = TRY(parse(text));
   const Node root(document);
@@ -147,6 +156,17 @@ Result<ImageConfig> parse_image_config(std::string_view text) {
     TRY(fill_process(*config, &out));
   }
   return out;
+}
+
+std::vector<Descriptor> distinct_layers(const Manifest& manifest) {
+  std::vector<Descriptor> layers;
+  std::set<Digest> seen;
+  for (const Descriptor& layer : manifest.layers) {
+    if (seen.insert(layer.digest).second) {
+      layers.push_back(layer);
+    }
+  }
+  return layers;
 }
 
 Result<void> check_layers(const Manifest& manifest, const ImageConfig& config) {

@@ -116,5 +116,13 @@ TEST(Documents, Layers_must_agree_and_be_of_a_kind_that_unpacks) {
   EXPECT_FALSE(check_layers(std::get<Manifest>(*none), {}));
 }
 
+TEST(MediaType, Is_what_the_document_says_or_ocis) {
+  EXPECT_EQ(media_type_of(R"({"schemaVersion":2,"manifests":[]})"), kOciIndex);
+  EXPECT_EQ(media_type_of(R"({"schemaVersion":2,"mediaType":")" + std::string(kDockerIndex) +
+                          R"(","manifests":[]})"),
+            kDockerIndex);
+  EXPECT_FALSE(media_type_of(R"({"schemaVersion":1})"));
+}
+
 }  // namespace
 }  // namespace runhl::oci

@@ -211,7 +211,7 @@ Result<std::uint64_t> Writer::write() {
     TRY(out_.pad(4));
   }
   TRY(put_own_head(format::kIndexName, index_.size()));
-  TRY(out_.append(index_.build(out_.position())));
+  TRY(index_.write(out_.position(), [this](std::string_view bytes) { return out_.append(bytes); }));
   TRY(put_trailer());
   return out_.finish();
 }

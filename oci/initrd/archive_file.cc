@@ -6,27 +6,15 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
+#include "runhl/base/file_io.h"
 #include "runhl/core/units.h"
 
 namespace runhl::initrd {
 namespace {
 
 constexpr std::size_t kCollected = std::size_t{256} << 10U;
-
-Result<void> write_all(int fd, std::string_view bytes, std::uint64_t offset) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (done < 0 && errno != EINTR) {
-      return fail_errno("write archive");
-    }
-    if (done > 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(done));
-      offset += static_cast<std::uint64_t>(done);
-    }
-  }
-  return {};
-}
 
 /// Where copy_file_range does not reach (another file system, an old kernel).
 Result<std::uint64_t> copy_by_buffer(int from, std::uint64_t offset, int to, std::uint64_t at,
@@ -37,20 +25,26 @@ Result<std::uint64_t> copy_by_buffer(int from, std::uint64_t offset, int to, std
   if (got < 0) {
     return fail_errno("read");
   }
-  TRY(write_all(to, {buffer.data(), static_cast<std::size_t>(got)}, at));
+  TRY(write_all_at(to, {buffer.data(), static_cast<std::size_t>(got)}, at, "write archive"));
   return static_cast<std::uint64_t>(got);
 }
 
 }  // namespace
 
 Result<void> ArchiveFile::flush() {
-  TRY(write_all(fd_, pending_, flushed_));
+  TRY(write_all_at(fd_, pending_, flushed_, "write archive"));
   flushed_ += pending_.size();
   pending_.clear();
   return {};
 }
 
 Result<void> ArchiveFile::append(std::string_view bytes) {
+  if (bytes.size() >= kCollected) {
+    TRY(flush());
+    TRY(write_all_at(fd_, bytes, flushed_, "write archive"));
+    flushed_ += bytes.size();
+    return {};
+  }
   pending_ += bytes;
   return pending_.size() >= kCollected ? flush() : Result<void>{};
 }
@@ -80,18 +74,7 @@ Result<void> ArchiveFile::copy(int from, std::uint64_t offset, std::uint64_t siz
   if (size < kSmall) {
     const std::size_t at = pending_.size();
     pending_.resize(at + size);
-    std::size_t done = 0;
-    while (done < size) {
-      const ssize_t got = ::pread(from, pending_.data() + at + done, size - done,
-                                  static_cast<off_t>(offset + done));
-      if (got < 0) {
-        return fail_errno("read");
-      }
-      if (got == 0) {
-        return runhl::fail(ErrorCode::Io, "became shorter while it was read");
-      }
-      done += static_cast<std::size_t>(got);
-    }
+    TRY(read_all_at(from, std::as_writable_bytes(std::span(pending_).subspan(at)), offset, "read"));
     return append({});
   }
   TRY(flush());
@@ -101,7 +84,7 @@ Result<void> ArchiveFile::copy(int from, std::uint64_t offset, std::uint64_t siz
     return fail_errno("read");
   }
   if (static_cast<std::uint64_t>(info.st_size) < end) {  // the rest would look like a hole
-    return runhl::fail(ErrorCode::Io, "became shorter while it was read");
+    return runhl::fail(ErrorCode::Io, "read: became shorter while it was read");
   }
   while (offset < end) {
     // Holes are skipped: what is never written reads as zeros.
@@ -120,7 +103,7 @@ Result<void> ArchiveFile::copy(int from, std::uint64_t offset, std::uint64_t siz
         std::min(end, hole < 0 ? end : static_cast<std::uint64_t>(hole)) - offset;
     const std::uint64_t done = TRY(copy_data(from, offset, piece));
     if (done == 0) {
-      return runhl::fail(ErrorCode::Io, "became shorter while it was read");
+      return runhl::fail(ErrorCode::Io, "read: became shorter while it was read");
     }
     offset += done;
     flushed_ += done;

@@ -76,7 +76,7 @@ std::vector<Header> read_headers(int fd) {
     EXPECT_EQ(::pread(fd, name.data(), name.size(), static_cast<off_t>(at + raw.size())),
               static_cast<ssize_t>(name.size()));
     EXPECT_EQ(name.back(), '\0');
-    header.name = name.c_str();
+    header.name = name.substr(0, name.find('\0'));
     header.data = align_up(at + raw.size() + name.size(), 4);
     headers.push_back(header);
     if (header.name == "TRAILER!!!") {
@@ -260,7 +260,7 @@ TEST(Archive, A_source_that_ends_early_is_an_error) {
     const UniqueFd out = scratch();
     const auto written = write_archive(tree, source, out.get());
     ASSERT_FALSE(written);
-    EXPECT_EQ(written.error().message, "short: became shorter while it was read");
+    EXPECT_EQ(written.error().message, "short: read: became shorter while it was read");
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -122,6 +123,28 @@ TEST_F(CacheTest, The_longest_unused_goes_first) {
   EXPECT_FALSE(cache().find(manifest()).value());
   ASSERT_GT(cache().prune(0).value(), 0U);
   EXPECT_EQ(entries(), 0U);
+}
+
+TEST_F(CacheTest, What_a_kill_left_goes_with_the_next_prune) {
+  const std::string dir = cache().directory();
+  std::ofstream(dir + "/0123.lock") << "";
+  std::ofstream(dir + "/0123.cpio") << "never vouched for";
+  std::ofstream(dir + "/held.lock") << "";
+  std::ofstream(dir + "/held.cpio") << "being made";
+  const UniqueFd held(::open((dir + "/held.lock").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(held.get(), LOCK_EX), 0);
+  EXPECT_EQ(cache().prune(0).value(), 0U);
+  EXPECT_EQ(entries(), 2U) << "what somebody makes stays";
+  EXPECT_TRUE(stdfs::exists(dir + "/held.cpio"));
+}
+
+TEST_F(CacheTest, What_was_just_made_stays_however_large_it_is) {
+  const UniqueFd older = cache().add(root_.get()).value();
+  std::ofstream(top_ + "/tree/bin/more") << "more";
+  const UniqueFd made = cache().add(root_.get()).value();
+  EXPECT_GT(cache().prune(1, made.get()).value(), 0U);
+  EXPECT_TRUE(cache().find(manifest()).value());
+  EXPECT_EQ(entries(), 2U) << "an archive and its manifest";
 }
 
 TEST_F(CacheTest, A_directory_that_others_may_write_is_refused) {

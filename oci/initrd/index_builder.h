@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -36,8 +37,10 @@ class IndexBuilder {
   void set_xattrs(std::uint64_t offset, std::uint64_t size);
 
   [[nodiscard]] std::uint64_t size() const;
-  /// The index as it lies at `offset` of the archive.
-  [[nodiscard]] std::string build(std::uint64_t offset) const;
+  /// The index as it lies at `offset` of the archive, piece by piece; as the last call. There may
+  /// be millions of rows: none is held twice.
+  using Put = std::function<Result<void>(std::string_view bytes)>;
+  [[nodiscard]] Result<void> write(std::uint64_t offset, const Put& put);
 
  private:
   struct PathName {
@@ -45,10 +48,14 @@ class IndexBuilder {
     std::uint32_t inode;
     std::uint32_t parent;
   };
+  std::uint32_t directory_number(std::string_view path);
   std::uint32_t xattr_set(const std::vector<Xattr>& xattrs);
   [[nodiscard]] std::uint32_t hash_bits() const;
-  [[nodiscard]] std::string hash_table(const std::vector<abi::initrd::Name>& names,
-                                       std::string_view strings) const;
+  void sort_names();
+  [[nodiscard]] Result<void> put_names(const Put& put) const;
+  [[nodiscard]] Result<void> put_strings(const Put& put) const;
+  [[nodiscard]] std::vector<std::uint32_t> hash_table() const;
+  [[nodiscard]] std::string tail(std::uint64_t offset) const;
 
   const Tree& tree_;
   std::vector<std::uint32_t> numbers_;     // by InodeNumber - 1
@@ -60,6 +67,8 @@ class IndexBuilder {
   std::uint64_t xattrs_offset_ = 0;
   std::uint32_t last_number_ = 0;
   std::uint64_t strings_size_ = 0;
+  std::string_view known_parent_;  // of the last name, and its number: the next has mostly the same
+  std::uint32_t known_number_ = 1;
 };
 
 }  // namespace runhl::initrd

@@ -64,13 +64,24 @@ InodeNumber Tree::add_inode(InodeSpec spec) {
   return inode_count();
 }
 
+Tree::Names::const_iterator Tree::lower_bound(std::string_view path) const {
+  if (last_ && ArchiveOrder()((*last_)->first, path)) {
+    const auto next = std::next(*last_);
+    if (next == names_.end() || !ArchiveOrder()(next->first, path)) {
+      return next;
+    }
+  }
+  return names_.lower_bound(path);
+}
+
 Result<void> Tree::add_name(std::string_view path, InodeNumber inode) {
   TRY(check_name(path));
   const auto refuse = [path](const char* why) {
     return runhl::fail(ErrorCode::InvalidArgument, std::string(path) + ": " + why);
   };
   const std::string_view parent = parent_of(path);
-  if (!parent.empty()) {
+  const bool beside_the_last = last_ && parent_of((*last_)->first) == parent;
+  if (!parent.empty() && !beside_the_last) {
     const auto at = names_.find(parent);
     if (at == names_.end() || !S_ISDIR(this->inode(at->second).mode)) {
       return refuse("its parent is no directory of the tree");
@@ -79,9 +90,11 @@ Result<void> Tree::add_name(std::string_view path, InodeNumber inode) {
   if (S_ISDIR(this->inode(inode).mode) && named_[inode - 1]) {
     return refuse("is a second name of a directory");
   }
-  if (!names_.emplace(path, inode).second) {
+  const auto at = lower_bound(path);
+  if (at != names_.end() && at->first == path) {
     return refuse("is in the tree twice");
   }
+  last_ = names_.emplace_hint(at, path, inode);
   named_[inode - 1] = true;
   return {};
 }
@@ -90,8 +103,8 @@ InodeNumber Tree::find(std::string_view path) const {
   if (path.empty()) {
     return 1;
   }
-  const auto at = names_.find(path);
-  return at == names_.end() ? 0 : at->second;
+  const auto at = lower_bound(path);
+  return at == names_.end() || at->first != path ? 0 : at->second;
 }
 
 void Tree::replace_inode(std::string_view path, InodeNumber inode) {
@@ -120,6 +133,7 @@ void Tree::remove(std::string_view path,
     const bool holds_something = end != names_.end() && is_below(end->first, at->first);
     if (!holds_something && drop(at->first, at->second)) {
       const bool first = at == begin;
+      last_.reset();
       end = names_.erase(at);
       if (first) {
         return;

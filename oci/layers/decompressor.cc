@@ -6,33 +6,30 @@
 
 #include <string>
 
+#include "archive_input.h"
 #include "runhl/blobs/sha256.h"
 #include "runhl/core/units.h"
 
 namespace runhl::oci {
 namespace {
 
-constexpr std::size_t kBlock = 256 * kKiB;
 // gzip reaches 1032:1 with zeros alone. What is beyond this is made to fill a disk.
 constexpr std::uint64_t kFreeBytes = 4 * kGiB;
 constexpr std::uint64_t kMostRatio = 500;
 
-struct Close {
-  void operator()(archive* reader) const { archive_read_free(reader); }
-};
-
 }  // namespace
 
 struct Decompressor::State {
-  std::unique_ptr<archive, Close> reader{archive_read_new()};
+  State(ByteSource* from, std::uint64_t compressed)
+      : input([from] { return from->read(); }), compressed_size(compressed) {}
+
+  ArchiveInput input;
   Sha256 hash;
-  std::uint64_t compressed_size = 0, size = 0;
+  std::uint64_t compressed_size, size = 0;
   bool at_end = false;
 
   [[nodiscard]] tl::unexpected<Error> error() const {
-    const char* const why = archive_error_string(reader.get());
-    return fail(ErrorCode::InvalidArgument,
-                std::string("cannot be unpacked: ") + (why != nullptr ? why : "it is damaged"));
+    return input.error("cannot be unpacked: ", "it is damaged");
   }
 };
 
@@ -41,17 +38,15 @@ Decompressor::Decompressor(Decompressor&&) noexcept = default;
 Decompressor& Decompressor::operator=(Decompressor&&) noexcept = default;
 Decompressor::~Decompressor() = default;
 
-Result<Decompressor> Decompressor::open(int fd, std::uint64_t compressed_size) {
-  auto state = std::make_unique<State>();
-  state->compressed_size = compressed_size;
-  archive* const reader = state->reader.get();
-  RUNHL_CHECK(reader != nullptr);
+Result<Decompressor> Decompressor::open(ByteSource* from, std::uint64_t compressed_size) {
+  auto state = std::make_unique<State>(from, compressed_size);
+  archive* const reader = state->input.reader();
   archive_read_support_filter_gzip(reader);
   archive_read_support_filter_zstd(reader);
   archive_read_support_format_raw(reader);
   archive_read_support_format_empty(reader);
   archive_entry* entry = nullptr;
-  if (archive_read_open_fd(reader, fd, kBlock) < ARCHIVE_OK) {
+  if (!state->input.open()) {
     return state->error();
   }
   const int first = archive_read_next_header(reader, &entry);
@@ -69,7 +64,7 @@ Result<std::span<const std::byte>> Decompressor::read() {
     const void* data = nullptr;
     std::size_t size = 0;
     la_int64_t offset = 0;
-    const int status = archive_read_data_block(state.reader.get(), &data, &size, &offset);
+    const int status = archive_read_data_block(state.input.reader(), &data, &size, &offset);
     if (status == ARCHIVE_EOF) {
       state.at_end = true;
       break;

@@ -2,7 +2,7 @@
 // What a layer's blob is when it is unpacked, piece by piece, and the digest of all of it. gzip,
 // zstd and no compression are told apart by their first bytes, as the engines do.
 //
-//   Decompressor layer = TRY(Decompressor::open(blob_fd, blob_size));
+//   Decompressor layer = TRY(Decompressor::open(&bytes, blob_size));
 //   while (!(piece = TRY(layer.read())).empty()) …
 //   TRY(layer.finish(diff_id));
 #pragma once
@@ -13,14 +13,15 @@
 #include <span>
 
 #include "runhl/base/result.h"
+#include "runhl/blobs/byte_source.h"
 #include "runhl/reference/digest.h"
 
 namespace runhl::oci {
 
 class Decompressor {
  public:
-  /// `fd`, borrowed, stands at the blob's beginning. Errors: Unsupported (another compression).
-  static Result<Decompressor> open(int fd, std::uint64_t compressed_size);
+  /// `from`, borrowed, gives all of the blob. Errors: the source's; those of read().
+  static Result<Decompressor> open(ByteSource* from, std::uint64_t compressed_size);
   Decompressor(Decompressor&&) noexcept;
   Decompressor& operator=(Decompressor&&) noexcept;
   Decompressor(const Decompressor&) = delete;

@@ -5,9 +5,10 @@
 #include <sys/stat.h>
 
 #include <clocale>
-#include <vector>
+#include <deque>
 
 #include "decompressor.h"
+#include "layer_index.h"
 #include "layer_reader.h"
 #include "merge.h"
 #include "spool.h"
@@ -23,58 +24,56 @@ std::uint64_t bytes_of_names(const LayerEntry& entry) {
   return bytes;
 }
 
+class EntryCount {
+ public:
+  explicit EntryCount(ImageLimits most) : most_(most) {}
+
+  Result<void> add(const LayerEntry& entry) {
+    name_bytes_ += bytes_of_names(entry);
+    if (++entries_ > most_.entries) {
+      return fail(ErrorCode::InvalidArgument,
+                  "the image has more than " + std::to_string(most_.entries) + " entries");
+    }
+    if (name_bytes_ > most_.name_bytes) {
+      return fail(ErrorCode::InvalidArgument, "the image's names and attributes are longer than " +
+                                                  std::to_string(most_.name_bytes) + " bytes");
+    }
+    return {};
+  }
+
+ private:
+  ImageLimits most_;
+  std::uint64_t entries_ = 0, name_bytes_ = 0;
+};
+
+bool has_bytes(const LayerEntry& entry) {
+  return !entry.hard_link && S_ISREG(entry.inode.mode) && entry.inode.size != 0;
+}
+
+/// The bytes of the reader's entry into the spool: where the first one is.
+Result<std::uint64_t> spool_file(const LayerEntry& entry, LayerReader* reader, SpoolWriter* spool) {
+  const std::uint64_t size = entry.inode.size, begin = spool->begin_file(size);
+  TRY(reader->data([&](std::uint64_t offset, std::span<const std::byte> bytes) -> Result<void> {
+    if (offset > size || bytes.size() > size - offset) {
+      return fail(ErrorCode::InvalidArgument, entry.path + ": has more bytes than it says");
+    }
+    return spool->write(begin + offset, bytes);
+  }));
+  return begin;
+}
+
 }  // namespace
 
 struct ImageTree::State {
-  State(Spool bytes, ImageLimits most) : spool(std::move(bytes)), limits(most) {}
+  State(Spool bytes, ImageLimits most) : spool(std::move(bytes)), limits(most), count(most) {}
 
   initrd::Tree tree;
   Merge merge{&tree};
   Spool spool;
   ImageLimits limits;
-  std::uint64_t entries = 0, name_bytes = 0;
-  std::vector<std::uint64_t> offsets;  // in the spool, by inode - 1; of files
-
-  Result<void> count(const LayerEntry& entry);
-  Result<void> take(LayerEntry entry, LayerReader* reader);
+  EntryCount count;                   // of what was added
+  std::deque<std::uint64_t> offsets;  // in the spool, by inode - 1; of files
 };
-
-Result<void> ImageTree::State::count(const LayerEntry& entry) {
-  name_bytes += bytes_of_names(entry);
-  if (++entries > limits.entries) {
-    return fail(ErrorCode::InvalidArgument,
-                "the image has more than " + std::to_string(limits.entries) + " entries");
-  }
-  if (name_bytes > limits.name_bytes) {
-    return fail(ErrorCode::InvalidArgument, "the image's names and attributes are longer than " +
-                                                std::to_string(limits.name_bytes) + " bytes");
-  }
-  return {};
-}
-
-Result<void> ImageTree::State::take(LayerEntry entry, LayerReader* reader) {
-  TRY(count(entry));
-  if (entry.hard_link) {
-    return merge.link(entry.path, *entry.hard_link);
-  }
-  const std::uint64_t size = entry.inode.size;
-  const bool has_bytes = S_ISREG(entry.inode.mode) && size != 0;
-  const initrd::InodeNumber inode = TRY(merge.add(entry.path, std::move(entry.inode)));
-  if (inode == 0 || !has_bytes) {
-    return {};
-  }
-  const std::uint64_t begin = spool.begin_file(size);
-  offsets.resize(inode);
-  offsets[inode - 1] = begin;
-  TRY(reader->data([&](std::uint64_t offset, std::span<const std::byte> bytes) -> Result<void> {
-    if (offset > size || bytes.size() > size - offset) {
-      return fail(ErrorCode::InvalidArgument, entry.path + ": has more bytes than it says");
-    }
-    return spool.write(begin + offset, bytes);
-  }));
-  spool.end_file();
-  return {};
-}
 
 ImageTree::ImageTree(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ImageTree::ImageTree(ImageTree&&) noexcept = default;
@@ -90,17 +89,44 @@ Result<ImageTree> ImageTree::create(const std::string& spool_directory, ImageLim
   return ImageTree(std::make_unique<State>(TRY(Spool::create(spool_directory)), limits));
 }
 
-Result<void> ImageTree::add_layer(int blob, std::uint64_t compressed_size, const Digest& diff_id) {
-  Decompressor unpacked = TRY(Decompressor::open(blob, compressed_size));
-  state_->merge.begin_layer();
+Result<UnpackedLayer> ImageTree::unpack(ByteSource& blob, std::uint64_t compressed_size,
+                                        const Digest& diff_id) {
+  Decompressor unpacked = TRY(Decompressor::open(&blob, compressed_size));
+  SpoolWriter files(&state_->spool);
+  IndexWriter index(&state_->spool);
+  EntryCount count(state_->limits);
   {
     LayerReader reader(&unpacked);
     while (std::optional<LayerEntry> entry = TRY(reader.next())) {
-      TRY(state_->take(std::move(*entry), &reader));
+      TRY(count.add(*entry));
+      TRY(index.add(*entry, has_bytes(*entry) ? TRY(spool_file(*entry, &reader, &files)) : 0));
     }
   }
+  TRY(files.flush());
+  UnpackedLayer layer = TRY(index.finish());
+  TRY(unpacked.finish(diff_id));
+  return layer;
+}
+
+Result<void> ImageTree::add_layer(const UnpackedLayer& layer) {
   TRY(state_->spool.finish());
-  return unpacked.finish(diff_id);
+  state_->merge.begin_layer();
+  IndexReader reader(state_->spool, layer);
+  while (std::optional<IndexReader::Row> row = TRY(reader.next())) {
+    LayerEntry& entry = row->entry;
+    TRY(state_->count.add(entry));
+    if (entry.hard_link) {
+      TRY(state_->merge.link(entry.path, *entry.hard_link));
+      continue;
+    }
+    const bool in_spool = has_bytes(entry);
+    const initrd::InodeNumber inode = TRY(state_->merge.add(entry.path, std::move(entry.inode)));
+    if (inode != 0 && in_spool) {
+      state_->offsets.resize(inode);
+      state_->offsets[inode - 1] = row->data_at;
+    }
+  }
+  return {};
 }
 
 const initrd::Tree& ImageTree::tree() const {

@@ -19,9 +19,11 @@ using ::testing::HasSubstr;
 struct TarEntry {
   std::string name;
   char type = '0';
+  // NOLINTBEGIN(readability-redundant-member-init): GCC warns of what a designated list leaves out
   std::string data{};
   std::string target{};
   std::string size{};  // octal, as written; empty: of the data
+  // NOLINTEND(readability-redundant-member-init)
 };
 
 /// A ustar archive, by hand: what no writer would make is what is tested.
@@ -72,8 +74,16 @@ class ImageTreeTest : public ::testing::Test {
       EXPECT_TRUE(made);
       image_.emplace(std::move(*made));
     }
+    return add_to(*image_, layer, digest_of(layer));
+  }
+  static std::string add_to(ImageTree& image, const std::string& layer, const Digest& diff_id) {
     const UniqueFd fd = file_of(layer);
-    const auto added = image_->add_layer(fd.get(), layer.size(), digest_of(layer));
+    FileBytes bytes(fd.get());
+    const auto unpacked = image.unpack(bytes, layer.size(), diff_id);
+    if (!unpacked) {
+      return unpacked.error().message;
+    }
+    const auto added = image.add_layer(*unpacked);
     return added ? "" : added.error().message;
   }
   std::string content(const std::string& path) {
@@ -124,15 +134,27 @@ TEST_F(ImageTreeTest, Content_that_is_not_the_expected_is_refused) {
   auto image = ImageTree::create("/tmp");
   ASSERT_TRUE(image);
   const std::string layer = tar({{.name = "a", .data = "1"}});
-  const UniqueFd fd = file_of(layer);
-  const auto added = image->add_layer(fd.get(), layer.size(), digest_of("other"));
-  ASSERT_FALSE(added);
-  EXPECT_THAT(added.error().message, HasSubstr("not to the diff_id"));
+  EXPECT_THAT(add_to(*image, layer, digest_of("other")), HasSubstr("not to the diff_id"));
 }
 
 TEST_F(ImageTreeTest, A_file_that_ends_before_its_size_is_refused) {
   EXPECT_THAT(add(tar({{.name = "liar", .data = "abc", .size = "00000777777"}})),
               HasSubstr("after liar: "));
+}
+
+TEST_F(ImageTreeTest, The_last_file_needs_nothing_behind_its_contents) {
+  const std::string data(700, 'x');
+  const std::string whole = tar({{.name = "first", .data = "1"}, {.name = "last", .data = data}});
+  const std::size_t end = whole.find(data) + data.size();
+  for (const std::size_t behind : {0U, 1U, 300U}) {
+    image_.reset();
+    EXPECT_EQ(add(whole.substr(0, end + behind)), "") << behind;
+    EXPECT_EQ(content("last"), data) << behind;
+  }
+  for (const std::size_t missing : {1U, 187U, 188U, 189U, 511U, 700U}) {
+    image_.reset();
+    EXPECT_THAT(add(whole.substr(0, end - missing)), HasSubstr("after last: ")) << missing;
+  }
 }
 
 TEST_F(ImageTreeTest, What_is_no_tar_is_refused) {

@@ -6,19 +6,18 @@
 #include <linux/limits.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <limits>
 
+#include "archive_input.h"
 #include "runhl/core/units.h"
 
 namespace runhl::oci {
 namespace {
 
+constexpr std::uint64_t kBlock = 512;  // of tar: headers and contents end at its multiples
 // A sparse file may say any size, and costs as much when it is written.
 constexpr std::uint64_t kMaxFileSize = 1024 * kGiB;
-
-struct Close {
-  void operator()(archive* reader) const { archive_read_free(reader); }
-};
 
 tl::unexpected<Error> refuse(const std::string& path, std::string_view why) {
   return fail(ErrorCode::InvalidArgument, path + ": " + std::string(why));
@@ -110,38 +109,45 @@ Result<LayerEntry> entry_of(archive_entry* entry) {
 }  // namespace
 
 struct LayerReader::State {
-  Decompressor* from = nullptr;
-  std::unique_ptr<archive, Close> reader{archive_read_new()};
-  std::optional<Error> source_error;  // what the library has no room for
+  explicit State(Decompressor* bytes) : from(bytes), input([this] { return read(); }) {}
+
+  Decompressor* from;
+  ArchiveInput input;
   std::string path;
   bool opened = false;
+  std::uint64_t taken = 0;                    // bytes of the tar archive that the library was given
+  std::optional<std::uint64_t> contents_end;  // of the last entry, where that is known
 
-  static la_ssize_t read(archive* /*reader*/, void* self, const void** bytes) {
-    State& state = *static_cast<State*>(self);
-    const Result<std::span<const std::byte>> piece = state.from->read();
-    if (!piece) {
-      state.source_error = piece.error();
-      return -1;
+  /// Some write the last file's contents and stop there (umoci insert): Go's reader takes that, the
+  /// library wants the block filled. A file that is cut short is not filled.
+  Result<std::span<const std::byte>> read() {
+    static constexpr std::array<std::byte, kBlock> kZeros{};
+    std::span<const std::byte> piece = TRY(from->read());
+    if (piece.empty() && taken % kBlock != 0 && contents_end && taken >= *contents_end) {
+      piece = std::span(kZeros).first(kBlock - (taken % kBlock));
     }
-    *bytes = piece->data();
-    return static_cast<la_ssize_t>(piece->size());
+    taken += piece.size();
+    return piece;
+  }
+
+  /// Once the library has read an entry's header.
+  void note_contents(archive_entry* entry) {
+    const la_int64_t at = archive_filter_bytes(input.reader(), 0);
+    const la_int64_t size = archive_entry_size(entry);
+    contents_end.reset();
+    if (at >= 0 && size >= 0 && archive_entry_sparse_count(entry) == 0) {
+      contents_end = static_cast<std::uint64_t>(at) + static_cast<std::uint64_t>(size);
+    }
   }
 
   [[nodiscard]] tl::unexpected<Error> error() const {
-    if (source_error) {
-      return tl::unexpected(*source_error);
-    }
-    const char* const why = archive_error_string(reader.get());
-    return fail(ErrorCode::InvalidArgument, (path.empty() ? "" : "after " + path + ": ") +
-                                                (why != nullptr ? why : "it is no tar archive"));
+    return input.error(path.empty() ? "" : "after " + path + ": ", "it is no tar archive");
   }
 };
 
-LayerReader::LayerReader(Decompressor* from) : state_(std::make_unique<State>()) {
-  RUNHL_CHECK(state_->reader != nullptr);
-  state_->from = from;
-  archive_read_support_format_tar(state_->reader.get());
-  archive_read_support_format_empty(state_->reader.get());
+LayerReader::LayerReader(Decompressor* from) : state_(std::make_unique<State>(from)) {
+  archive_read_support_format_tar(state_->input.reader());
+  archive_read_support_format_empty(state_->input.reader());
 }
 
 LayerReader::~LayerReader() = default;
@@ -150,12 +156,12 @@ Result<std::optional<LayerEntry>> LayerReader::next() {
   State& state = *state_;
   if (!state.opened) {
     state.opened = true;
-    if (archive_read_open(state.reader.get(), &state, nullptr, State::read, nullptr) < ARCHIVE_OK) {
+    if (!state.input.open()) {
       return state.error();
     }
   }
   archive_entry* entry = nullptr;
-  const int status = archive_read_next_header(state.reader.get(), &entry);
+  const int status = archive_read_next_header(state.input.reader(), &entry);
   if (status == ARCHIVE_EOF) {
     return std::optional<LayerEntry>();
   }
@@ -164,6 +170,7 @@ Result<std::optional<LayerEntry>> LayerReader::next() {
   }
   LayerEntry out = TRY(entry_of(entry));
   state.path = out.path;
+  state.note_contents(entry);
   return std::optional(std::move(out));
 }
 
@@ -173,7 +180,7 @@ Result<void> LayerReader::data(const Sink& sink) {
     const void* data = nullptr;
     std::size_t size = 0;
     la_int64_t offset = 0;
-    const int status = archive_read_data_block(state.reader.get(), &data, &size, &offset);
+    const int status = archive_read_data_block(state.input.reader(), &data, &size, &offset);
     if (status == ARCHIVE_EOF) {
       return {};
     }

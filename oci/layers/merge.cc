@@ -102,6 +102,23 @@ Result<std::string> Merge::directory(std::vector<std::string> names, Missing mis
   return at;
 }
 
+/// Where the entry `path` goes, whose last name is `name`: the directory that its `parents` lead
+/// to.
+Result<std::string> Merge::entry_directory(std::string_view path, std::vector<std::string> parents,
+                                           std::string_view name) {
+  const std::string_view text = path.substr(0, path.find_last_not_of('/') + 1);
+  const std::size_t last = text.rfind('/') + 1;
+  const std::string_view parent = text.substr(0, last);
+  if (known_ && known_->text == parent && text.substr(last) == name) {
+    return known_->directory;
+  }
+  std::string at = TRY(with_context(path, directory(std::move(parents), Missing::Make)));
+  if (text.substr(last) == name) {  // it is not "name/."
+    known_ = {.text = std::string(parent), .directory = at};
+  }
+  return at;
+}
+
 /// What the layers below have as `name` in the directory; no name: all that they have in it.
 Result<void> Merge::hide(const std::vector<std::string>& directory, std::string_view name) {
   const Result<std::string> parent = this->directory(directory, Missing::Refuse);
@@ -110,6 +127,7 @@ Result<void> Merge::hide(const std::vector<std::string>& directory, std::string_
                                                       : tl::unexpected(parent.error());
   }
   const std::string path = name.empty() ? *parent : join(*parent, name);
+  known_.reset();
   tree_->remove(path, [&](std::string_view at, InodeNumber inode) {
     return (at != path || !name.empty()) && is_lower(at, inode);
   });
@@ -124,6 +142,7 @@ Result<void> Merge::place(const std::string& path, InodeNumber inode) {
     return {};
   }
   if (old != 0) {
+    known_.reset();
     tree_->remove(path, [](std::string_view, InodeNumber) { return true; });
   }
   return tree_->add_name(path, inode);
@@ -156,7 +175,7 @@ Result<InodeNumber> Merge::add(std::string_view path, InodeSpec spec) {
     TRY(hide(names, hidden));
     return 0;
   }
-  const std::string parent = TRY(with_context(path, directory(std::move(names), Missing::Make)));
+  const std::string parent = TRY(entry_directory(path, std::move(names), name));
   const InodeNumber inode = tree_->add_inode(std::move(spec));
   TRY(place(join(parent, name), inode));
   return inode;
@@ -181,8 +200,7 @@ Result<void> Merge::link(std::string_view path, std::string_view target) {
   }
   const std::string name = std::move(names.back());
   names.pop_back();
-  const std::string to =
-      join(TRY(with_context(path, directory(std::move(names), Missing::Make))), name);
+  const std::string to = join(TRY(entry_directory(path, std::move(names), name)), name);
   if (to == from) {
     return {};
   }

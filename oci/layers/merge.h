@@ -11,6 +11,7 @@
 // within the tree, and a parent that is missing is made.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -33,6 +34,8 @@ class Merge {
  private:
   enum class Missing : std::uint8_t { Make, Refuse };
   Result<std::string> directory(std::vector<std::string> rest, Missing missing);
+  Result<std::string> entry_directory(std::string_view path, std::vector<std::string> parents,
+                                      std::string_view name);
   Result<std::string> step(const std::string& at, const std::string& name, Missing missing,
                            std::vector<std::string>* rest, int* symlinks);
   Result<void> hide(const std::vector<std::string>& directory, std::string_view name);
@@ -42,6 +45,12 @@ class Merge {
   initrd::Tree* tree_;
   initrd::InodeNumber lower_inodes_ = 1;      // what the layers below made has no higher number
   std::set<std::string, std::less<>> links_;  // this layer's names of the lower layers' inodes
+  // An archive has the names of a directory together: what the last one's led to, for as long as
+  // nothing is removed or replaced.
+  struct Known {
+    std::string text, directory;
+  };
+  std::optional<Known> known_;
 };
 
 }  // namespace runhl::oci

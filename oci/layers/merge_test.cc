@@ -129,6 +129,25 @@ TEST_F(MergeTest, Hard_links_to_what_cannot_have_them_are_refused) {
   EXPECT_EQ(error("f", "f"), "accepted");
 }
 
+TEST_F(MergeTest, A_parent_is_looked_for_again_once_it_may_be_another) {
+  directory("d");
+  directory("e");
+  file("d/x");
+  symlink("d", "e");
+  file("d/y");
+  file("a/b/.");
+  file("a/c");
+  file("f/x");
+  merge_.begin_layer();
+  file("f/y");
+  whiteout(".wh.f");
+  file("f/z");
+  EXPECT_THAT(names(), ElementsAre("a", "a/b", "a/c", "d", "e", "e/y", "f", "f/y", "f/z"));
+  directory("g/s");
+  file("g/s/.");
+  EXPECT_THAT(error_of("g/s/x"), HasSubstr("is no directory"));
+}
+
 TEST_F(MergeTest, A_symlinked_parent_is_followed_within_the_tree) {
   directory("usr");
   directory("usr/lib");

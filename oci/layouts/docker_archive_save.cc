@@ -8,6 +8,7 @@
 #include <set>
 
 #include "copy_file.h"
+#include "runhl/base/file_io.h"
 #include "runhl/base/output_file.h"
 #include "runhl/layouts/docker_archive.h"
 
@@ -61,7 +62,7 @@ Result<void> put_blob(const Store& store, const Descriptor& descriptor, const st
                       Writer* writer) {
   const UniqueFd from = TRY(store.blob(descriptor));
   TRY(writer->begin(path, descriptor.size));
-  return for_each_piece(from.get(),
+  return for_each_piece(from.get(), "read",
                         [&](std::span<const std::byte> piece) { return writer->write(piece); });
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "copy_file.h"
+#include "runhl/base/file_io.h"
 #include "runhl/base/output_file.h"
 #include "runhl/blobs/blob_writer.h"
 #include "runhl/image/media_types.h"
@@ -15,29 +16,14 @@
 namespace runhl::oci {
 namespace {
 
-Result<UniqueFd> open_blob(const std::string& directory, const Descriptor& descriptor) {
-  const std::string path = directory + "/blobs/sha256/" + descriptor.digest.hex();
-  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  struct stat info{};
-  if (!fd || ::fstat(fd.get(), &info) < 0) {
-    return fail_errno(path);
-  }
-  if (!S_ISREG(info.st_mode) || static_cast<std::uint64_t>(info.st_size) != descriptor.size) {
-    return fail(ErrorCode::InvalidArgument, path + ": is no file of the " +
-                                                std::to_string(descriptor.size) +
-                                                " bytes that its descriptor says");
-  }
-  return fd;
-}
-
 Result<void> copy_blob(const Store& store, const std::string& directory,
                        const Descriptor& descriptor) {
   if (store.has(descriptor)) {
     return {};
   }
-  const UniqueFd from = TRY(open_blob(directory, descriptor));
+  const UniqueFd from = TRY(open_layout_blob(directory, descriptor));
   BlobWriter writer = TRY(BlobWriter::create(store));
-  TRY(for_each_piece(from.get(),
+  TRY(for_each_piece(from.get(), "read",
                      [&](std::span<const std::byte> piece) { return writer.write(piece); }));
   return writer.finish(descriptor);
 }
@@ -48,13 +34,10 @@ Result<std::string> read_index(const std::string& directory) {
   if (!fd) {
     return fail_errno(path);
   }
-  std::string text;
-  TRY(for_each_piece(fd.get(), [&](std::span<const std::byte> piece) -> Result<void> {
-    text.append(reinterpret_cast<const char*>(piece.data()), piece.size());
-    return text.size() <= kMaxDocumentBytes
-               ? Result<void>{}
-               : fail(ErrorCode::InvalidArgument, path + ": is larger than 4 MiB");
-  }));
+  std::string text = TRY(read_up_to(fd.get(), kMaxDocumentBytes + 1, "read"));
+  if (text.size() > kMaxDocumentBytes) {
+    return fail(ErrorCode::InvalidArgument, path + ": is larger than 4 MiB");
+  }
   return text;
 }
 
@@ -98,20 +81,25 @@ Result<std::string> name_of(const LayoutSource& source, const Descriptor& descri
   }
   if (name.empty()) {
     return fail(ErrorCode::InvalidArgument,
-                "the image has no full name there: tell one (runhl load oci:DIR[:REF] NAME)");
+                "the image has no full name there: tell one (oci:DIR[:REF] NAME)");
   }
   return TRY(Reference::parse(name)).text();
 }
 
-Result<std::string> load(const Store& store, const LayoutSource& source) {
+Result<LayoutImage> find(const LayoutSource& source) {
   const Document document =
       TRY(with_context("index.json", parse_document(TRY(read_index(source.directory)))));
   const Index* const index = std::get_if<Index>(&document);
   if (index == nullptr) {
     return fail(ErrorCode::InvalidArgument, "index.json: is no index");
   }
-  const Descriptor top = TRY(find_ref(*index, source));
+  Descriptor top = TRY(find_ref(*index, source));
   std::string name = TRY(name_of(source, top));
+  return LayoutImage{.top = std::move(top), .name = std::move(name)};
+}
+
+Result<std::string> load(const Store& store, const LayoutSource& source) {
+  const auto [top, name] = TRY(find(source));
   const UniqueFd use = TRY(store.begin_adding());
   const Resolved image =
       TRY(resolve(top, source.platform, [&](const Descriptor& wanted) -> Result<std::string> {
@@ -134,15 +122,6 @@ Result<std::string> load(const Store& store, const LayoutSource& source) {
   return name;
 }
 
-Result<void> write_file(const std::string& directory, const std::string& name,
-                        std::string_view text) {
-  OutputFile file = TRY(OutputFile::create(directory));
-  if (::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    return fail_errno("write " + name);
-  }
-  return file.publish(name);
-}
-
 Result<void> save_blob(const Store& store, const Descriptor& descriptor,
                        const std::string& directory) {
   const UniqueFd from = TRY(store.blob(descriptor));
@@ -152,6 +131,25 @@ Result<void> save_blob(const Store& store, const Descriptor& descriptor,
 }
 
 }  // namespace
+
+Result<UniqueFd> open_layout_blob(const std::string& directory, const Descriptor& descriptor) {
+  const std::string path = directory + "/blobs/sha256/" + descriptor.digest.hex();
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  struct stat info{};
+  if (!fd || ::fstat(fd.get(), &info) < 0) {
+    return fail_errno(path);
+  }
+  if (!S_ISREG(info.st_mode) || static_cast<std::uint64_t>(info.st_size) != descriptor.size) {
+    return fail(ErrorCode::InvalidArgument, path + ": is no file of the " +
+                                                std::to_string(descriptor.size) +
+                                                " bytes that its descriptor says");
+  }
+  return fd;
+}
+
+Result<LayoutImage> find_in_layout(const LayoutSource& source) {
+  return with_context(source.directory, find(source));
+}
 
 Result<std::string> load_layout(const Store& store, const LayoutSource& source) {
   return with_context(source.directory, load(store, source));
@@ -173,8 +171,8 @@ Result<void> save_layout(const Store& store, const StoredImage& image,
   Descriptor top = image.named.descriptor;
   top.platform = image.config.platform;
   top.annotations[std::string(kRefNameAnnotation)] = image.named.name;
-  TRY(write_file(directory, "oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
-  return write_file(directory, "index.json", to_json(Index{{top}}));
+  TRY(write_output_file(directory, "oci-layout", R"({"imageLayoutVersion":"1.0.0"})"));
+  return write_output_file(directory, "index.json", to_json(Index{{top}}));
 }
 
 }  // namespace runhl::oci

@@ -21,7 +21,7 @@ using ::testing::IsEmpty;
 
 class Layouts : public ::testing::Test {
  protected:
-  ~Layouts() override { std::filesystem::remove_all(path_); }
+  void TearDown() override { std::filesystem::remove_all(path_); }
 
   static std::string make_directory() {
     std::string name = std::filesystem::temp_directory_path() / "runhl-layouts-XXXXXX";

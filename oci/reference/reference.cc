@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "runhl/base/one_line.h"
+
 namespace runhl::oci {
 namespace {
 
@@ -117,10 +119,7 @@ bool names_registry(std::string_view first) {
 /// For messages: whatever was typed, on one line.
 std::string quoted(std::string_view text) {
   constexpr std::size_t kShown = 300;
-  std::string out = "\"" + std::string(text.substr(0, kShown)) + "\"";
-  std::replace_if(
-      out.begin(), out.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-  return out;
+  return one_line("\"" + std::string(text.substr(0, kShown)) + "\"");
 }
 
 }  // namespace
@@ -186,11 +185,23 @@ std::string Reference::text() const {
   return out;
 }
 
-bool Reference::is_local() const {
+bool is_this_machine(std::string_view domain) {
   const std::string_view host = host_of(domain);
   return host == "localhost" || host == "[::1]" ||
          (host.starts_with("127.") &&
           host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
+Result<std::string> parse_domain(std::string_view text) {
+  std::string_view rest = text;
+  for (const std::string_view scheme : {"https://", "http://"}) {
+    rest.remove_prefix(rest.starts_with(scheme) ? scheme.size() : 0);
+  }
+  rest = rest.substr(0, rest.find('/'));
+  if (!is_domain(rest)) {
+    return fail(ErrorCode::InvalidArgument, quoted(text) + " names no registry: HOST[:PORT]");
+  }
+  return std::string(rest == "index.docker.io" ? kDefaultDomain : rest);
 }
 
 }  // namespace runhl::oci

@@ -74,12 +74,21 @@ TEST(Reference, Refuses_what_is_none) {
   }
 }
 
-TEST(Reference, Knows_this_machine) {
-  for (const char* text : {"localhost/a", "localhost:5000/a", "127.0.0.1:1/a", "[::1]:5000/a"}) {
-    EXPECT_TRUE(Reference::parse(text)->is_local()) << text;
+TEST(Domain, Knows_this_machine) {
+  for (const char* domain : {"localhost", "localhost:5000", "127.0.0.1:1", "[::1]:5000"}) {
+    EXPECT_TRUE(is_this_machine(domain)) << domain;
   }
-  for (const char* text : {"a", "localhost.example/a", "127.0.0.1.example/a", "[::2]:5000/a"}) {
-    EXPECT_FALSE(Reference::parse(text)->is_local()) << text;
+  for (const char* domain : {"docker.io", "localhost.example", "127.0.0.1.example", "[::2]:5000"}) {
+    EXPECT_FALSE(is_this_machine(domain)) << domain;
+  }
+}
+
+TEST(Domain, Is_taken_out_of_an_address) {
+  EXPECT_EQ(parse_domain("ghcr.io"), "ghcr.io");
+  EXPECT_EQ(parse_domain("registry:5000"), "registry:5000");
+  EXPECT_EQ(parse_domain("https://index.docker.io/v1/"), "docker.io");
+  for (const char* text : {"", "/", "https://", "a b", "-x", "h:port", "h:1:2", "u@h"}) {
+    EXPECT_FALSE(parse_domain(text)) << text;
   }
 }
 

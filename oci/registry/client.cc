@@ -1,207 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runhl/registry/client.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <charconv>
-#include <chrono>
-#include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
-#include "challenge.h"
-#include "credentials.h"
-#include "http.h"
+#include "endpoint.h"
 #include "runhl/blobs/sha256.h"
 #include "runhl/image/media_types.h"
-#include "runhl/json/node.h"
+#include "session.h"
 
 namespace runhl::oci {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr int kTries = 5;
 constexpr std::uint64_t kProgress = 1ULL
                                     << 20U;  // as much shows that a connection is worth another
-constexpr milliseconds kFirstPause{300}, kLongestPause{30'000};
+constexpr int kTriesOfMirror = 2;            // there is somebody else to ask
 
-/// Where docker's engine keeps an authority that it trusts for one registry.
-std::string authority_of(const std::string& domain) {
-  const std::string file = "/etc/docker/certs.d/" + domain + "/ca.crt";
-  return ::access(file.c_str(), R_OK) == 0 ? file : "";
-}
-
-std::string escape(std::string_view text) {
-  constexpr const char* kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-        c == '.' || c == '_' || c == '~') {
-      out += c;
-    } else {
-      out += {'%', kDigits[byte >> 4U], kDigits[byte & 0xfU]};
-    }
-  }
-  return out;
-}
-
-bool passes_by_itself(long status) {
-  return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
-}
-
-bool passes_by_itself(const Error& error) {
-  // Of the disk (os_errno) it does not.
-  return (error.code == ErrorCode::Io || error.code == ErrorCode::Timeout) && error.os_errno == 0;
-}
-
-milliseconds pause_before(int attempt, const std::string& retry_after) {
-  milliseconds pause = kFirstPause * (1 << attempt);
-  long seconds = 0;
-  const auto parsed =
-      std::from_chars(retry_after.data(), retry_after.data() + retry_after.size(), seconds);
-  if (parsed.ec == std::errc{} && seconds >= 0 && seconds <= 3600) {
-    pause = std::max(pause, milliseconds(seconds * 1000));
-  }
-  return std::min(pause, kLongestPause);
-}
-
-tl::unexpected<Error> refused(const HttpResponse& response, const std::string& what) {
-  const ErrorCode code = response.status == 404                             ? ErrorCode::NotFound
-                         : response.status == 401 || response.status == 403 ? ErrorCode::Permission
-                                                                            : ErrorCode::Io;
-  const std::string why = response.status == 404   ? "is not there"
-                          : response.status == 401 ? "is not for us (log in with docker or podman)"
-                          : response.status == 403 ? "is forbidden"
-                                                   : "cannot be had";
-  return fail(code, what + " " + why + " (HTTP " + std::to_string(response.status) + ")");
-}
-
-}  // namespace
-
-struct Client::State {
-  Reference repository;
-  HttpOptions http_options;
-  std::string base;
-  HttpClient http;
-  std::string authorization;  // what worked
-  std::optional<Credentials> credentials;
-  bool asked_for_credentials = false;
-
-  explicit State(HttpOptions options) : http_options(options), http(std::move(options)) {}
-
-  Result<void> authenticate(const HttpResponse& refused);
-  Result<std::string> token(const Challenge& challenge);
-  Result<HttpResponse> attempt(const HttpRequest& request);
-  Result<HttpResponse> get(const HttpRequest& request);
+/// One place of several where the repository is.
+struct Source {
+  Session session;
+  std::string base;   // of the repository
+  std::string query;  // tells a mirror for whom it is asked, as containerd does
+  int tries = kTries;
+  bool failed = false;
 };
 
-Result<std::string> Client::State::token(const Challenge& challenge) {
-  std::string url = challenge.realm + (challenge.realm.find('?') == std::string::npos ? "?" : "&");
-  if (!challenge.service.empty()) {
-    url += "service=" + escape(challenge.service) + "&";
-  }
-  url += "scope=" + escape(challenge.scope.empty() ? "repository:" + repository.repository + ":pull"
-                                                   : challenge.scope);
+Source source_of(Endpoint endpoint, const Reference& repository) {
+  std::string base = endpoint.url + "/" + repository.repository;
+  std::string query = endpoint.mirrors.empty() ? "" : "?ns=" + escape(endpoint.mirrors);
+  Session session(std::move(endpoint), "repository:" + repository.repository + ":pull");
+  return {.session = std::move(session), .base = std::move(base), .query = std::move(query)};
+}
+
+Result<Fetched> fetch_manifest(Source* source, const std::string& selector,
+                               const std::string& what) {
   HttpRequest request;
-  request.url = url;
-  if (credentials) {
-    request.authorization = "Basic " + encode_base64(credentials->user + ":" + credentials->secret);
-  }
-  const HttpResponse response = TRY(http.perform(request));
-  if (response.status != 200) {
-    return runhl::oci::refused(response, "the token for " + repository.name());
-  }
-  const Value document = TRY(with_context("the token", parse_json(response.body)));
-  const Node root(document);
-  TRY(root.as_object());
-  std::string text = TRY(root.string_or("token"));
-  if (text.empty()) {
-    text = TRY(root.string_or("access_token"));
-  }
-  if (text.empty() || text.find_first_of("\r\n") != std::string::npos) {
-    return fail(ErrorCode::InvalidArgument, "the registry's token is none");
-  }
-  return text;
-}
-
-Result<void> Client::State::authenticate(const HttpResponse& response) {
-  const Challenge challenge = TRY(Challenge::parse(response.header("www-authenticate")));
-  if (!asked_for_credentials) {
-    credentials = TRY(find_credentials(repository.domain));
-    asked_for_credentials = true;
-  }
-  if (challenge.scheme == Challenge::Scheme::Bearer) {
-    authorization = "Bearer " + TRY(token(challenge));
-  } else if (credentials) {
-    authorization = "Basic " + encode_base64(credentials->user + ":" + credentials->secret);
-  }
-  return {};
-}
-
-/// A second 401 is an answer.
-Result<HttpResponse> Client::State::attempt(const HttpRequest& request) {
-  HttpRequest authorized = request;
-  authorized.authorization = authorization;
-  HttpResponse response = TRY(http.perform(authorized));
-  if (response.status != 401) {
-    return response;
-  }
-  TRY(authenticate(response));
-  authorized.authorization = authorization;
-  return http.perform(authorized);
-}
-
-Result<HttpResponse> Client::State::get(const HttpRequest& request) {
-  for (int tries = 0;; ++tries) {
-    Result<HttpResponse> response = attempt(request);
-    const bool again =
-        response ? passes_by_itself(response->status) : passes_by_itself(response.error());
-    if (!again || tries + 1 == kTries) {
-      return response;
-    }
-    std::this_thread::sleep_for(
-        pause_before(tries, response ? response->header("retry-after") : ""));
-  }
-}
-
-Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Client::Client(Client&&) noexcept = default;
-Client& Client::operator=(Client&&) noexcept = default;
-Client::~Client() = default;
-
-Result<Client> Client::create(const Reference& repository, const ClientOptions& options) {
-  const std::string authority = authority_of(repository.domain);
-  const bool plain = options.plain_http || (repository.is_local() && authority.empty());
-  auto state = std::make_unique<State>(HttpOptions{.allow_plain = plain, .ca_file = authority});
-  state->repository = repository;
-  const std::string host =
-      repository.domain == "docker.io" ? "registry-1.docker.io" : repository.domain;
-  state->base = (plain ? "http://" : "https://") + host + "/v2/" + repository.repository;
-  return Client(std::move(state));
-}
-
-Client Client::copy() const {
-  auto state = std::make_unique<State>(state_->http_options);
-  state->repository = state_->repository;
-  state->base = state_->base;
-  state->authorization = state_->authorization;
-  state->credentials = state_->credentials;
-  state->asked_for_credentials = state_->asked_for_credentials;
-  return Client(std::move(state));
-}
-
-Result<Fetched> Client::manifest(const std::string& selector) {
-  HttpRequest request;
-  request.url = state_->base + "/manifests/" + selector;
+  request.url = source->base + "/manifests/" + selector + source->query;
   request.headers = {"Accept: " + std::string(kOciIndex) + ", " + std::string(kOciManifest) + ", " +
                      std::string(kDockerIndex) + ", " + std::string(kDockerManifest)};
-  const std::string what =
-      state_->repository.name() + (selector.starts_with("sha256:") ? "@" : ":") + selector;
-  HttpResponse response = TRY(with_context(what, state_->get(request)));
+  HttpResponse response = TRY(with_context(what, source->session.send(request, source->tries)));
   if (response.status != 200) {
     return refused(response, what);
   }
@@ -216,56 +54,172 @@ Result<Fetched> Client::manifest(const std::string& selector) {
   return out;
 }
 
-Result<void> Client::blob(const Descriptor& descriptor, BlobSink& sink) {
-  const std::string what = state_->repository.name() + "@" + descriptor.digest.text();
-  int tries = 0;
-  while (sink.size() < descriptor.size) {
-    const std::uint64_t before = sink.size();
-    bool began = false;
-    HttpRequest request;
-    request.url = state_->base + "/blobs/" + descriptor.digest.text();
-    if (before != 0) {
-      request.headers.push_back("Range: bytes=" + std::to_string(before) + "-");
+/// A blob out of one source, with as many requests as it takes.
+class Download {
+ public:
+  Download(Source* source, const Descriptor& descriptor, Client::BlobSink* sink, std::string what)
+      : source_(source), descriptor_(descriptor), sink_(sink), what_(std::move(what)) {}
+
+  Result<void> run() {
+    int tries = 0;
+    while (sink_->size() < descriptor_.size) {
+      const std::uint64_t before = sink_->size();
+      const Result<HttpResponse> response = source_->session.attempt(request());
+      if (response && response->status == 416 && before != 0) {
+        TRY(sink_->restart());
+      } else {
+        TRY(check(response));
+      }
+      if (sink_->size() > before && sink_->size() - before >= kProgress) {
+        tries = 0;
+      } else if (sink_->size() < descriptor_.size && ++tries == source_->tries) {
+        return give_up(response);
+      } else if (sink_->size() < descriptor_.size) {
+        std::this_thread::sleep_for(
+            pause_before(tries - 1, response ? response->header("retry-after") : ""));
+      }
     }
-    request.sink = [&](const HttpResponse& so_far,
-                       std::span<const std::byte> piece) -> Result<void> {
-      const std::string range = "bytes " + std::to_string(before) + "-";
-      if (!std::exchange(began, true) && before != 0 &&
-          (so_far.status != 206 || !so_far.header("content-range").starts_with(range))) {
-        TRY(sink.restart());
-      }
-      if (piece.size() > descriptor.size - sink.size()) {
-        return fail(ErrorCode::InvalidArgument, what + ": came with more than the " +
-                                                    std::to_string(descriptor.size) +
-                                                    " bytes that its descriptor says");
-      }
-      return sink.write(piece);
+    return {};
+  }
+
+ private:
+  HttpRequest request() {
+    const std::uint64_t begin = sink_->size();
+    HttpRequest out;
+    out.url = source_->base + "/blobs/" + descriptor_.digest.text() + source_->query;
+    if (begin != 0) {
+      out.headers.push_back("Range: bytes=" + std::to_string(begin) + "-");
+    }
+    out.sink = [this, begin, began = false](const HttpResponse& so_far,
+                                            std::span<const std::byte> piece) mutable {
+      return take(so_far, piece, begin, !std::exchange(began, true));
     };
-    const Result<HttpResponse> response = state_->attempt(request);
-    if (response && response->status == 416 && before != 0) {
-      TRY(sink.restart());
-    } else if (response && response->status / 100 != 2 && !passes_by_itself(response->status)) {
-      return refused(*response, what);
-    } else if (!response && !passes_by_itself(response.error())) {
-      return tl::unexpected(response.error());
+    return out;
+  }
+  Result<void> take(const HttpResponse& so_far, std::span<const std::byte> piece,
+                    std::uint64_t begin, bool is_first) {
+    const std::string range = "bytes " + std::to_string(begin) + "-";
+    if (is_first && begin != 0 &&
+        (so_far.status != 206 || !so_far.header("content-range").starts_with(range))) {
+      TRY(sink_->restart());
     }
-    if (sink.size() > before && sink.size() - before >= kProgress) {
-      tries = 0;
+    if (piece.size() > descriptor_.size - sink_->size()) {
+      return fail(ErrorCode::InvalidArgument, "came with more than the " +
+                                                  std::to_string(descriptor_.size) +
+                                                  " bytes that its descriptor says");
+    }
+    return sink_->write(piece);
+  }
+  /// What another try would not mend.
+  Result<void> check(const Result<HttpResponse>& response) {
+    if (response && response->status / 100 != 2 && !passes_by_itself(response->status)) {
+      return refused(*response, what_);
+    }
+    if (!response && !passes_by_itself(response.error())) {
+      return with_context(what_, Result<void>(tl::unexpected(response.error())));
+    }
+    return {};
+  }
+  Result<void> give_up(const Result<HttpResponse>& response) {
+    if (!response) {
+      return with_context(what_, Result<void>(tl::unexpected(response.error())));
+    }
+    return passes_by_itself(response->status)
+               ? refused(*response, what_)
+               : fail(ErrorCode::Io, what_ + ": ends before its size");
+  }
+
+  Source* source_;
+  const Descriptor& descriptor_;
+  Client::BlobSink* sink_;
+  std::string what_;
+};
+
+}  // namespace
+
+struct Client::State {
+  Reference repository;
+  std::vector<Source> sources;  // the mirrors; the registry itself
+
+  /// Of the first source that `may` be asked and gives an answer.
+  template <typename T, typename Ask>
+  Result<T> first_answer(bool Endpoint::* may, const Ask& ask);
+};
+
+template <typename T, typename Ask>
+Result<T> Client::State::first_answer(bool Endpoint::* may, const Ask& ask) {
+  std::string said;  // of mirrors
+  for (Source& source : sources) {
+    if (source.failed || !(source.session.endpoint().*may)) {
       continue;
     }
-    if (sink.size() == descriptor.size) {
-      return {};
+    Result<T> answer = ask(&source);
+    const bool is_last = &source == &sources.back();
+    if (answer || answer.error().os_errno != 0) {  // our own disk is no source's fault
+      return answer;
     }
-    if (++tries == kTries) {
-      return !response ? with_context(what, Result<void>(tl::unexpected(response.error())))
-             : passes_by_itself(response->status)
-                 ? refused(*response, what)
-                 : fail(ErrorCode::Io, what + ": ends before its size");
+    if (is_last) {
+      answer.error().message += said;
+      return answer;
     }
-    std::this_thread::sleep_for(
-        pause_before(tries - 1, response ? response->header("retry-after") : ""));
+    source.failed = answer.error().code != ErrorCode::NotFound;
+    said += "; before that, " + source.session.url() + ": " + answer.error().message;
   }
-  return {};
+  return fail(ErrorCode::Unsupported,
+              repository.name() + ": hosts.toml allows nobody to be asked" + said);
+}
+
+Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
+
+Result<Client> Client::create(const Reference& repository, const ClientOptions& options) {
+  auto state = std::make_unique<State>(State{.repository = repository, .sources = {}});
+  for (Endpoint& endpoint : TRY(endpoints_of(repository.domain, options))) {
+    state->sources.push_back(source_of(std::move(endpoint), repository));
+    state->sources.back().tries = kTriesOfMirror;
+  }
+  state->sources.back().tries = kTries;
+  return Client(std::move(state));
+}
+
+Client Client::copy() const {
+  auto state = std::make_unique<State>(State{.repository = state_->repository, .sources = {}});
+  for (const Source& source : state_->sources) {
+    state->sources.push_back({.session = source.session.copy(),
+                              .base = source.base,
+                              .query = source.query,
+                              .tries = source.tries,
+                              .failed = source.failed});
+  }
+  return Client(std::move(state));
+}
+
+Result<Fetched> Client::manifest(const std::string& selector) {
+  const bool by_digest = selector.starts_with("sha256:");
+  const std::string what = state_->repository.name() + (by_digest ? "@" : ":") + selector;
+  return state_->first_answer<Fetched>(
+      by_digest ? &Endpoint::pulls : &Endpoint::resolves,
+      [&](Source* source) { return fetch_manifest(source, selector, what); });
+}
+
+Result<void> Client::blob(const Descriptor& descriptor, BlobSink& sink) {
+  const std::string what = state_->repository.name() + "@" + descriptor.digest.text();
+  return state_->first_answer<void>(&Endpoint::pulls, [&](Source* source) -> Result<void> {
+    for (;;) {
+      const bool all_from_here = sink.size() == 0;
+      TRY(Download(source, descriptor, &sink, what).run());
+      Result<void> good = sink.check();
+      if (good) {
+        return good;
+      }
+      TRY(sink.restart());
+      if (all_from_here) {  // else others may have given the wrong part
+        return good;
+      }
+    }
+  });
 }
 
 }  // namespace runhl::oci

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "helper.h"
+#include "runhl/base/file_io.h"
 #include "runhl/base/unique_fd.h"
 #include "runhl/json/node.h"
 
@@ -21,8 +22,30 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-/// In the order in which they are asked.
-std::vector<std::string> files() {
+Result<std::optional<Credentials>> stored(const Node& entry) {
+  const std::string packed = TRY(entry.string_or("auth"));
+  std::string token = TRY(entry.string_or("identitytoken"));
+  if (packed.empty()) {
+    Credentials plain;
+    plain.user = TRY(entry.string_or("username"));
+    plain.secret = TRY(entry.string_or("password"));
+    plain.identity_token = std::move(token);
+    return plain.user.empty() && plain.identity_token.empty() ? std::nullopt
+                                                              : std::optional(std::move(plain));
+  }
+  const std::optional<std::string> text = decode_base64(packed);
+  const std::size_t colon = text ? text->find(':') : std::string::npos;
+  if (colon == std::string::npos) {
+    return entry.member("auth")->refuse("is no base64 of user:password");
+  }
+  return std::optional(Credentials{.user = text->substr(0, colon),
+                                   .secret = text->substr(colon + 1),
+                                   .identity_token = std::move(token)});
+}
+
+}  // namespace
+
+std::vector<std::string> credential_files() {
   std::vector<std::string> out;
   const std::string podman = environment("REGISTRY_AUTH_FILE"), home = environment("HOME"),
                     docker = environment("DOCKER_CONFIG"), runtime = environment("XDG_RUNTIME_DIR");
@@ -40,54 +63,20 @@ std::vector<std::string> files() {
   return out;
 }
 
-/// Empty where there is none.
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_credential_file(const std::string& path) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
     return errno == ENOENT || errno == ENOTDIR ? Result<std::string>("") : fail_errno(path);
   }
-  std::string text(kMaxFile, '\0');
-  std::size_t size = 0;
-  while (size < text.size()) {
-    const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno != EINTR) {
-      return fail_errno(path);
-    }
-    if (got == 0) {
-      break;
-    }
-    size += static_cast<std::size_t>(got > 0 ? got : 0);
-  }
-  text.resize(size);
-  return text;
+  return read_up_to(fd.get(), kMaxFile, path);
 }
 
-/// As the files name it: docker.io has an old address there.
-std::vector<std::string> keys_of(const std::string& domain) {
+std::vector<std::string> credential_keys(const std::string& domain) {
   if (domain == "docker.io") {
     return {"https://index.docker.io/v1/", "docker.io", "index.docker.io"};
   }
   return {domain, "https://" + domain, "https://" + domain + "/", "http://" + domain};
 }
-
-Result<std::optional<Credentials>> stored(const Node& entry) {
-  const std::string packed = TRY(entry.string_or("auth"));
-  if (packed.empty()) {
-    Credentials plain;
-    plain.user = TRY(entry.string_or("username"));
-    plain.secret = TRY(entry.string_or("password"));
-    return plain.user.empty() ? std::nullopt : std::optional(std::move(plain));
-  }
-  const std::optional<std::string> text = decode_base64(packed);
-  const std::size_t colon = text ? text->find(':') : std::string::npos;
-  if (colon == std::string::npos) {
-    return entry.member("auth")->refuse("is no base64 of user:password");
-  }
-  return std::optional(
-      Credentials{.user = text->substr(0, colon), .secret = text->substr(colon + 1)});
-}
-
-}  // namespace
 
 Result<CredentialSource> parse_credentials(std::string_view config, const std::string& domain) {
   const Value document = TRY(parse_json(config));
@@ -101,7 +90,7 @@ Result<CredentialSource> parse_credentials(std::string_view config, const std::s
     return out;
   }
   if (const auto auths = TRY(root.object("auths"))) {
-    for (const std::string& key : keys_of(domain)) {
+    for (const std::string& key : credential_keys(domain)) {
       const std::optional<Node> entry = TRY(auths->object(key));
       if (entry && !out.credentials) {
         out.credentials = TRY(stored(*entry));
@@ -114,15 +103,26 @@ Result<CredentialSource> parse_credentials(std::string_view config, const std::s
   return out;
 }
 
+Result<std::string> parse_helper(std::string_view config, const std::string& domain) {
+  const Value document = TRY(parse_json(config));
+  const Node root(document);
+  TRY(root.as_object());
+  std::string helper = TRY(root.string_or("credsStore"));
+  if (const auto helpers = TRY(root.object("credHelpers"))) {
+    helper = TRY(helpers->string_or(domain, helper));
+  }
+  return helper;
+}
+
 Result<std::optional<Credentials>> find_credentials(const std::string& domain) {
-  for (const std::string& path : files()) {
-    const std::string text = TRY(read_file(path));
+  for (const std::string& path : credential_files()) {
+    const std::string text = TRY(read_credential_file(path));
     if (text.empty()) {
       continue;
     }
     CredentialSource source = TRY(with_context(path, parse_credentials(text, domain)));
     if (!source.helper.empty()) {
-      source.credentials = TRY(ask_helper(source.helper, keys_of(domain).front()));
+      source.credentials = TRY(ask_helper(source.helper, credential_keys(domain).front()));
     }
     if (source.credentials) {
       return source.credentials;

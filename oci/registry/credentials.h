@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runhl/base/result.h"
 
@@ -15,6 +16,8 @@ namespace runhl::oci {
 
 struct Credentials {
   std::string user, secret;
+  /// Instead of the secret: what a registry's token service gave for it.
+  std::string identity_token{};  // NOLINT(readability-redundant-member-init)
 };
 
 /// Errors: InvalidArgument (the file), Permission (a helper that does not answer).
@@ -26,6 +29,15 @@ struct CredentialSource {
   std::string helper;  // docker-credential-NAME
 };
 Result<CredentialSource> parse_credentials(std::string_view config, const std::string& domain);
+/// The helper that keeps this registry's credentials; empty: the file does.
+Result<std::string> parse_helper(std::string_view config, const std::string& domain);
+
+/// The files in the order in which they are asked; log_in writes to the first.
+std::vector<std::string> credential_files();
+/// Empty where there is none.
+Result<std::string> read_credential_file(const std::string& path);
+/// As the files call a registry, the usual name first: docker.io has an old address there.
+std::vector<std::string> credential_keys(const std::string& domain);
 
 std::string encode_base64(std::string_view bytes);
 /// None: is no base64.

@@ -9,8 +9,10 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runhl/base/ignore_sigpipe.h"
 #include "runhl/base/unique_fd.h"
 #include "runhl/json/node.h"
 
@@ -23,7 +25,7 @@ constexpr std::size_t kMaxAnswer = 64ULL << 10U;
 /// The helper while it runs; ended and reaped with this object.
 class Child {
  public:
-  static Result<Child> start(const std::string& program) {
+  static Result<Child> start(const std::string& program, const char* verb) {
     std::array<int, 2> in{-1, -1}, out{-1, -1};
     if (::pipe2(in.data(), O_CLOEXEC) < 0) {
       return fail_errno("pipe2");
@@ -42,7 +44,7 @@ class Child {
       ::setpgid(0, 0);  // what it starts ends with it
       ::dup2(in_read.get(), STDIN_FILENO);
       ::dup2(out_write.get(), STDOUT_FILENO);
-      ::execlp(program.c_str(), program.c_str(), "get", static_cast<char*>(nullptr));
+      ::execlp(program.c_str(), program.c_str(), verb, static_cast<char*>(nullptr));
       ::_exit(127);
     }
     ::setpgid(pid, pid);
@@ -63,6 +65,7 @@ class Child {
   }
 
   void ask(const std::string& question) {
+    const IgnoreSigpipe guard;
     (void)!::write(in_.get(), question.data(), question.size());  // a helper may not read it
     in_.reset();
   }
@@ -100,34 +103,82 @@ class Child {
   UniqueFd in_, out_;
 };
 
-Result<std::optional<Credentials>> ask(const std::string& program, const std::string& domain) {
-  Child child = TRY(Child::start(program));
-  child.ask(domain);
-  const std::string text = TRY(child.answer());
+// The protocol's name for "the secret is an identity token".
+constexpr std::string_view kTokenUser = "<token>";
+
+struct Answer {
+  bool good = false;
+  std::string text;
+};
+
+Result<Answer> talk(const std::string& program, const char* verb, const std::string& question) {
+  Child child = TRY(Child::start(program, verb));
+  child.ask(question);
+  std::string text = TRY(child.answer());
   const int status = child.wait();
   if (!WIFEXITED(status) || WEXITSTATUS(status) == 127) {
     return fail(ErrorCode::Permission, "cannot be run");
   }
-  if (WEXITSTATUS(status) != 0) {
+  return Answer{.good = WEXITSTATUS(status) == 0, .text = std::move(text)};
+}
+
+Result<std::optional<Credentials>> ask(const std::string& program, const std::string& domain) {
+  const Answer answer = TRY(talk(program, "get", domain));
+  if (!answer.good) {
     return std::optional<Credentials>();  // "credentials not found", in its own words
   }
-  const Value document = TRY(parse_json(text));
+  const Value document = TRY(parse_json(answer.text));
   const Node root(document);
   TRY(root.as_object());
   Credentials out;
   out.user = TRY(TRY(root.required("Username")).string());
   out.secret = TRY(TRY(root.required("Secret")).string());
+  if (out.user == kTokenUser) {
+    out = {.user = {}, .secret = {}, .identity_token = std::move(out.secret)};
+  }
   return std::optional(std::move(out));
+}
+
+Result<void> tell(const std::string& program, const char* verb, const std::string& question) {
+  const Answer answer = TRY(talk(program, verb, question));
+  if (!answer.good) {
+    return fail(ErrorCode::Permission, printable(answer.text.substr(0, answer.text.find('\n'))));
+  }
+  return {};
+}
+
+Result<std::string> program_of(const std::string& name) {
+  if (name.find('/') != std::string::npos) {
+    return fail(ErrorCode::InvalidArgument, "credential helper \"" + name + "\": is no name");
+  }
+  return "docker-credential-" + name;
 }
 
 }  // namespace
 
 Result<std::optional<Credentials>> ask_helper(const std::string& name, const std::string& domain) {
-  if (name.find('/') != std::string::npos) {
-    return fail(ErrorCode::InvalidArgument, "credential helper \"" + name + "\": is no name");
-  }
-  const std::string program = "docker-credential-" + name;
+  const std::string program = TRY(program_of(name));
   return with_context(program, ask(program, domain));
+}
+
+Result<void> tell_helper(const std::string& name, const std::string& domain,
+                         const Credentials& credentials) {
+  const std::string program = TRY(program_of(name));
+  const bool is_token = !credentials.identity_token.empty();
+  const std::string question =
+      nlohmann::json({{"ServerURL", domain},
+                      {"Username", is_token ? std::string(kTokenUser) : credentials.user},
+                      {"Secret", is_token ? credentials.identity_token : credentials.secret}})
+          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return with_context(program, tell(program, "store", question));
+}
+
+Result<void> erase_in_helper(const std::string& name, const std::string& domain) {
+  const std::string program = TRY(program_of(name));
+  if (!TRY(with_context(program, ask(program, domain)))) {
+    return {};
+  }
+  return with_context(program, tell(program, "erase", domain));
 }
 
 }  // namespace runhl::oci

@@ -5,9 +5,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <vector>
+
+#include "runhl/base/file_io.h"
 
 namespace runhl::oci {
 
@@ -34,18 +34,12 @@ Result<PartialBlob> PartialBlob::open(const Store& store, const Descriptor& desc
 
 /// What an earlier download left.
 Result<void> PartialBlob::take_up() {
-  std::vector<std::byte> piece(256ULL << 10U);
-  for (;;) {
-    const ssize_t got = ::read(fd_.get(), piece.data(), piece.size());
-    if (got < 0 && errno != EINTR) {
-      return fail_errno(path_);
-    }
-    if (got == 0) {
-      return size_ > descriptor_.size ? restart() : Result<void>{};
-    }
-    hash_.update(std::span(piece).first(static_cast<std::size_t>(std::max<ssize_t>(got, 0))));
-    size_ += static_cast<std::uint64_t>(std::max<ssize_t>(got, 0));
-  }
+  TRY(for_each_piece(fd_.get(), path_, [&](std::span<const std::byte> piece) -> Result<void> {
+    hash_.update(piece);
+    size_ += piece.size();
+    return {};
+  }));
+  return size_ > descriptor_.size ? restart() : Result<void>{};
 }
 
 Result<void> PartialBlob::restart() {
@@ -60,23 +54,19 @@ Result<void> PartialBlob::restart() {
 Result<void> PartialBlob::write(std::span<const std::byte> bytes) {
   hash_.update(bytes);
   size_ += bytes.size();
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
-    if (written < 0 && errno != EINTR) {
-      return fail_errno("write to the store");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
+  return write_all(fd_.get(), as_text(bytes), "write to the store");
+}
+
+Result<void> PartialBlob::check() {
+  const Digest digest = hash_.finish();
+  if (size_ != descriptor_.size || digest != descriptor_.digest) {
+    return fail(ErrorCode::InvalidArgument,
+                descriptor_.digest.text() + ": came with other content, " + digest.text());
   }
   return {};
 }
 
-Result<void> PartialBlob::finish() {
-  const Digest digest = hash_.finish();
-  if (size_ != descriptor_.size || digest != descriptor_.digest) {
-    (void)::unlink(path_.c_str());
-    return fail(ErrorCode::InvalidArgument,
-                descriptor_.digest.text() + ": came with other content, " + digest.text());
-  }
+Result<void> PartialBlob::publish() {
   if (::fchmod(fd_.get(), 0644) < 0 || ::fdatasync(fd_.get()) < 0 ||
       std::rename(path_.c_str(), target_.c_str()) < 0) {
     return fail_errno(path_);

@@ -3,6 +3,8 @@
 // on with, locked by the one at work. A second one waits, and finds the blob.
 #pragma once
 
+#include <unistd.h>
+
 #include "runhl/base/unique_fd.h"
 #include "runhl/blobs/sha256.h"
 #include "runhl/registry/client.h"
@@ -13,6 +15,8 @@ namespace runhl::oci {
 class PartialBlob final : public Client::BlobSink {
  public:
   static Result<PartialBlob> open(const Store& store, const Descriptor& descriptor);
+  PartialBlob(const PartialBlob&) = delete;
+  PartialBlob& operator=(const PartialBlob&) = delete;
   PartialBlob(PartialBlob&&) = default;
   PartialBlob& operator=(PartialBlob&&) = default;
   ~PartialBlob() override = default;
@@ -20,8 +24,13 @@ class PartialBlob final : public Client::BlobSink {
   [[nodiscard]] std::uint64_t size() const override { return size_; }
   Result<void> restart() override;
   Result<void> write(std::span<const std::byte> bytes) override;
-  /// The blob is in the store. InvalidArgument: it is another one; nothing is left of it.
-  Result<void> finish();
+  Result<void> check() override;
+  /// What check() found good is in the store.
+  Result<void> publish();
+  /// Nothing is left of it.
+  void discard() { (void)::unlink(path_.c_str()); }
+  /// To read at any place what is there by now.
+  [[nodiscard]] int fd() const { return fd_.get(); }
 
  private:
   PartialBlob(std::string path, std::string target, Descriptor descriptor, UniqueFd fd)

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "runhl/base/environment.h"
 #include "runhl/oci/spec.h"
 
 namespace runhl::oci {
@@ -21,34 +22,19 @@ constexpr std::array kCapabilities = {
 constexpr std::string_view kPath =
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-std::string_view name_of(std::string_view entry) {
-  return entry.substr(0, entry.find('='));
-}
-
-/// The last one of a name counts, at the place of the first.
-void set_env(std::vector<std::string>* env, const std::string& entry) {
-  for (std::string& old : *env) {
-    if (name_of(old) == name_of(entry)) {
-      old = entry;
-      return;
-    }
-  }
-  env->push_back(entry);
-}
-
 bool has_env(const std::vector<std::string>& env, std::string_view name) {
   return std::any_of(env.begin(), env.end(),
-                     [&](const std::string& entry) { return name_of(entry) == name; });
+                     [&](const std::string& entry) { return variable_name(entry) == name; });
 }
 
 std::vector<std::string> environment_of(const ImageConfig& image, const RunWishes& wishes,
                                         const ImageUser& user) {
   std::vector<std::string> env{std::string(kPath)};
   for (const std::string& entry : image.env) {
-    set_env(&env, entry);
+    set_variable(&env, entry);
   }
   for (const std::string& entry : wishes.env) {
-    set_env(&env, entry);
+    set_variable(&env, entry);
   }
   if (!has_env(env, "HOSTNAME") && !wishes.hostname.empty()) {
     env.push_back("HOSTNAME=" + wishes.hostname);
@@ -214,7 +200,7 @@ std::optional<std::string> parse_env(const std::string& text,
     return text;
   }
   for (const std::string& entry : environment) {
-    if (name_of(entry) == text) {
+    if (variable_name(entry) == text) {
       return entry;
     }
   }

@@ -2,8 +2,9 @@
 #include "runhl/run_spec/users.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
+
+#include "runhl/base/number.h"
 
 namespace runhl::oci {
 namespace {
@@ -21,11 +22,9 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 }
 
 std::optional<std::uint32_t> number(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto value = whole_number<std::uint32_t>(text);
   // The highest one means "no id" to the kernel.
-  const bool whole = !text.empty() && end == text.data() + text.size();
-  return error == std::errc{} && whole && value != UINT32_MAX ? std::optional(value) : std::nullopt;
+  return value != UINT32_MAX ? value : std::nullopt;
 }
 
 /// The fields of the first line that has `key` as its name or, where it is a number, as its id.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <functional>
 #include <memory>
 
 #include "lock.h"
@@ -15,9 +16,10 @@ struct CloseDir {
   void operator()(DIR* dir) const { ::closedir(dir); }
 };
 
-/// Removes the files of a directory that `keep` does not hold.
-Result<void> remove_others(int store, const char* directory, const std::set<std::string>& keep,
-                           Store::Collected* collected) {
+/// Of the regular files in a directory of the store.
+using TakeFile =
+    std::function<Result<void>(int directory, const char* name, std::uint64_t disk_bytes)>;
+Result<void> for_each_file(int store, const char* directory, const TakeFile& take) {
   const int fd = ::openat(store, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   const std::unique_ptr<DIR, CloseDir> dir(fd < 0 ? nullptr : ::fdopendir(fd));
   if (dir == nullptr) {
@@ -25,17 +27,28 @@ Result<void> remove_others(int store, const char* directory, const std::set<std:
   }
   while (const dirent* const entry = ::readdir(dir.get())) {  // NOLINT(concurrency-mt-unsafe)
     struct stat info{};
-    if (keep.contains(entry->d_name) ||
-        ::fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(info.st_mode)) {
-      continue;
+    if (::fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode)) {
+      TRY(take(fd, entry->d_name, static_cast<std::uint64_t>(info.st_blocks) * 512));
     }
-    if (::unlinkat(fd, entry->d_name, 0) < 0) {
-      return fail_errno(std::string(directory) + "/" + entry->d_name);
-    }
-    collected->bytes += static_cast<std::uint64_t>(info.st_blocks) * 512;
-    ++collected->blobs;
   }
   return {};
+}
+
+/// Removes the files of a directory that `keep` does not hold.
+Result<void> remove_others(int store, const char* directory, const std::set<std::string>& keep,
+                           Store::Collected* collected) {
+  return for_each_file(store, directory,
+                       [&](int fd, const char* name, std::uint64_t bytes) -> Result<void> {
+                         if (keep.contains(name)) {
+                           return {};
+                         }
+                         if (::unlinkat(fd, name, 0) < 0) {
+                           return fail_errno(std::string(directory) + "/" + name);
+                         }
+                         collected->bytes += bytes;
+                         ++collected->blobs;
+                         return {};
+                       });
 }
 
 }  // namespace
@@ -57,6 +70,27 @@ Result<std::set<std::string>> Store::reachable() const {
     }
   }
   return keep;
+}
+
+Result<Store::Usage> Store::usage() const {
+  Usage usage;
+  usage.images = TRY(images()).size();
+  const std::set<std::string> keep = TRY(reachable());
+  const auto add = [](Files* files, std::uint64_t bytes) {
+    ++files->count;
+    files->bytes += bytes;
+  };
+  TRY(for_each_file(fd_.get(), "blobs/sha256",
+                    [&](int, const char* name, std::uint64_t bytes) -> Result<void> {
+                      add(keep.contains(name) ? &usage.needed : &usage.unneeded, bytes);
+                      return {};
+                    }));
+  TRY(for_each_file(fd_.get(), "partial",
+                    [&](int, const char*, std::uint64_t bytes) -> Result<void> {
+                      add(&usage.partial, bytes);
+                      return {};
+                    }));
+  return usage;
 }
 
 Result<Store::Collected> Store::collect(Wait wait) const {

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "lock.h"
+#include "runhl/base/file_io.h"
 #include "runhl/base/output_file.h"
 #include "runhl/base/owned_directory.h"
 #include "runhl/image/media_types.h"
@@ -18,39 +19,11 @@ constexpr std::string_view kLayout = R"({"imageLayoutVersion":"1.0.0"})";
 constexpr std::uint64_t kMaxIndexBytes = 64ULL << 20;
 
 Result<std::string> read_all(int fd, std::uint64_t most, const std::string& what) {
-  std::string text;
-  std::string piece(64ULL << 10U, '\0');
-  for (;;) {
-    const ssize_t got = ::read(fd, piece.data(), piece.size());
-    if (got < 0 && errno != EINTR) {
-      return fail_errno(what);
-    }
-    if (got == 0) {
-      return text;
-    }
-    text.append(piece, 0, static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (text.size() > most) {
-      return fail(ErrorCode::InvalidArgument, what + ": is too large");
-    }
+  std::string text = TRY(read_up_to(fd, most + 1, what));
+  if (text.size() > most) {
+    return fail(ErrorCode::InvalidArgument, what + ": is too large");
   }
-}
-
-Result<void> write_all(int fd, std::string_view text, const std::string& what) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno != EINTR) {
-      return fail_errno(what);
-    }
-    text.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(written, 0)));
-  }
-  return {};
-}
-
-Result<void> write_file(const std::string& directory, const std::string& name,
-                        std::string_view text) {
-  OutputFile file = TRY(OutputFile::create(directory));
-  TRY(write_all(file.fd(), text, directory + "/" + name));
-  return file.publish(name);
+  return text;
 }
 
 /// Of each name the last one counts; what has none, or lies in an index, is not ours.
@@ -104,7 +77,7 @@ Result<void> Store::prepare() const {
   if (::faccessat(fd_.get(), "index.json", F_OK, 0) == 0) {
     return {};  // somebody was faster
   }
-  TRY(write_file(directory_, "oci-layout", kLayout));
+  TRY(write_output_file(directory_, "oci-layout", kLayout));
   return replace_index({});
 }
 
@@ -166,7 +139,7 @@ Result<void> Store::replace_index(const std::vector<NamedImage>& images) const {
     return fail(ErrorCode::InvalidArgument,
                 "more than " + std::to_string(kMaxManifests) + " names of images; remove some");
   }
-  return write_file(directory_, "index.json", to_json(index));
+  return write_output_file(directory_, "index.json", to_json(index));
 }
 
 Result<void> Store::set_name(const std::string& name, Descriptor manifest) const {

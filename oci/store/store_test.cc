@@ -22,7 +22,7 @@ class StoreTest : public ::testing::Test {
     std::string name = std::filesystem::temp_directory_path() / "runhl-store-XXXXXX";
     path_ = ::mkdtemp(name.data());
   }
-  ~StoreTest() override { std::filesystem::remove_all(path_); }
+  void TearDown() override { std::filesystem::remove_all(path_); }
 
   [[nodiscard]] Store store() const {
     auto opened = Store::open(path_ / "store");
@@ -80,9 +80,17 @@ TEST_F(StoreTest, What_no_name_reaches_is_removed_and_nothing_else) {
   ASSERT_TRUE(store.remove_name("drop:1"));
   std::ofstream(path_ / "store/.runhl-7.tmp") << "left by a kill";
   std::ofstream(store.partial_directory() + "/x") << "half";
+  const auto usage = store.usage();
+  ASSERT_TRUE(usage) << usage.error().message;
+  EXPECT_EQ(usage->images, 1U);
+  EXPECT_EQ(usage->needed.count, 3U);
+  EXPECT_EQ(usage->unneeded.count, 2U);
+  EXPECT_EQ(usage->partial.count, 1U);
   const auto collected = store.collect(Store::Wait::No);
   ASSERT_TRUE(collected) << collected.error().message;
   EXPECT_EQ(collected->blobs, 4U);
+  EXPECT_EQ(store.usage()->needed.count, 3U);
+  EXPECT_EQ(store.usage()->unneeded.count + store.usage()->partial.count, 0U);
   EXPECT_TRUE(load_image(store, *store.find("keep:1")));
   EXPECT_TRUE(std::filesystem::exists(path_ / "store/oci-layout"));
 }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 
 #include "cgroup/claim.h"
 #include "cgroup/limits.h"
@@ -152,6 +151,14 @@ Result<void> Cgroup::add(pid_t pid) {
   return {};
 }
 
+Result<void> Cgroup::join() {
+  for (const CgroupDirectory& group : plan_.groups) {
+    TRY(with_context("control group",
+                     sys_->write_file(AT_FDCWD, group.full() + "/tasks", "0")));  // the writer
+  }
+  return {};
+}
+
 Result<CgroupHandles> Cgroup::open_handles() {
   CgroupHandles handles;
   if (plan_.version == CgroupVersion::None) {
@@ -159,24 +166,13 @@ Result<CgroupHandles> Cgroup::open_handles() {
   }
   const bool v2 = plan_.version == CgroupVersion::V2;
   if (!plan_.cells.empty()) {
-    UniqueFd& place = v2 ? handles.cells_directory : handles.cells_procs;
+    UniqueFd& place = v2 ? handles.cells_directory : handles.cells_tasks;
     place = TRY(v2 ? sys_->open(AT_FDCWD, plan_.cells, O_RDONLY | O_DIRECTORY)
-                   : sys_->open(AT_FDCWD, plan_.cells + "/cgroup.procs", O_WRONLY));
+                   : sys_->open(AT_FDCWD, plan_.cells + "/tasks", O_WRONLY));
     handles.thaw = Thaw(TRY(sys_->open(AT_FDCWD, plan_.freezer_file, O_WRONLY)), plan_.version);
   }
   handles.oom = watch_own_oom(*sys_, plan_);
   return handles;
-}
-
-std::function<Result<void>(int pid)> place_cell(Sys& sys, UniqueFd cells_procs) {
-  if (!cells_procs) {
-    return [](int) -> Result<void> { return {}; };
-  }
-  // std::function copies: the descriptor's second owner is every copy of it.
-  auto procs = std::make_shared<const UniqueFd>(std::move(cells_procs));
-  return [&sys, procs](int pid) {
-    return sys.write(procs->get(), std::to_string(pid), "the cells' cgroup.procs");
-  };
 }
 
 }  // namespace runhl::shim

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -137,7 +138,7 @@ TEST(CgroupTest, Version_1_is_made_limited_and_joined) {
   resources.memory_limit = 1 << 20;
   auto group = Cgroup::create(sys, v1_plan(), resources);
   ASSERT_TRUE(group) << group.error().message;
-  EXPECT_TRUE(group->add(0));
+  EXPECT_TRUE(group->join());
   EXPECT_THAT(
       sys.calls,
       ElementsAre("mkdir /cg/memory/a 0755", "mkdir /cg/memory/a/b 0755", "open /cg/memory/a/b",
@@ -146,25 +147,20 @@ TEST(CgroupTest, Version_1_is_made_limited_and_joined) {
                   "getxattr /cg/memory/a/b user.runhl.owner", "mkdir /cg/freezer/a 0755",
                   "mkdir /cg/freezer/a/b 0755", "mkdir /cg/freezer/a/b/cells 0755",
                   "write /cg/memory/a/b/memory.limit_in_bytes 1048576",
-                  "write /cg/memory/a/b/cgroup.procs 0", "write /cg/freezer/a/b/cgroup.procs 0"));
+                  "write /cg/memory/a/b/tasks 0", "write /cg/freezer/a/b/tasks 0"));
 }
 
-TEST(CgroupTest, Version_1_handles_place_cells_and_watch_for_oom) {
+TEST(CgroupTest, Version_1_handles_let_cells_in_and_watch_for_oom) {
   RecordingSys sys;
   sys.files["/cg/memory/a/b/cgroup.procs"] = "";
   auto group = Cgroup::create(sys, v1_plan(), {});
   sys.calls.clear();
   auto handles = group->open_handles();
   ASSERT_TRUE(handles);
-  EXPECT_TRUE(handles->cells_procs && handles->thaw && handles->oom);
+  EXPECT_TRUE(handles->cells_tasks && handles->thaw && handles->oom);
   EXPECT_FALSE(handles->cells_directory);
+  EXPECT_TRUE(sys.called("open_write /cg/freezer/a/b/cells/tasks"));
   EXPECT_TRUE(sys.called("write /cg/memory/a/b/cgroup.event_control "));
-  sys.calls.clear();
-  const auto place = place_cell(sys, std::move(handles->cells_procs));
-  EXPECT_TRUE(place(77));
-  EXPECT_THAT(sys.calls, ElementsAre("write </cg/freezer/a/b/cells/cgroup.procs> 77"));
-  EXPECT_TRUE(place_cell(sys, UniqueFd())(77));
-  EXPECT_EQ(sys.calls.size(), 1U);
 }
 
 TEST(CgroupTest, An_empty_cpuset_is_copied_from_its_parent) {
@@ -205,7 +201,7 @@ TEST(CgroupTest, Version_2_hands_controllers_down_but_not_to_the_cells) {
                                                  "write /cg/a/cgroup.subtree_control +memory"));
   const auto handles = group->open_handles();
   EXPECT_TRUE(handles->cells_directory && handles->thaw);
-  EXPECT_FALSE(handles->cells_procs);
+  EXPECT_FALSE(handles->cells_tasks);
   EXPECT_TRUE(sys.called("watch /cg/a/b/memory.events"));
 }
 
@@ -226,7 +222,7 @@ TEST(CgroupTest, None_is_made_without_a_plan) {
   RecordingSys sys;
   auto group = Cgroup::create(sys, {}, {});
   ASSERT_TRUE(group);
-  EXPECT_TRUE(group->add(0));
+  EXPECT_TRUE(group->join());
   EXPECT_TRUE(group->open_handles());
   EXPECT_THAT(sys.calls, IsEmpty());
 }
@@ -415,7 +411,7 @@ class OomWatchTest : public ::testing::Test {
     EXPECT_EQ(::pwrite(counter_.get(), text.data(), text.size(), 0),
               static_cast<ssize_t>(text.size()));
   }
-  OomWatch watch() const {
+  [[nodiscard]] OomWatch watch() const {
     return {UniqueFd(::dup(event_.get())), UniqueFd(::dup(counter_.get()))};
   }
   void wake() const { (void)::eventfd_write(event_.get(), 1); }
@@ -463,25 +459,35 @@ TEST(CgroupForReal, A_process_is_limited_frozen_and_the_groups_go_away) {
     expect_in_fork(created.has_value(), created ? "" : created.error().message);
     created = fail(ErrorCode::Internal, "");  // or the children hold the claim
     Cgroup group = Cgroup::made(sys, *plan);
+    const auto handles = group.open_handles();
+    const auto told = sys.event_fd();
+    const bool joins = plan->joined_by_member();
     const pid_t child = ::fork();
     if (child == 0) {
+      const bool inside =
+          !joins || (group.join() && sys.write(handles->cells_tasks.get(), "0", "tasks"));
+      const std::uint64_t answer = inside ? 1 : 2;
+      (void)!::write(told->get(), &answer, sizeof(answer));
       ::pause();
       ::_exit(0);
     }
     std::string failure;
-    if (const auto added = group.add(child); !added) {
+    if (const auto added = joins ? Result<void>() : group.add(child); !added) {
       failure = added.error().message;
     }
-    auto handles = group.open_handles();
     if (!handles || !handles->oom) {
       failure = "handles";
     }
+    pollfd answered{told->get(), POLLIN, 0};
+    std::uint64_t answer = 0;
+    if (::poll(&answered, 1, 10'000) != 1 ||
+        ::read(told->get(), &answer, sizeof(answer)) != sizeof(answer) || answer != 1) {
+      failure = "join";
+    }
     const std::string procs = *sys.read_file(AT_FDCWD, plan->directories[0] + "/cgroup.procs", 64);
     const bool listed = procs == std::to_string(child) + "\n";
-    if (plan->version == CgroupVersion::V1 &&
-        !place_cell(sys, std::move(handles->cells_procs))(child)) {
-      failure = "place_cell";
-    }
+    const bool in_cells =
+        !joins || *sys.read_file(AT_FDCWD, plan->cells + "/cgroup.procs", 64) == procs;
     const auto max = sys.read_file(AT_FDCWD, directory_of(*plan, "pids")->full() + "/pids.max", 64);
     const auto removed = remove_cgroup(sys, plan->directories, plan->owner, Leftovers::Kill);
     (void)::kill(child, SIGKILL);
@@ -489,6 +495,7 @@ TEST(CgroupForReal, A_process_is_limited_frozen_and_the_groups_go_away) {
     (void)::waitpid(child, &status, 0);
     expect_in_fork(failure.empty(), failure);
     expect_in_fork(listed, "the child is in the group");
+    expect_in_fork(in_cells, "and in the cells' one");
     expect_in_fork(max && *max == "2\n", "the limit with what is ours");
     expect_in_fork(removed.has_value(), removed ? "" : removed.error().message);
     expect_in_fork(::access(plan->directories[0].c_str(), F_OK) != 0, "nothing is left");

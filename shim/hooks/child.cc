@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "runhl/base/ignore_sigpipe.h"
+
 namespace runhl::shim {
 namespace {
 
@@ -154,24 +156,6 @@ int milliseconds_until(std::optional<Clock::time_point> deadline) {
   return static_cast<int>(std::clamp<std::chrono::milliseconds::rep>(left, 0, INT_MAX));
 }
 
-/// Writing to a hook that does not read must give EPIPE, not a signal that ends the runtime.
-class IgnoreSigpipe {
- public:
-  IgnoreSigpipe() {
-    struct sigaction ignore{};
-    ignore.sa_handler = SIG_IGN;
-    (void)::sigaction(SIGPIPE, &ignore, &before_);
-  }
-  IgnoreSigpipe(const IgnoreSigpipe&) = delete;
-  IgnoreSigpipe& operator=(const IgnoreSigpipe&) = delete;
-  IgnoreSigpipe(IgnoreSigpipe&&) = delete;
-  IgnoreSigpipe& operator=(IgnoreSigpipe&&) = delete;
-  ~IgnoreSigpipe() { (void)::sigaction(SIGPIPE, &before_, nullptr); }
-
- private:
-  struct sigaction before_{};
-};
-
 }  // namespace
 
 HookChild::HookChild(HookChild&& other) noexcept
@@ -259,7 +243,7 @@ int HookChild::reap() {
 
 Result<HookChild::End> HookChild::serve(std::string_view input,
                                         std::optional<int> timeout_seconds) {
-  const IgnoreSigpipe guard;
+  const IgnoreSigpipe guard;  // of a hook that does not read
   std::optional<Clock::time_point> deadline;
   if (timeout_seconds) {
     deadline = Clock::now() + std::chrono::seconds(*timeout_seconds);

@@ -62,6 +62,13 @@ TEST_F(CellUids, A_caller_who_cannot_use_the_range_keeps_his_own) {
   EXPECT_FALSE(sys_.called("open_write"));
 }
 
+TEST_F(CellUids, The_hosts_own_user_namespace_needs_no_look_at_its_maps) {
+  sys_.files["/proc/self/uid_map"] = "0 100000 65536\n";
+  EXPECT_FALSE(claim_cell_uid(sys_, proc_.get(), {})->identity.own);
+  sys_.inodes["/proc/self/ns/user"] = 0xEFFF'FFFD;
+  EXPECT_TRUE(claim_cell_uid(sys_, proc_.get(), {})->identity.own);
+}
+
 TEST_F(CellUids, A_map_of_several_lines_is_read) {
   sys_.files["/proc/self/uid_map"] = sys_.files["/proc/self/gid_map"] =
       "0 1000 1\n1879048192 100000 65536\n";

@@ -16,12 +16,6 @@
 namespace runhl::shim {
 namespace {
 
-/// A tree that is cloned out of the host's and attached nowhere yet.
-struct DetachedTree {
-  UniqueFd mount;
-  bool directory = true;
-};
-
 /// Recursive clones are private like what they are cloned from: the namespace's own mounts are.
 Result<UniqueFd> clone_tree(Sys& sys, int source, const TreeRequest& request) {
   constexpr unsigned kFlags = OPEN_TREE_CLONE | AT_EMPTY_PATH;
@@ -38,18 +32,20 @@ Result<UniqueFd> clone_tree(Sys& sys, int source, const TreeRequest& request) {
 }
 
 Result<void> check_kind(Sys& sys, int fd, const TreeRequest& request, bool is_root,
-                        bool* directory) {
-  const char* kernels = kernel_file_system(TRY(sys.file_system(fd, request.source)));
+                        DetachedTree* tree) {
+  const std::uint64_t type = TRY(sys.file_system(fd, request.source));
+  const char* kernels = kernel_file_system(type);
   if (kernels != nullptr) {
     return fail(ErrorCode::Unsupported,
                 request.source + " lies on " + kernels + ", an interface of the host's kernel");
   }
   const FileStat status = TRY(sys.stat(fd, request.source));
-  *directory = S_ISDIR(status.mode);
+  tree->directory = S_ISDIR(status.mode);
+  tree->may_wait = vmm::may_wait_behind(type);
   if (S_ISLNK(status.mode)) {
     return fail(ErrorCode::InvalidArgument, request.source + " is a symlink");
   }
-  if (is_root && !*directory) {
+  if (is_root && !tree->directory) {
     return fail(ErrorCode::InvalidArgument, request.source + " is not a directory");
   }
   return {};
@@ -67,11 +63,10 @@ Result<UniqueFd> open_source(Sys& sys, const TreeRequest& request, bool is_root)
   return fail_errno(request.source, fd.error().os_errno);
 }
 
-/// Checks and clone are of one object: whatever the path means a moment later.
 Result<DetachedTree> detach(Sys& sys, const TreeRequest& request, bool is_root) {
   const UniqueFd source = TRY(open_source(sys, request, is_root));
   DetachedTree tree;
-  TRY(check_kind(sys, source.get(), request, is_root, &tree.directory));
+  TRY(check_kind(sys, source.get(), request, is_root, &tree));
   tree.mount = TRY(clone_tree(sys, source.get(), request));
   std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
   attributes |= request.read_only ? MOUNT_ATTR_RDONLY : 0;
@@ -103,17 +98,12 @@ Result<void> make_place(Sys& sys, int root, const std::string& name, bool direct
   return {};
 }
 
-Result<vmm::GrantedTree> attach(Sys& sys, int root, const std::string& name,
-                                const TreeRequest& request, const DetachedTree& tree) {
-  TRY(make_place(sys, root, name, tree.directory));
-  TRY(sys.attach_mount(tree.mount.get(), root, name));
-  vmm::GrantedTree granted;
-  granted.name = name;
-  granted.directory = tree.directory;
-  granted.read_only = request.read_only;
-  granted.recursive = request.recursive;
-  granted.root = TRY(sys.open(root, name, O_PATH | O_NOFOLLOW));
-  return granted;
+Result<void> attach(Sys& sys, int root, const DetachedTree& tree, vmm::GrantedTree* granted) {
+  TRY(make_place(sys, root, granted->name, tree.directory));
+  TRY(sys.attach_mount(tree.mount.get(), root, granted->name));
+  granted->root = TRY(sys.open(root, granted->name, O_PATH | O_NOFOLLOW));
+  granted->parent = TRY(sys.open(root, ".", O_PATH | O_DIRECTORY));
+  return {};
 }
 
 /// The new root is attached over the old one, becomes the root, and the old one, by then beneath
@@ -126,16 +116,6 @@ Result<void> change_root(Sys& sys, int root) {
   return sys.chdir("/");
 }
 
-/// Cloned before the root changes: paths are the host's until then.
-Result<std::vector<DetachedTree>> detach_all(Sys& sys, const std::vector<TreeRequest>& requests) {
-  std::vector<DetachedTree> trees;
-  for (const TreeRequest& request : requests) {
-    const bool is_root = request.pointer == "/root/path";  // there may be none: an archive
-    trees.push_back(TRY(with_context(request.pointer, detach(sys, request, is_root))));
-  }
-  return trees;
-}
-
 }  // namespace
 
 Result<void> enter_mount_namespace(Sys& sys) {
@@ -144,16 +124,34 @@ Result<void> enter_mount_namespace(Sys& sys) {
                       sys.set_propagation("/", MS_REC | MS_PRIVATE));
 }
 
-Result<Jail> build_jail(Sys& sys, const JailSpec& spec) {
-  const std::vector<DetachedTree> detached = TRY(detach_all(sys, spec.trees));
+Result<std::vector<DetachedTree>> detach_trees(Sys& sys, const std::vector<TreeRequest>& requests) {
+  std::vector<DetachedTree> trees;
+  for (const TreeRequest& request : requests) {
+    const bool is_root = request.pointer == "/root/path";  // there may be none: an archive
+    trees.push_back(TRY(with_context(request.pointer, detach(sys, request, is_root))));
+  }
+  return trees;
+}
+
+std::vector<vmm::GrantedTree> describe_trees(const std::vector<TreeRequest>& requests,
+                                             const std::vector<DetachedTree>& trees) {
+  std::vector<vmm::GrantedTree> granted(trees.size());
+  for (std::size_t i = 0; i < trees.size(); ++i) {
+    granted[i].name = std::to_string(i);
+    granted[i].directory = trees[i].directory;
+    granted[i].read_only = requests[i].read_only;
+    granted[i].recursive = requests[i].recursive;
+    granted[i].may_wait = trees[i].may_wait;
+  }
+  return granted;
+}
+
+Result<Jail> build_jail(Sys& sys, const JailSpec& spec, std::vector<DetachedTree> trees) {
   const UniqueFd root = TRY(make_root(sys, spec));
   TRY(with_context("jail", change_root(sys, root.get())));
-  Jail jail;
-  for (std::size_t i = 0; i < detached.size(); ++i) {
-    const TreeRequest& request = spec.trees[i];
-    jail.trees.push_back(TRY(with_context(
-        request.pointer, attach(sys, root.get(), std::to_string(i), request, detached[i]))));
-    jail.trees.back().parent = TRY(sys.open(root.get(), ".", O_PATH | O_DIRECTORY));
+  Jail jail{.trees = describe_trees(spec.trees, trees)};
+  for (std::size_t i = 0; i < trees.size(); ++i) {
+    TRY(with_context(spec.trees[i].pointer, attach(sys, root.get(), trees[i], &jail.trees[i])));
   }
   TRY(with_context("jail",
                    sys.set_mount_attributes(root.get(), "", AT_EMPTY_PATH, MOUNT_ATTR_RDONLY)));

@@ -32,10 +32,14 @@ JailSpec two_trees() {
   return spec;
 }
 
+Result<Jail> jail_of(Sys& sys, const JailSpec& spec) {
+  return build_jail(sys, spec, TRY(detach_trees(sys, spec.trees)));
+}
+
 TEST(JailTest, Trees_are_cloned_restricted_and_attached_in_order) {
   RecordingSys sys;
   sys.modes["/etc/hosts"] = S_IFREG | 0644;
-  const auto jail = build_jail(sys, two_trees());
+  const auto jail = jail_of(sys, two_trees());
   ASSERT_TRUE(jail) << jail.error().message;
   EXPECT_THAT(
       sys.calls,
@@ -78,7 +82,7 @@ TEST(JailTest, What_cannot_be_granted_is_refused_by_pointer) {
     RecordingSys sys;
     sys.modes[refusal.path] = refusal.mode;
     sys.fs_magics[refusal.path] = refusal.magic;
-    const auto jail = build_jail(sys, two_trees());
+    const auto jail = jail_of(sys, two_trees());
     ASSERT_FALSE(jail);
     EXPECT_EQ(jail.error().message, refusal.message);
     EXPECT_FALSE(sys.called("pivot_root"));
@@ -88,15 +92,15 @@ TEST(JailTest, What_cannot_be_granted_is_refused_by_pointer) {
 TEST(JailTest, Missing_sources_and_a_symlinked_rootfs_are_named) {
   RecordingSys missing_root;
   missing_root.fail("open_resolved /b/rootfs", ENOENT);
-  EXPECT_EQ(build_jail(missing_root, two_trees()).error().message,
+  EXPECT_EQ(jail_of(missing_root, two_trees()).error().message,
             "/root/path: /b/rootfs: No such file or directory");
   RecordingSys symlink;
   symlink.fail("open_resolved /b/rootfs", ELOOP);
-  EXPECT_EQ(build_jail(symlink, two_trees()).error().message,
+  EXPECT_EQ(jail_of(symlink, two_trees()).error().message,
             "/root/path: /b/rootfs is, or is reached by, a symlink");
   RecordingSys missing_bind;
   missing_bind.fail("open_resolved /etc/hosts", ENOENT);
-  const auto jail = build_jail(missing_bind, two_trees());
+  const auto jail = jail_of(missing_bind, two_trees());
   EXPECT_EQ(jail.error().message, "/mounts/3/source: /etc/hosts: No such file or directory");
   EXPECT_EQ(jail.error().code, ErrorCode::NotFound);
 }
@@ -105,7 +109,7 @@ TEST(JailTest, A_forbidden_call_is_named) {
   RecordingSys sys;
   sys.fail("open_tree", EPERM);
   EXPECT_THAT(
-      build_jail(sys, two_trees()).error().message,
+      jail_of(sys, two_trees()).error().message,
       ::testing::AllOf(HasSubstr("/root/path: open_tree"), HasSubstr("Operation not permitted")));
   RecordingSys namespaces;
   namespaces.fail("unshare", EPERM);
@@ -117,7 +121,7 @@ TEST(JailTest, Locked_submounts_come_along_without_making_the_tree_recursive) {
   RecordingSys sys;
   sys.modes["/etc/hosts"] = S_IFREG;
   sys.fail("open_tree /etc/hosts", EINVAL);
-  const auto jail = build_jail(sys, two_trees());
+  const auto jail = jail_of(sys, two_trees());
   ASSERT_TRUE(jail) << jail.error().message;
   EXPECT_TRUE(sys.called("open_tree recursive /etc/hosts"));
   EXPECT_FALSE(jail->trees[1].recursive);
@@ -125,11 +129,11 @@ TEST(JailTest, Locked_submounts_come_along_without_making_the_tree_recursive) {
 
 TEST(JailTest, Every_failing_step_fails_the_whole) {
   RecordingSys good;
-  ASSERT_TRUE(build_jail(good, two_trees()));
+  ASSERT_TRUE(jail_of(good, two_trees()));
   for (std::size_t step = 0; step < good.calls.size(); ++step) {
     RecordingSys sys;
     sys.fail_nth(step, EIO);
-    EXPECT_FALSE(build_jail(sys, two_trees())) << good.calls[step];
+    EXPECT_FALSE(jail_of(sys, two_trees())) << good.calls[step];
   }
 }
 
@@ -180,7 +184,7 @@ TEST_F(RealJail, Holds_the_granted_trees_and_nothing_else) {
     Sys& sys = linux_sys();
     const auto entered = enter_mount_namespace(sys);
     expect_in_fork(entered.has_value(), entered ? "" : entered.error().message);
-    const auto jail = build_jail(sys, spec());
+    const auto jail = jail_of(sys, spec());
     expect_in_fork(jail.has_value(), jail ? "" : jail.error().message);
     for (const char* path : {"/etc", "/proc/self", "/tmp", "/../etc", "/usr"}) {
       expect_in_fork(::access(path, F_OK) != 0, std::string(path) + " is out of sight");
@@ -206,12 +210,12 @@ TEST_F(RealJail, Refuses_a_rootfs_reached_by_a_symlink_and_kernel_file_systems) 
     expect_in_fork(enter_mount_namespace(sys).has_value(), "namespace");
     JailSpec link = spec();
     link.trees[0].source = base_ + "/link";
-    const auto linked = build_jail(sys, link);
+    const auto linked = jail_of(sys, link);
     expect_in_fork(!linked && linked.error().code == ErrorCode::InvalidArgument, "symlink");
     for (const char* source : {"/proc", "/sys", "/proc/self/ns/net"}) {
       JailSpec kernels = spec();
       kernels.trees[1].source = source;
-      const auto jail = build_jail(sys, kernels);
+      const auto jail = jail_of(sys, kernels);
       expect_in_fork(!jail && jail.error().code == ErrorCode::Unsupported, source);
     }
     expect_in_fork(::access("/etc", F_OK) == 0, "the root is still the host's");

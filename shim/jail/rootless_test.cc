@@ -90,7 +90,9 @@ TEST(Rootless, An_unprivileged_process_builds_a_jail_for_real) {
       spec.trees = {
           {.source = name, .pointer = "/root/path", .read_only = false, .recursive = true},
           {.source = "/usr", .pointer = "/mounts/0/source", .read_only = true, .recursive = false}};
-      const auto jail = build_jail(sys, spec);
+      auto trees = detach_trees(sys, spec.trees);
+      expect_in_fork(trees.has_value(), trees ? "" : trees.error().message);
+      const auto jail = build_jail(sys, spec, std::move(*trees));
       expect_in_fork(jail.has_value(), jail ? "" : jail.error().message);
       expect_in_fork(::mkdir("/0/made", 0755) == 0, "the own directory is writable");
       expect_in_fork(::access("/1/bin", F_OK) == 0, "a tree of the host's root file system");

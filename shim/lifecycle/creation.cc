@@ -19,6 +19,7 @@
 #include "lifecycle/remove_container.h"
 #include "lifecycle/rootfs_mode.h"
 #include "lifecycle/small_file.h"
+#include "lifecycle/upstream_rules.h"
 #include "monitor/monitor.h"
 #include "runhl/base/log.h"
 #include "runhl/base/sys.h"
@@ -116,20 +117,47 @@ std::string now_rfc3339() {
 }
 
 ContainerState plan_state(const CreateRequest& request, const oci::Config& config,
-                          const std::string& bundle) {
+                          const GuestKind& kind, const std::string& bundle) {
   ContainerState state;
   state.id = request.id;
   state.bundle = bundle;
   state.rootfs = config.root_path;
   state.oci_version = config.oci_version;
-  state.isolation = vmm::to_string(vmm::Isolation::Cell);
+  state.isolation = vmm::to_string(kind.isolation);
   state.created = now_rfc3339();
   state.owner = ::geteuid();
   state.annotations = config.annotations;
   state.annotations["dev.runhl.isolation"] = state.isolation;
+  if (!kind.upstream_kernel.empty()) {
+    state.annotations[kKernelAnnotation] = kind.upstream_kernel;
+  }
   state.poststart = config.hooks.poststart;
   state.poststop = config.hooks.poststop;
+  state.start_hooks = !config.hooks.start_container.empty();
   return state;
+}
+
+/// What the guest is, and in which form it has its root file system.
+struct GuestPlan {
+  GuestKind kind;
+  RootfsMode mode = RootfsMode::Direct;
+};
+
+Result<GuestPlan> plan_guest(const CreateRequest& request, const oci::Config& config,
+                             const MachineFactory& factory) {
+  GuestPlan plan;
+  if (!request.choose) {
+    plan.kind.factory = factory;
+  } else {
+    plan.kind = TRY(request.choose(config));
+  }
+  if (plan.kind.upstream_kernel.empty()) {
+    plan.mode = TRY(rootfs_mode(request, config));
+    return plan;
+  }
+  TRY(check_upstream(config));
+  plan.mode = TRY(upstream_rootfs_mode(request, config));
+  return plan;
 }
 
 Result<UniqueFd> open_initrd(const CreateRequest& request, const oci::Config& config) {
@@ -145,18 +173,26 @@ Result<UniqueFd> open_initrd(const CreateRequest& request, const oci::Config& co
 Result<Creation> Creation::begin(const StateRoot& root, const CreateRequest& request,
                                  Presence presence, const MachineFactory& factory) {
   Creation creation = TRY(launch(root, request, presence, factory, SetupStep::Proceed));
-  Facts& facts = *creation.facts_;
-  TRY(facts.channel.expect(SetupStep::Ready));
-  TRY(creation.publish_pid());
-  if (::pwrite(facts.exit_file.get(), kCreatedLine.data(), kCreatedLine.size(), 0) < 0) {
-    return fail_errno("write " + facts.dir.path() + "/exit");
-  }
+  TRY(creation.created());
   return creation;
+}
+
+Result<void> Creation::created() {
+  TRY(facts_->channel.expect(SetupStep::Ready));
+  TRY(publish_pid());
+  if (::pwrite(facts_->exit_file.get(), kCreatedLine.data(), kCreatedLine.size(), 0) < 0) {
+    return fail_errno("write " + facts_->dir.path() + "/exit");
+  }
+  return {};
 }
 
 Result<Creation> Creation::begin_running(const StateRoot& root, const CreateRequest& request,
                                          Presence presence, const MachineFactory& factory) {
-  return launch(root, request, presence, factory, SetupStep::ProceedAndStart);
+  Creation creation = TRY(launch(root, request, presence, factory, SetupStep::ProceedAndStart));
+  if (creation.state().start_hooks) {
+    TRY(creation.created());
+  }
+  return creation;
 }
 
 Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& request,
@@ -168,13 +204,13 @@ Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& re
       TRY(own_config ? state_bundle(root, request.id) : absolute_bundle(request.bundle));
   oci::Config config = TRY(load_bundle(request, bundle));
   TRY(check_terminal(config, request, presence));
-  const RootfsMode mode = TRY(rootfs_mode(request, config));
+  GuestPlan guest = TRY(plan_guest(request, config, factory));
   UniqueFd initrd;
-  if (mode == RootfsMode::Initrd) {
+  if (guest.mode == RootfsMode::Initrd) {
     initrd = TRY(open_initrd(request, config));
   }
-  ContainerState state = plan_state(request, config, bundle);
-  state.annotations[kRootfsAnnotation] = to_string(mode);
+  ContainerState state = plan_state(request, config, guest.kind, bundle);
+  state.annotations[kRootfsAnnotation] = to_string(guest.mode);
   CgroupPlan cgroup = TRY(plan_host_resources(config, &state));
   auto ends = TRY(SetupChannel::create());
   StateDir dir = TRY(root.claim(request.id));
@@ -186,17 +222,18 @@ Result<Creation> Creation::launch(const StateRoot& root, const CreateRequest& re
                                                   .exit_file = {},
                                                   .cgroup = std::move(cgroup),
                                                   .channel = std::move(ends.first),
-                                                  .initrd = std::move(initrd)}));
+                                                  .initrd = std::move(initrd),
+                                                  .kind = std::move(guest.kind)}));
   if (own_config) {
     TRY(creation.facts_->dir.make_bundle(request.config_text));
   }
   creation.facts_->exit_file = TRY(creation.facts_->dir.make_progress());
-  TRY(creation.fork_monitor(std::move(ends.second), factory));
+  TRY(creation.fork_monitor(std::move(ends.second)));
   TRY(creation.set_up(release));
   return creation;
 }
 
-Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFactory& factory) {
+Result<void> Creation::fork_monitor(SetupChannel monitor_end) {
   Facts& facts = *facts_;
   UniqueFd null_device{::open("/dev/null", O_RDWR | O_CLOEXEC)};
   if (!null_device) {
@@ -216,13 +253,14 @@ Result<void> Creation::fork_monitor(SetupChannel monitor_end, const MachineFacto
                      .channel = std::move(monitor_end),
                      .initrd = std::move(facts.initrd),
                      .rootfs_size = facts.request.rootfs_size,
-                     .factory = factory};
+                     .kind = std::move(facts.kind)};
     {
       const SetupChannel verbs_end = std::move(facts.channel);
     }
     ::_exit(run_monitor(std::move(plan)));
   }
   facts.initrd.reset();           // the monitor's alone
+  facts.kind = {};                // as are its descriptors
   facts.state.monitor.pid = pid;  // known to undo() from here on
   facts.state.monitor = TRY(identify_process(pid));
   return {};
@@ -241,16 +279,23 @@ Result<void> Creation::set_up(SetupStep release) {
     TRY(facts.channel.send(SetupStep::HooksDone));
   }
   facts.hooks_began = true;  // the monitor's come next
-  TRY(enter_control_groups());
-  return facts.channel.send(release);
+  // The claim on the groups ends when the monitor is in them.
+  Cgroup group = TRY(Cgroup::create(linux_sys(), facts.cgroup, facts.config.resources,
+                                    {.pids_overhead = kOwnTasks}));
+  if (!facts.cgroup.joined_by_member()) {
+    TRY(add_monitor(&group));
+  }
+  TRY(facts.channel.send(facts.state.start_hooks ? SetupStep::Proceed : release));
+  if (facts.cgroup.joined_by_member()) {
+    TRY(facts.channel.expect(SetupStep::Joined));
+  }
+  return {};
 }
 
 /// By us, while the monitor is at work: it takes long, and is done when the monitor is.
-Result<void> Creation::enter_control_groups() {
+Result<void> Creation::add_monitor(Cgroup* group) {
   Facts& facts = *facts_;
-  Cgroup group = TRY(Cgroup::create(linux_sys(), facts.cgroup, facts.config.resources,
-                                    {.pids_overhead = kOwnTasks}));
-  auto added = group.add(facts.state.monitor.pid);
+  auto added = group->add(facts.state.monitor.pid);
   if (!added && added.error().os_errno == ESRCH) {
     TRY(facts.channel.receive());  // its last word says why it is gone
   }

@@ -26,7 +26,8 @@ class Creation {
   /// Returns with a guest that stands before its first instruction.
   static Result<Creation> begin(const StateRoot& root, const CreateRequest& request,
                                 Presence presence, const MachineFactory& factory);
-  /// Returns while the monitor is at work; the program runs as soon as it can.
+  /// Returns while the monitor is at work; the program runs as soon as it can. With start hooks
+  /// as begin(): they are run by start.
   static Result<Creation> begin_running(const StateRoot& root, const CreateRequest& request,
                                         Presence presence, const MachineFactory& factory);
   Creation(Creation&&) = default;
@@ -41,6 +42,8 @@ class Creation {
   Result<void> started();
 
   [[nodiscard]] const ContainerState& state() const { return facts_->state; }
+  /// The monitor closes its end when it has ended the container; -1 behind started().
+  [[nodiscard]] int channel() const { return facts_ ? facts_->channel.fd() : -1; }
 
  private:
   struct Facts {  // by pointer: the class moves, the monitor's copy of it does not care
@@ -52,7 +55,8 @@ class Creation {
     UniqueFd exit_file;
     CgroupPlan cgroup;
     SetupChannel channel;
-    UniqueFd initrd;           ///< none: the root file system is the directory
+    UniqueFd initrd;  ///< none: the root file system is the directory
+    GuestKind kind;
     bool hooks_began = false;  ///< then an undone container gets its poststop hooks as well
     bool pid_file_written = false;
   };
@@ -61,9 +65,10 @@ class Creation {
   static Result<Creation> launch(const StateRoot& root, const CreateRequest& request,
                                  Presence presence, const MachineFactory& factory,
                                  SetupStep release);
-  Result<void> fork_monitor(SetupChannel monitor_end, const MachineFactory& factory);
+  Result<void> fork_monitor(SetupChannel monitor_end);
   Result<void> set_up(SetupStep release);
-  Result<void> enter_control_groups();
+  Result<void> add_monitor(Cgroup* group);
+  Result<void> created();
   Result<void> publish_pid();
   void undo();
 

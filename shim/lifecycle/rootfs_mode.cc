@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lifecycle/rootfs_mode.h"
 
+#include <optional>
+
 namespace runhl::shim {
 namespace {
 
@@ -30,6 +32,19 @@ Result<void> check_volumes(const oci::Config& config) {
   return {};
 }
 
+/// None: nobody says.
+Result<std::optional<RootfsMode>> asked_mode(const CreateRequest& request,
+                                             const oci::Config& config) {
+  if (!request.rootfs_mode.empty()) {
+    return TRY(parse_mode(request.rootfs_mode, "--rootfs-mode"));
+  }
+  const auto annotation = config.annotations.find(kRootfsAnnotation);
+  if (annotation == config.annotations.end()) {
+    return std::nullopt;
+  }
+  return TRY(parse_mode(annotation->second, std::string("/annotations/") + kRootfsAnnotation));
+}
+
 }  // namespace
 
 std::string_view to_string(RootfsMode mode) {
@@ -37,19 +52,27 @@ std::string_view to_string(RootfsMode mode) {
 }
 
 Result<RootfsMode> rootfs_mode(const CreateRequest& request, const oci::Config& config) {
-  RootfsMode mode = RootfsMode::Direct;
-  const auto annotation = config.annotations.find(kRootfsAnnotation);
-  if (!request.rootfs_mode.empty()) {
-    mode = TRY(parse_mode(request.rootfs_mode, "--rootfs-mode"));
-  } else if (annotation != config.annotations.end()) {
-    mode = TRY(parse_mode(annotation->second, std::string("/annotations/") + kRootfsAnnotation));
-  }
+  const RootfsMode mode = TRY(asked_mode(request, config)).value_or(RootfsMode::Direct);
   if (mode == RootfsMode::Initrd) {
     TRY(check_volumes(config));
   } else if (request.rootfs_size != 0) {
     return fail(ErrorCode::InvalidArgument, "--rootfs-size: only with --rootfs-mode initrd");
   }
   return mode;
+}
+
+Result<RootfsMode> upstream_rootfs_mode(const CreateRequest& request, const oci::Config& config) {
+  if (TRY(asked_mode(request, config)).value_or(RootfsMode::Initrd) == RootfsMode::Direct) {
+    return fail(ErrorCode::Unsupported,
+                "rootfs mode direct: an upstream kernel's root file system is an archive; use "
+                "initrd");
+  }
+  if (request.rootfs_size != 0) {
+    return fail(ErrorCode::Unsupported,
+                "--rootfs-size: an upstream kernel bounds the guest's memory as a whole");
+  }
+  TRY(check_volumes(config));
+  return RootfsMode::Initrd;
 }
 
 }  // namespace runhl::shim

@@ -51,5 +51,18 @@ TEST(RootfsMode, A_size_is_for_changes_in_memory) {
   EXPECT_FALSE(rootfs_mode(request, {}));
 }
 
+TEST(RootfsMode, An_upstream_kernel_has_an_archive) {
+  CreateRequest request;
+  oci::Config config;
+  config.root_path = "/b/rootfs";
+  EXPECT_EQ(upstream_rootfs_mode(request, config).value(), RootfsMode::Initrd);
+  config.annotations["dev.runhl.rootfs"] = "direct";
+  EXPECT_FALSE(upstream_rootfs_mode(request, config));
+  request.rootfs_mode = "initrd";
+  EXPECT_TRUE(upstream_rootfs_mode(request, config));
+  request.rootfs_size = 1;
+  EXPECT_FALSE(upstream_rootfs_mode(request, config));
+}
+
 }  // namespace
 }  // namespace runhl::shim

@@ -19,7 +19,6 @@ struct Header {
 };
 constexpr std::size_t kMaxText = 8192;
 constexpr const char* kPeerEnded = "the container's monitor ended during set-up (killed?)";
-using Buffer = std::array<std::byte, sizeof(Header) + kMaxText>;
 
 }  // namespace
 
@@ -41,12 +40,14 @@ Result<void> SetupChannel::send_failure(const Error& error) {
 
 Result<void> SetupChannel::send(SetupStep step, ErrorCode code, int os_errno,
                                 const std::string& text) {
-  Buffer buffer;
-  const Header header{.step = step, .code = static_cast<std::uint32_t>(code), .os_errno = os_errno};
-  const std::size_t text_size = std::min(text.size(), kMaxText);
-  std::memcpy(buffer.data(), &header, sizeof(header));
-  std::memcpy(buffer.data() + sizeof(header), text.data(), text_size);
-  if (::send(fd_.get(), buffer.data(), sizeof(header) + text_size, MSG_NOSIGNAL) >= 0) {
+  Header header{.step = step, .code = static_cast<std::uint32_t>(code), .os_errno = os_errno};
+  // SAFETY: the host only reads what it sends; its interface has no const.
+  std::array<iovec, 2> parts{{{&header, sizeof(header)},
+                              {const_cast<char*>(text.data()), std::min(text.size(), kMaxText)}}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  if (::sendmsg(fd_.get(), &message, MSG_NOSIGNAL) >= 0) {
     return {};
   }
   if (errno != EPIPE && errno != ECONNRESET) {
@@ -58,7 +59,8 @@ Result<void> SetupChannel::send(SetupStep step, ErrorCode code, int os_errno,
 }
 
 Result<SetupChannel::Message> SetupChannel::receive() {
-  Buffer buffer;
+  // Nearly all messages are a header: the rest of this is not worth a page fault or clearing.
+  __attribute__((uninitialized)) std::array<std::byte, sizeof(Header) + kMaxText> buffer;
   ssize_t got = 0;
   // ECONNRESET says, once, that the peer ended without having read all of ours; what it sent before
   // is still there.

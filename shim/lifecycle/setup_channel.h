@@ -16,6 +16,7 @@ enum class SetupStep : std::uint32_t {
   HooksDone,            ///< the answer to it
   Proceed,
   ProceedAndStart,  ///< Proceed and, in advance, Commit: the program runs as soon as it can
+  Joined,           ///< only of version 1 control groups: the monitor is in them
   Ready,
   Commit,
   Started,

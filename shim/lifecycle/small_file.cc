@@ -7,26 +7,10 @@
 
 #include <cstdio>
 
+#include "runhl/base/file_io.h"
 #include "runhl/base/unique_fd.h"
 
 namespace runhl::shim {
-namespace {
-
-Result<void> write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t written = ::write(fd, content.data(), content.size());
-    if (written < 0 && errno == EINTR) {
-      continue;
-    }
-    if (written < 0) {
-      return fail_errno("write");
-    }
-    content.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
-
-}  // namespace
 
 Result<std::string> read_file_at(int directory, const std::string& name, std::size_t max_bytes) {
   const UniqueFd fd{
@@ -38,22 +22,12 @@ Result<std::string> read_file_at(int directory, const std::string& name, std::si
   if (!S_ISREG(info.st_mode)) {
     return fail(ErrorCode::InvalidArgument, name + ": not a regular file");
   }
-  std::string text;
-  constexpr std::size_t kChunk = 4096;
-  while (text.size() <= max_bytes) {
-    const std::size_t old_size = text.size();
-    text.resize(old_size + kChunk);
-    const ssize_t got = ::read(fd.get(), text.data() + old_size, kChunk);
-    text.resize(old_size + static_cast<std::size_t>(got > 0 ? got : 0));
-    if (got < 0 && errno != EINTR) {
-      return fail_errno("read " + name);
-    }
-    if (got == 0) {
-      return text;
-    }
+  std::string text = TRY(read_up_to(fd.get(), max_bytes + 1, "read " + name));
+  if (text.size() > max_bytes) {
+    return fail(ErrorCode::InvalidArgument,
+                name + ": larger than " + std::to_string(max_bytes) + " bytes");
   }
-  return fail(ErrorCode::InvalidArgument,
-              name + ": larger than " + std::to_string(max_bytes) + " bytes");
+  return text;
 }
 
 Result<void> replace_file_at(int directory, const std::string& name, std::string_view content,
@@ -64,7 +38,7 @@ Result<void> replace_file_at(int directory, const std::string& name, std::string
   if (!fd) {
     return fail_errno("create " + temporary);
   }
-  Result<void> done = with_context(temporary, write_all(fd.get(), content));
+  Result<void> done = with_context(temporary, write_all(fd.get(), content, "write"));
   if (done && ::renameat(directory, temporary.c_str(), directory, name.c_str()) != 0) {
     done = fail_errno("rename " + temporary + " to " + name);
   }

@@ -10,6 +10,7 @@ namespace runhl::shim {
 namespace {
 
 constexpr int kStartTimeoutMs = 10'000;
+constexpr int kAsLongAsHooksTake = -1;
 
 Result<void> check_startable(oci::Status status) {
   if (oci::can_start(status)) {
@@ -33,7 +34,8 @@ Result<void> start(const StateRoot& root, const std::string& id) {
   const ContainerView container = TRY(view(root, id));
   TRY(check_startable(container.status));
   const StateDir dir = TRY(root.find(id));
-  TRY(control_call(dir, {.operation = ControlOperation::Start}, kStartTimeoutMs));
+  TRY(control_call(dir, {.operation = ControlOperation::Start},
+                   container.state.start_hooks ? kAsLongAsHooksTake : kStartTimeoutMs));
   auto hooks = run_container_hooks("poststart", container.state.poststart,
                                    {oci::Status::Running, container.pid, container.state});
   if (!hooks) {

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "lifecycle/small_file.h"
+#include "runhl/shim/lifecycle.h"
 
 namespace runhl::shim {
 namespace {
@@ -51,6 +52,7 @@ ContainerState example() {
   state.annotations = {{"a", "b"}};
   state.cgroups = {.directories = {"/sys/fs/cgroup/x"}, .freezer_file = "f"};
   state.poststop = {{.path = "/h", .args = {"h", "1"}, .env = {"A=B"}, .timeout_seconds = 3}};
+  state.start_hooks = true;
   state.facts = {"no Landlock"};
   return state;
 }
@@ -107,6 +109,16 @@ TEST_F(StateDirTest, State_survives_writing_and_reading) {
   EXPECT_EQ(state->monitor.start_time, 18446744073709551615ULL);
   EXPECT_EQ(state->poststop.at(0).timeout_seconds, 3);
   EXPECT_FALSE(std::filesystem::exists(dir->path() + "/state.json.tmp"));
+}
+
+TEST(ContainerViewTest, Tells_what_the_host_lacks) {
+  ContainerView container{.status = oci::Status::Running, .pid = 42, .state = example()};
+  EXPECT_EQ(to_oci(container).annotations.at("dev.runhl.missing"), "no Landlock");
+  container.state.facts.emplace_back("no control groups");
+  EXPECT_EQ(to_oci(container).annotations.at("dev.runhl.missing"),
+            "no Landlock; no control groups");
+  container.state.facts.clear();
+  EXPECT_EQ(to_oci(container).annotations, container.state.annotations);
 }
 
 TEST_F(StateDirTest, Every_truncation_of_a_state_is_a_clear_error_and_removable) {

@@ -178,6 +178,7 @@ std::string to_json(const ContainerState& state) {
       {"poststart", hooks_to_json(state.poststart)},
       {"poststop", hooks_to_json(state.poststop)},
       {"facts", state.facts},
+      {"startHooks", state.start_hooks},
   };
   // Paths may be any bytes; what is not UTF-8 is replaced, never thrown about.
   return document.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
@@ -208,6 +209,9 @@ Result<ContainerState> parse_state_json(std::string_view text) {
   reader.hooks("poststart", &state.poststart);
   reader.hooks("poststop", &state.poststop);
   reader.texts("facts", &state.facts);
+  if (document.contains("startHooks")) {  // not of a container that an older runhl made
+    reader.boolean("startHooks", &state.start_hooks);
+  }
   TRY(reader.result());
   return state;
 }

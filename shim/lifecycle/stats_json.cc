@@ -141,7 +141,8 @@ Result<std::string> stats_event(const StateRoot& root, const std::string& id) {
                         {"memory", memory_of(files)},
                         {"pids", pids_of(files)},
                         {"runhl",
-                         {{"counters", guest.counters},
+                         {{"mapsFiles", guest.maps_files},
+                          {"counters", guest.counters},
                           {"unimplementedSyscalls", guest.unimplemented_syscalls}}}}}};
   return event.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -50,6 +50,19 @@ std::string user_name(std::uint32_t uid) {
   return name.empty() ? std::to_string(uid) : name;
 }
 
+/// What a person should know of it, beside what was asked for.
+std::map<std::string, std::string> annotations_of(const ContainerState& state) {
+  std::map<std::string, std::string> out = state.annotations;
+  std::string missing;
+  for (const std::string& fact : state.facts) {
+    missing += (missing.empty() ? "" : "; ") + fact;
+  }
+  if (!missing.empty()) {
+    out["dev.runhl.missing"] = std::move(missing);
+  }
+  return out;
+}
+
 }  // namespace
 
 oci::ContainerState to_oci(const ContainerView& container) {
@@ -62,7 +75,7 @@ oci::ContainerState to_oci(const ContainerView& container) {
           .rootfs = state.rootfs,
           .created = state.created,
           .owner = user_name(state.owner),
-          .annotations = state.annotations};
+          .annotations = annotations_of(state)};
 }
 
 Result<ContainerView> view(const StateRoot& root, const std::string& id) {

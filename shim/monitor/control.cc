@@ -205,13 +205,26 @@ void ControlServer::serve_caller(int fd) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
     return;
   }
-  if (got > 0) {
-    const auto request = decode_request(std::span(message).first(static_cast<std::size_t>(got)));
-    const Result<std::string> result =
-        request ? handler_(*request) : tl::unexpected(request.error());
-    const ControlReply reply = encode_reply(result);
-    (void)send_whole(fd, std::as_bytes(std::span(&reply, 1)));  // the caller may be gone
+  if (got <= 0) {
+    dismiss(fd);
+    return;
   }
+  loop_.remove(fd);  // what it says more is not heard; its number is taken until it is answered
+  const auto request = decode_request(std::span(message).first(static_cast<std::size_t>(got)));
+  if (!request) {
+    answer(fd, tl::unexpected(request.error()));
+    return;
+  }
+  handler_(*request, [this, fd](const Result<std::string>& result) { answer(fd, result); });
+}
+
+void ControlServer::answer(int fd, const Result<std::string>& result) {
+  const ControlReply reply = encode_reply(result);
+  (void)send_whole(fd, std::as_bytes(std::span(&reply, 1)));  // the caller may be gone
+  dismiss(fd);
+}
+
+void ControlServer::dismiss(int fd) {
   loop_.remove(fd);
   callers_.erase(fd);
 }

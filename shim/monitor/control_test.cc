@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
 #include <thread>
 
 namespace runhl::shim {
@@ -30,7 +31,14 @@ class ControlTest : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(path_); }
 
   /// Serves on a thread until the test ends.
-  void serve(const StateDir& dir, ControlServer::Handler handler) {
+  using Answer = std::function<Result<std::string>(const ControlRequest&)>;
+  void serve(const StateDir& dir, Answer answer) {
+    serve_later(dir, [answer = std::move(answer)](const ControlRequest& request,
+                                                  const ControlServer::Reply& reply) {
+      reply(answer(request));
+    });
+  }
+  void serve_later(const StateDir& dir, ControlServer::Handler handler) {
     auto listener = control_listen(dir);
     ASSERT_TRUE(listener.has_value()) << listener.error().message;
     thread_ = std::jthread([this, fd = std::make_shared<UniqueFd>(std::move(*listener)),
@@ -70,6 +78,35 @@ TEST_F(ControlTest, A_call_reaches_the_handler_and_its_answer_comes_back) {
   ASSERT_FALSE(start.has_value());
   EXPECT_EQ(start.error().code, ErrorCode::WrongState);
   EXPECT_EQ(start.error().message, "cannot start an already running container");
+}
+
+TEST_F(ControlTest, An_answer_may_come_later_and_its_caller_may_be_gone) {
+  const auto dir = StateRoot(path_).claim("c1");
+  ASSERT_TRUE(dir.has_value());
+  std::mutex mutex;
+  std::vector<ControlServer::Reply> waiting;
+  std::atomic<std::size_t> count = 0;
+  serve_later(*dir, [&](const ControlRequest& request, const ControlServer::Reply& reply) {
+    const std::lock_guard guard(mutex);
+    waiting.push_back(reply);
+    count = waiting.size();
+    if (request.operation == ControlOperation::Stats) {
+      for (const ControlServer::Reply& late : waiting) {
+        late("late");
+      }
+    }
+  });
+  EXPECT_EQ(control_call(*dir, {.operation = ControlOperation::Start}, 20).error().code,
+            ErrorCode::Timeout);  // and it hangs up
+  std::jthread caller([&dir] {
+    EXPECT_EQ(*control_query(*dir, {.operation = ControlOperation::Signal}, 10000), "late");
+  });
+  while (count < 2) {
+    ::usleep(1000);
+  }
+  EXPECT_EQ(*control_query(*dir, {.operation = ControlOperation::Stats}, 10000), "late");
+  caller.join();
+  thread_ = {};
 }
 
 TEST_F(ControlTest, Works_below_a_path_longer_than_a_socket_address) {

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,8 +20,9 @@ struct FakeScript {
   Result<void> boot_result;
   std::vector<int> signals;  ///< what arrived
   bool started = false;
-  bool signalled_all = false;  ///< the last one
-  bool exit_at_start = false;  ///< code 7
+  std::optional<Result<void>> start_result;  ///< of start hooks; none: there are none
+  bool signalled_all = false;                ///< the last one
+  bool exit_at_start = false;                ///< code 7
   std::string report;
 };
 
@@ -39,8 +41,14 @@ class FakeMachine final : public vmm::Machine {
     wake();
     return {};
   }
-  Result<void> start() override {
+  Result<void> start(std::function<void(Result<void>)> on_started) override {
     script_.started = true;
+    if (script_.start_result) {
+      on_started_ = std::move(on_started);
+      wake();
+      return {};
+    }
+    on_started({});
     if (script_.exit_at_start) {
       exit_ = {.code = 7, .signal = 0, .report = script_.report};
       wake();
@@ -79,6 +87,13 @@ class FakeMachine final : public vmm::Machine {
       if (exit_.code != 0) {
         wake();
       }
+    } else if (on_started_) {
+      const Result<void> result = *script_.start_result;
+      std::exchange(on_started_, nullptr)(result);
+      if (!result) {
+        exit_ = {.code = 1, .signal = 0, .report = {}};
+        wake();
+      }
     } else if (exit_.code != 0) {
       on_exit_(std::exchange(exit_, {}));
     }
@@ -87,7 +102,7 @@ class FakeMachine final : public vmm::Machine {
   FakeScript& script_;
   UniqueFd event_;
   EventLoop* loop_ = nullptr;
-  std::function<void(Result<void>)> on_ready_;
+  std::function<void(Result<void>)> on_ready_, on_started_;
   std::function<void(vmm::Exit)> on_exit_;
   bool booted_ = false;
   vmm::Exit exit_;

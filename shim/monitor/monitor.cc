@@ -9,6 +9,8 @@
 #include <array>
 #include <csignal>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "lifecycle/container_hooks.h"
 #include "monitor/mount_table.h"
@@ -60,9 +62,10 @@ class Setup {
   [[nodiscard]] bool needs_release() const;
   Result<void> await_release();
   Result<void> open_what_confinement_forbids();
-  Result<void> open_control_groups();
-  Result<vmm::MachineSpec> enter_jail();
+  Result<void> enter_control_groups();
+  Result<vmm::MachineSpec> describe_guest();
   Result<void> make_guest(vmm::MachineSpec spec);
+  Result<void> enter_jail(vmm::MachineSpec* spec);
   Result<void> confine(const std::vector<vmm::GrantedTree>& trees, const vmm::Ceiling& ceiling);
 
   MonitorPlan plan_;
@@ -72,8 +75,11 @@ class Setup {
   UniqueFd proc_, signals_, listener_, report_;
   CgroupHandles cgroup_handles_;
   Privilege privilege_ = Privilege::Full;
+  std::vector<vmm::Rlimit> inherited_limits_;
   vmm::ProcessSpec process_;
   CellUid cell_uid_;
+  JailSpec jail_;
+  std::vector<DetachedTree> trees_;
   std::unique_ptr<vmm::Machine> machine_;
   std::optional<StartMode> start_;
   bool confined_ = false;
@@ -93,6 +99,38 @@ std::uint64_t limit_or_none(const std::optional<std::int64_t>& limit) {
   return limit && *limit > 0 ? static_cast<std::uint64_t>(*limit) : 0;
 }
 
+/// They see what is told to all hooks, from inside: the process that waits for them is number 1.
+vmm::StartHooks start_hooks(const std::vector<oci::Hook>& hooks, const ContainerState& state) {
+  vmm::StartHooks out;
+  for (const oci::Hook& hook : hooks) {
+    out.hooks.push_back({.path = hook.path,
+                         .args = hook.args,
+                         .env = hook.env,
+                         .timeout_seconds = hook.timeout_seconds});
+  }
+  if (!hooks.empty()) {
+    out.input = oci::to_json(to_oci({oci::Status::Created, 1, state}));
+  }
+  return out;
+}
+
+std::vector<vmm::DeviceRule> device_rules(const oci::Resources& resources) {
+  std::vector<vmm::DeviceRule> rules;
+  const auto number = [](const std::optional<std::int64_t>& value) {
+    return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
+  };
+  for (const oci::DeviceRule& rule : resources.devices) {
+    rules.push_back({.allow = rule.allow,
+                     .type = rule.type,
+                     .read = rule.access.find('r') != std::string::npos,
+                     .write = rule.access.find('w') != std::string::npos,
+                     .make = rule.access.find('m') != std::string::npos,
+                     .major = number(rule.major),
+                     .minor = number(rule.minor)});
+  }
+  return rules;
+}
+
 Result<SessionParts> Setup::run() {
   TRY(become_own_process());
   TRY(join_namespaces());
@@ -106,9 +144,9 @@ Result<SessionParts> Setup::run() {
   }
   TRY(run_container_hooks("createContainer", plan_.config.hooks.create_container,
                           {oci::Status::Creating, ::getpid(), plan_.state}));
-  TRY(open_control_groups());
+  TRY(enter_control_groups());
   TRY(open_what_confinement_forbids());
-  vmm::MachineSpec spec = TRY(enter_jail());
+  vmm::MachineSpec spec = TRY(describe_guest());
   TRY(await_release());
   TRY(make_guest(std::move(spec)));
   return SessionParts{.start = *start_,
@@ -155,8 +193,9 @@ Result<void> Setup::become_own_process() {
   signals_ = TRY(block_and_collect_signals());
   TRY(on_death_of_verb(DeathOfVerb::Kills));
   (void)::setsid();  // fails only for a leader, who has a session already
-  const std::array keep{plan_.channel.fd(), plan_.dir.fd(),   plan_.exit_file.get(),
-                        signals_.get(),     log_descriptor(), plan_.initrd.get()};
+  std::vector<int> keep = plan_.kind.descriptors;
+  keep.insert(keep.end(), {plan_.channel.fd(), plan_.dir.fd(), plan_.exit_file.get(),
+                           signals_.get(), log_descriptor(), plan_.initrd.get()});
   stdio_ = TRY(take_streams(keep, std::move(plan_.null_device)));
   log_leave_stderr();
   if (log_descriptor() < 0 && stdio_.err) {
@@ -177,6 +216,7 @@ Result<void> Setup::on_death_of_verb(DeathOfVerb effect) {
 
 Result<void> Setup::join_namespaces() {
   proc_ = TRY(sys_.open(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  inherited_limits_ = inherited_limits();
   TRY(apply_own_limits(plan_.config.process));
   const oci::User& user = plan_.config.process.user;
   privilege_ =
@@ -184,14 +224,21 @@ Result<void> Setup::join_namespaces() {
   return enter_namespaces(sys_, plan_.config, proc_.get());
 }
 
-Result<void> Setup::open_control_groups() {
-  cgroup_handles_ = TRY(Cgroup::made(sys_, plan_.cgroup).open_handles());
+Result<void> Setup::enter_control_groups() {
+  Cgroup group = Cgroup::made(sys_, plan_.cgroup);
+  if (plan_.cgroup.joined_by_member()) {
+    TRY(group.join());
+    TRY(plan_.channel.send(SetupStep::Joined));
+  }
+  cgroup_handles_ = TRY(group.open_handles());
   return {};
 }
 
 /// The state directory, /proc and new epoll sets are out of reach afterwards.
 Result<void> Setup::open_what_confinement_forbids() {
-  process_ = process_spec(plan_.config);
+  process_ = process_spec(plan_.config, std::move(inherited_limits_));
+  process_.nice = own_nice_value();
+  process_.oom_adjust = own_oom_score();
   if (!plan_.initrd) {  // else the guest does it, in memory
     make_working_directory(plan_.config);
   }
@@ -201,18 +248,19 @@ Result<void> Setup::open_what_confinement_forbids() {
   return {};
 }
 
-Result<vmm::MachineSpec> Setup::enter_jail() {
+Result<vmm::MachineSpec> Setup::describe_guest() {
   MountPlan mounts = plan_mounts(
       plan_.config,
       {.mode = plan_.initrd ? RootfsMode::Initrd : RootfsMode::Direct, .size = plan_.rootfs_size});
   vmm::MachineSpec spec;
   spec.ceiling = TRY(cut_ceiling(sys_, ceiling_of(plan_.config), privilege_));
-  Jail jail = TRY(build_jail(
-      sys_, {.trees = std::move(mounts.trees), .uid = spec.ceiling.uid, .gid = spec.ceiling.gid}));
+  jail_ = {.trees = std::move(mounts.trees), .uid = spec.ceiling.uid, .gid = spec.ceiling.gid};
+  trees_ = TRY(detach_trees(sys_, jail_.trees));
   spec.id = plan_.state.id;
   spec.process = std::move(process_);
+  spec.start_hooks = start_hooks(plan_.config.hooks.start_container, plan_.state);
   spec.stdio = std::move(stdio_);
-  spec.trees = std::move(jail.trees);
+  spec.trees = describe_trees(jail_.trees, trees_);
   spec.mounts = std::move(mounts.mounts);
   spec.initrd = std::move(plan_.initrd);
   spec.cell_identity = cell_uid_.identity;
@@ -220,33 +268,46 @@ Result<vmm::MachineSpec> Setup::enter_jail() {
   spec.domainname = domain_name();
   spec.memory_limit = limit_or_none(plan_.config.resources.memory_limit);
   spec.pids_limit = limit_or_none(plan_.config.resources.pids_limit);
-  spec.rewriting = TRY(wants_rewriting(plan_.config.annotations));
+  spec.rewriting = TRY(wants(plan_.config.annotations, kRewriteAnnotation));
+  spec.injection = TRY(wants(plan_.config.annotations, kMapFilesAnnotation));
   spec.cpu_quota_us = limit_or_none(plan_.config.resources.cpu_quota);
   spec.cpu_period_us = plan_.config.resources.cpu_period.value_or(0);
   spec.cpu_weight = plan_.config.resources.cpu_shares.value_or(0);
+  spec.device_rules = device_rules(plan_.config.resources);
   spec.sysctls = plan_.config.guest_sysctl;
   spec.proc_dir = std::move(proc_);
   spec.cell_cgroup = std::move(cgroup_handles_.cells_directory);
-  spec.place_cell = place_cell(sys_, std::move(cgroup_handles_.cells_procs));
+  spec.cell_tasks = std::move(cgroup_handles_.cells_tasks);
   return spec;
 }
 
 Result<void> Setup::make_guest(vmm::MachineSpec spec) {
   TRY(become_ceiling(sys_, spec.ceiling));
   TRY(on_death_of_verb(DeathOfVerb::Kills));
+  spec.before_cell_goes = [this](vmm::MachineSpec& made) { return enter_jail(&made); };
   spec.while_cell_prepares = [this](const vmm::MachineSpec& made) {
     return confine(made.trees, made.ceiling);
   };
-  machine_ = TRY(plan_.factory(std::move(spec)));
+  machine_ = TRY(plan_.kind.factory(std::move(spec)));
+  plan_.kind = {};  // its descriptors are the guest's by now
   if (!confined_) {
     return fail(ErrorCode::Internal, "the guest was made without a confined monitor");
   }
   return {};
 }
 
+/// With the ceiling's ids, but all capabilities still. Cell 0 is in our mount namespace already and
+/// gets the new root with us.
+Result<void> Setup::enter_jail(vmm::MachineSpec* spec) {
+  Jail jail = TRY(build_jail(sys_, jail_, std::move(trees_)));
+  spec->trees = std::move(jail.trees);
+  return {};
+}
+
 Result<void> Setup::confine(const std::vector<vmm::GrantedTree>& trees,
                             const vmm::Ceiling& ceiling) {
   prefer_short_slices();  // the cells are apart by now
+  TRY(limit_file_size(plan_.config.process));
   TRY(drop_capabilities(sys_, ceiling));
   TRY(confine_files(sys_, trees));
   TRY(on_death_of_verb(DeathOfVerb::EndsChannel));

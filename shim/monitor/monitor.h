@@ -20,7 +20,7 @@ struct MonitorPlan {
   SetupChannel channel;
   UniqueFd initrd;  ///< none: the root file system is the directory
   std::uint64_t rootfs_size = 0;
-  MachineFactory factory;
+  GuestKind kind;
 };
 
 /// Sets the container up step by step with the verb, serves it, and returns the process's exit

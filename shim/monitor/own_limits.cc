@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <string>
 
 #include "runhl/base/log.h"
@@ -44,12 +46,13 @@ Result<void> set_limit(__rlimit_resource resource, const rlimit& limit, const ch
 /// The smaller of what is asked for and what we may have: a limit only ever shrinks here, a larger
 /// one is the guest's affair.
 Result<void> shrink_file_size(const oci::ConfigRlimit& asked) {
+  constexpr rlim_t kOwnFiles = 4096;  // the exit status is written down whatever the limit
   rlimit own{};
   if (::getrlimit(RLIMIT_FSIZE, &own) != 0) {
     return fail_errno("get limit RLIMIT_FSIZE");
   }
-  own.rlim_max = std::min<rlim_t>(own.rlim_max, asked.hard);
-  own.rlim_cur = std::min<rlim_t>(own.rlim_max, asked.soft);
+  own.rlim_max = std::min<rlim_t>(own.rlim_max, std::max<rlim_t>(asked.hard, kOwnFiles));
+  own.rlim_cur = std::min<rlim_t>(own.rlim_max, std::max<rlim_t>(asked.soft, kOwnFiles));
   return set_limit(RLIMIT_FSIZE, own, "RLIMIT_FSIZE");
 }
 
@@ -69,13 +72,32 @@ Result<void> apply_own_limits(const oci::Process& process) {
   if (process.oom_score_adj) {
     TRY(set_oom_score(*process.oom_score_adj));
   }
+  TRY(make_room_for_descriptors());
+  return set_limit(RLIMIT_CORE, rlimit{.rlim_cur = 0, .rlim_max = 0}, "RLIMIT_CORE");
+}
+
+int own_nice_value() {
+  return ::getpriority(PRIO_PROCESS, 0);  // cannot fail: it is our own
+}
+
+int own_oom_score() {
+  const UniqueFd file{::open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC)};
+  std::array<char, 16> text{};
+  const ssize_t size = ::read(file.get(), text.data(), text.size());
+  int score = 0;
+  if (size > 0) {
+    (void)std::from_chars(text.data(), text.data() + size, score);  // the host's own number
+  }
+  return std::clamp(score, -1000, 1000);
+}
+
+Result<void> limit_file_size(const oci::Process& process) {
   for (const oci::ConfigRlimit& limit : process.rlimits) {
     if (limit.resource == RLIMIT_FSIZE) {
       TRY(shrink_file_size(limit));
     }
   }
-  TRY(make_room_for_descriptors());
-  return set_limit(RLIMIT_CORE, rlimit{.rlim_cur = 0, .rlim_max = 0}, "RLIMIT_CORE");
+  return {};
 }
 
 void prefer_short_slices() {

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "lifecycle/passwd.h"
@@ -18,15 +19,7 @@ std::uint64_t after_exec(const oci::Process& process, const oci::CapabilitySets&
   return process.user.uid == 0 ? sets.bounding : sets.ambient;
 }
 
-std::vector<vmm::Rlimit> limits_of(const std::vector<oci::ConfigRlimit>& given) {
-  std::vector<vmm::Rlimit> limits;
-  for (int resource = 0; resource < RLIM_NLIMITS; ++resource) {
-    rlimit inherited{};
-    if (::getrlimit(static_cast<__rlimit_resource>(resource), &inherited) == 0) {
-      limits.push_back(
-          {.resource = resource, .soft = inherited.rlim_cur, .hard = inherited.rlim_max});
-    }
-  }
+void set_limits(const std::vector<oci::ConfigRlimit>& given, std::vector<vmm::Rlimit>& limits) {
   for (const oci::ConfigRlimit& limit : given) {
     const auto slot = std::find_if(limits.begin(), limits.end(), [&](const vmm::Rlimit& one) {
       return one.resource == limit.resource;
@@ -36,12 +29,22 @@ std::vector<vmm::Rlimit> limits_of(const std::vector<oci::ConfigRlimit>& given) 
       slot->hard = limit.hard;
     }
   }
-  return limits;
 }
 
 }  // namespace
 
-vmm::ProcessSpec process_spec(const oci::Config& config) {
+std::vector<vmm::Rlimit> inherited_limits() {
+  std::vector<vmm::Rlimit> limits;
+  for (int resource = 0; resource < RLIM_NLIMITS; ++resource) {
+    rlimit own{};
+    if (::getrlimit(static_cast<__rlimit_resource>(resource), &own) == 0) {
+      limits.push_back({.resource = resource, .soft = own.rlim_cur, .hard = own.rlim_max});
+    }
+  }
+  return limits;
+}
+
+vmm::ProcessSpec process_spec(const oci::Config& config, std::vector<vmm::Rlimit> inherited) {
   const oci::Process& process = config.process;
   vmm::ProcessSpec spec;
   spec.args = process.args;
@@ -60,7 +63,8 @@ vmm::ProcessSpec process_spec(const oci::Config& config) {
     spec.cap_bounding = sets.bounding;
     spec.cap_ambient = sets.ambient;
   }
-  spec.rlimits = limits_of(process.rlimits);
+  spec.rlimits = std::move(inherited);
+  set_limits(process.rlimits, spec.rlimits);
   return spec;
 }
 
@@ -72,8 +76,9 @@ vmm::Ceiling ceiling_of(const oci::Config& config) {
           .capabilities = process.capabilities ? after_exec(process, *process.capabilities) : 0};
 }
 
-Result<bool> wants_rewriting(const std::map<std::string, std::string>& annotations) {
-  const auto found = annotations.find("dev.runhl.rewrite");
+Result<bool> wants(const std::map<std::string, std::string>& annotations,
+                   const std::string& annotation) {
+  const auto found = annotations.find(annotation);
   if (found == annotations.end() || found->second == "on") {
     return true;
   }
@@ -81,7 +86,7 @@ Result<bool> wants_rewriting(const std::map<std::string, std::string>& annotatio
     return false;
   }
   return fail(ErrorCode::InvalidArgument,
-              "/annotations/dev.runhl.rewrite: \"" + found->second + "\" is neither on nor off");
+              "/annotations/" + annotation + ": \"" + found->second + "\" is neither on nor off");
 }
 
 }  // namespace runhl::shim

@@ -54,6 +54,10 @@ std::string describe(const vmm::Stats& stats) {
   return text;
 }
 
+Result<std::string> without_text(const Result<void>& result) {
+  return result ? Result<std::string>(std::string()) : tl::unexpected(result.error());
+}
+
 }  // namespace
 
 Result<UniqueFd> block_and_collect_signals() {
@@ -117,11 +121,12 @@ Result<void> Session::watch() {
   if (parts_.oom) {
     TRY(loop_.add(parts_.oom.fd(), EPOLLIN, [this](std::uint32_t) { on_oom(); }));
   }
-  control_ = TRY(
-      ControlServer::create(std::move(parts_.control_listener), loop_,
-                            [this](const ControlRequest& request) { return on_request(request); }));
+  control_ = TRY(ControlServer::create(
+      std::move(parts_.control_listener), loop_,
+      [this](const ControlRequest& request, const auto& reply) { on_request(request, reply); }));
   if (parts_.start == StartMode::AtOnce) {
-    TRY(parts_.machine->start());
+    // on_ready tells of it: what has start hooks is started by order (lifecycle.h).
+    TRY(parts_.machine->start([](const Result<void>&) {}));
   }
   return parts_.machine->boot(
       loop_, [this](const Result<void>& result) { on_ready(result); },
@@ -150,10 +155,7 @@ void Session::tell_started() {
     phase_ = Phase::Abandoned;
     return;
   }
-  phase_ = Phase::Started;
-  write_progress(kStartedLine);
-  loop_.remove(parts_.channel.fd());
-  const SetupChannel last_use = std::move(parts_.channel);
+  on_started();
 }
 
 void Session::on_exit(vmm::Exit exit) {
@@ -166,16 +168,22 @@ void Session::on_exit(vmm::Exit exit) {
   }
 }
 
-/// The verb's last word; without it there is no container.
+/// The verb's last word; without it there is no container. Behind a run's start it is that nobody
+/// waits for the end any more.
 void Session::on_channel() {
   const auto message = parts_.channel.receive();
-  loop_.remove(parts_.channel.fd());
-  if (!message || message->step != SetupStep::Commit || phase_ != Phase::Ready) {
-    phase_ = Phase::Abandoned;
-    return;
+  if (phase_ != Phase::Started) {
+    const bool committed = phase_ == Phase::Ready && message && message->step == SetupStep::Commit;
+    phase_ = committed ? Phase::Created : Phase::Abandoned;
   }
-  phase_ = Phase::Created;
-  const SetupChannel last_use = std::move(parts_.channel);
+  close_channel();
+}
+
+void Session::close_channel() {
+  if (parts_.channel.fd() >= 0) {
+    loop_.remove(parts_.channel.fd());
+    const SetupChannel last_use = std::move(parts_.channel);
+  }
 }
 
 void Session::on_signal() {
@@ -196,37 +204,57 @@ void Session::on_oom() {
   }
 }
 
-Result<std::string> Session::on_request(const ControlRequest& request) {
+void Session::on_request(const ControlRequest& request, const ControlServer::Reply& reply) {
+  const auto done = [&reply](const Result<void>& result) { reply(without_text(result)); };
   switch (request.operation) {
     case ControlOperation::Start:
-      TRY(start());
+      start(reply);
       break;
     case ControlOperation::Signal:
-      TRY(signal(request.argument, vmm::SignalTarget::Init));
+      done(signal(request.argument, vmm::SignalTarget::Init));
       break;
     case ControlOperation::SignalAll:
-      TRY(signal(request.argument, vmm::SignalTarget::All));
+      done(signal(request.argument, vmm::SignalTarget::All));
       break;
     case ControlOperation::Stats:
-      return stats_text(parts_.machine->stats());
+      reply(stats_text(parts_.machine->stats(), parts_.machine->capabilities()));
+      break;
   }
-  return std::string();
 }
 
-Result<void> Session::start() {
+Result<void> Session::check_startable() const {
   if (exit_) {
     return fail(ErrorCode::WrongState, "cannot start a container that has stopped");
   }
-  if (phase_ == Phase::Started) {
+  if (phase_ == Phase::Started || start_ordered_) {
     return fail(ErrorCode::WrongState, "cannot start an already running container");
   }
   if (phase_ != Phase::Created) {
     return fail(ErrorCode::WrongState, "cannot start a container that is not created yet");
   }
-  TRY(parts_.machine->start());
+  return {};
+}
+
+/// Answered when the program runs, or why it never will. Until then it is created, as runc's.
+void Session::start(const ControlServer::Reply& reply) {
+  Result<void> begun = check_startable();
+  if (begun) {
+    begun = parts_.machine->start([this, reply](const Result<void>& started) {
+      if (started) {
+        on_started();
+      }
+      reply(without_text(started));
+    });
+    start_ordered_ = begun.has_value();
+  }
+  if (!begun) {
+    reply(without_text(begun));
+  }
+}
+
+void Session::on_started() {
   phase_ = Phase::Started;
   write_progress(kStartedLine);
-  return {};
 }
 
 Result<void> Session::signal(int number, vmm::SignalTarget target) {
@@ -275,6 +303,7 @@ int Session::finish() {
   // The streams are closed before the exit is told: who sees the exit has all output.
   parts_.report.reset();
   write_progress(exited_line(exit_->code));
+  const SetupChannel last_use = std::move(parts_.channel);  // a verb that waits goes on
   finished_ = true;
   return exit_->code;
 }

@@ -2,6 +2,7 @@
 // The monitor's main thread once everything is set up: it waits.
 //
 //   booting --on_ready--> ready --Commit--> created --Start--> started --on_exit--> ended
+//                                                  (behind the start hooks)
 //      |  |                 |                  |                ^ |
 //      |  +--on_ready (StartMode::AtOnce)-------------------------+ |
 //      | Failed to verb     | end of channel   +-- on_exit ---------+--> ended
@@ -62,10 +63,13 @@ class Session {
   void tell_started();
   void on_exit(vmm::Exit exit);
   void on_channel();
+  void close_channel();
   void on_signal();
   void on_oom();
-  Result<std::string> on_request(const ControlRequest& request);
-  Result<void> start();
+  void on_request(const ControlRequest& request, const ControlServer::Reply& reply);
+  void start(const ControlServer::Reply& reply);
+  [[nodiscard]] Result<void> check_startable() const;
+  void on_started();
   Result<void> signal(int number, vmm::SignalTarget target);
   [[nodiscard]] int patience_ms() const;
   void settle();
@@ -79,6 +83,7 @@ class Session {
   Clock::time_point settled_at_;
   Phase phase_ = Phase::Booting;
   std::optional<vmm::Exit> exit_;
+  bool start_ordered_ = false;
   bool told_of_oom_ = false;
   bool finished_ = false;
 };

@@ -96,6 +96,32 @@ TEST_F(SessionTest, A_life_from_ready_to_its_signal) {
   EXPECT_THAT(script_.signals, ElementsAre(SIGWINCH, SIGWINCH, SIGTERM));
 }
 
+TEST_F(SessionTest, Start_is_answered_behind_the_start_hooks) {
+  script_.start_result = Result<void>();
+  begin();
+  EXPECT_TRUE(verb_->expect(SetupStep::Ready).has_value());
+  ASSERT_TRUE(verb_->send(SetupStep::Commit).has_value());
+  EXPECT_FALSE(verb_->receive().has_value());
+  EXPECT_TRUE(call(ControlOperation::Start).has_value());
+  EXPECT_TRUE(dir_->read_progress()->started);
+  EXPECT_FALSE(call(ControlOperation::Start).has_value());
+  EXPECT_TRUE(call(ControlOperation::Signal, SIGTERM).has_value());
+  EXPECT_EQ(end(), 128 + SIGTERM);
+}
+
+TEST_F(SessionTest, A_failed_start_hook_is_the_answer_and_the_end) {
+  script_.start_result = fail(ErrorCode::GuestFault, "/hooks/startContainer/0: /x: exit status 3");
+  begin();
+  EXPECT_TRUE(verb_->expect(SetupStep::Ready).has_value());
+  ASSERT_TRUE(verb_->send(SetupStep::Commit).has_value());
+  EXPECT_FALSE(verb_->receive().has_value());
+  const auto started = call(ControlOperation::Start);
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().message, "/hooks/startContainer/0: /x: exit status 3");
+  EXPECT_EQ(end(), 1);
+  EXPECT_EQ(dir_->read_progress()->exit_code, 1);
+}
+
 TEST_F(SessionTest, Run_starts_without_being_asked_again) {
   script_.exit_at_start = true;
   begin(StartMode::AtOnce);

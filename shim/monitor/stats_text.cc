@@ -9,6 +9,7 @@ namespace runhl::shim {
 namespace {
 
 constexpr std::string_view kUnimplemented = "unimplemented ";
+constexpr std::string_view kMapsFiles = "maps_files";
 
 /// Takes up to `end` off the front; all of it where there is no such character.
 std::string_view take_until(std::string_view& text, char end) {
@@ -20,8 +21,9 @@ std::string_view take_until(std::string_view& text, char end) {
 
 }  // namespace
 
-std::string stats_text(const vmm::Stats& stats) {
-  std::string text;
+std::string stats_text(const vmm::Stats& stats, const vmm::Capabilities& capabilities) {
+  std::string text(kMapsFiles);
+  text += capabilities.file_mapping ? " 1\n" : " 0\n";
   for (const auto& [name, value] : stats.counters) {
     text += name + " " + std::to_string(value) + "\n";
   }
@@ -42,6 +44,10 @@ Result<GuestCounters> parse_stats_text(std::string_view text) {
     const auto parsed = std::from_chars(line.data(), line.data() + line.size(), value);
     if (name.empty() || parsed.ec != std::errc{} || parsed.ptr != line.data() + line.size()) {
       return fail(ErrorCode::Io, "the container's monitor sent counters that make no sense");
+    }
+    if (!unimplemented && name == kMapsFiles) {
+      out.maps_files = value != 0;
+      continue;
     }
     (unimplemented ? out.unimplemented_syscalls : out.counters)[name] = value;
   }

@@ -3,6 +3,7 @@
 //
 //   fast_syscalls 120345
 //   unimplemented userfaultfd 2
+//   maps_files 1
 #pragma once
 
 #include <string>
@@ -14,7 +15,7 @@
 
 namespace runhl::shim {
 
-std::string stats_text(const vmm::Stats& stats);
+std::string stats_text(const vmm::Stats& stats, const vmm::Capabilities& capabilities);
 /// Errors: Io (the monitor is of another version).
 Result<GuestCounters> parse_stats_text(std::string_view text);
 

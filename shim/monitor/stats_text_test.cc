@@ -13,11 +13,13 @@ TEST(StatsText, Arrives_as_it_was_sent) {
   vmm::Stats stats;
   stats.counters = {{"fast_syscalls", 12}, {"trapped_syscalls", ~0ULL}};
   stats.unimplemented_syscalls = {{__NR_userfaultfd, 2}, {511, 1}};
-  const auto read = parse_stats_text(stats_text(stats));
+  const auto read = parse_stats_text(stats_text(stats, {.file_mapping = true}));
   ASSERT_TRUE(read);
   EXPECT_EQ(read->counters, stats.counters);
   const std::map<std::string, std::uint64_t> expected{{"userfaultfd", 2}, {"511", 1}};
   EXPECT_EQ(read->unimplemented_syscalls, expected);
+  EXPECT_TRUE(read->maps_files);
+  EXPECT_FALSE(parse_stats_text(stats_text(stats, {.file_mapping = false}))->maps_files);
 }
 
 TEST(StatsText, Nonsense_is_refused) {

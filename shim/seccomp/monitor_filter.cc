@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <span>
 
+#include "runhl/shim/filter_parts.h"
 #include "runhl/vmm/cell/bpf_assembler.h"
 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): the host's own names
@@ -37,21 +38,8 @@ namespace {
 
 using vmm::cell::assemble;
 using vmm::cell::BpfAssembler;
-
-// The host reads an int argument from its low half and ignores the rest, so that is what is tested.
-constexpr std::size_t low(std::size_t argument) {
-  return offsetof(seccomp_data, args) + 8 * argument;
-}
-
-constexpr std::uint32_t kX32Bit = 0x4000'0000;  // __X32_SYSCALL_BIT
-
-// Stands for the monitor's pid, which is not known before it runs; no pid is as large
-// (PID_MAX_LIMIT is 2^22).
-constexpr std::uint32_t kSelf = 0x7fff'fff1;
-
-constexpr std::uint32_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
-                                       CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
-                                       CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+using vmm::cell::kX32Bit;
+using vmm::cell::low;
 
 constexpr std::uint32_t kAlwaysAllowed[] = {
     // The file service.
@@ -155,84 +143,6 @@ constexpr std::uint32_t kAlwaysAllowed[] = {
     __NR_exit_group,         // the end
 };
 
-// Nothing of ours makes these: whoever does is not ours any more.
-constexpr std::uint32_t kDeadly[] = {
-    // other programs and processes
-    __NR_execve,
-    __NR_execveat,
-    __NR_fork,
-    __NR_vfork,
-    __NR_ptrace,
-    __NR_process_vm_readv,
-    __NR_process_vm_writev,
-    __NR_process_madvise,
-    __NR_kill,
-    __NR_tkill,
-    __NR_rt_sigqueueinfo,
-    __NR_rt_tgsigqueueinfo,
-    __NR_pidfd_open,
-    __NR_pidfd_getfd,
-    __NR_kcmp,
-    // other namespaces and mounts
-    __NR_unshare,
-    __NR_setns,
-    __NR_mount,
-    __NR_umount2,
-    __NR_pivot_root,
-    __NR_chroot,
-    __NR_open_tree,
-    __NR_move_mount,
-    __NR_fsopen,
-    __NR_fsconfig,
-    __NR_fsmount,
-    __NR_fspick,
-    __NR_mount_setattr,
-    // files by other ways than a path beneath a tree
-    __NR_open_by_handle_at,
-    __NR_name_to_handle_at,
-    __NR_memfd_secret,
-    // other credentials (those of file operations are above)
-    __NR_setuid,
-    __NR_setgid,
-    __NR_setreuid,
-    __NR_setregid,
-    __NR_setresuid,
-    __NR_setresgid,
-    // the host's kernel
-    __NR_bpf,
-    __NR_perf_event_open,
-    __NR_userfaultfd,
-    __NR_io_uring_setup,
-    __NR_io_uring_enter,
-    __NR_io_uring_register,
-    __NR_add_key,
-    __NR_request_key,
-    __NR_keyctl,
-    __NR_init_module,
-    __NR_finit_module,
-    __NR_delete_module,
-    __NR_kexec_load,
-    __NR_kexec_file_load,
-    __NR_reboot,
-    __NR_iopl,
-    __NR_ioperm,
-    __NR_modify_ldt,
-    __NR_personality,
-    __NR_seccomp,
-    __NR_sethostname,
-    __NR_setdomainname,
-    __NR_settimeofday,
-    __NR_clock_settime,
-    __NR_adjtimex,
-    __NR_clock_adjtime,
-    __NR_swapon,
-    __NR_swapoff,
-    __NR_acct,
-    __NR_quotactl,
-    __NR_syslog,
-    __NR_vhangup,
-};
-
 constexpr std::uint32_t kIoctls[] = {
     SECCOMP_IOCTL_NOTIF_RECV,      // the file service: next request
     SECCOMP_IOCTL_NOTIF_SEND,      // its answer
@@ -260,14 +170,6 @@ constexpr std::uint32_t kPrctls[] = {
     PR_SET_NAME,       // names of threads
 };
 
-template <std::size_t Size>
-constexpr void match_any(BpfAssembler& p, const std::uint32_t (&values)[Size],
-                         BpfAssembler::Label to) {
-  for (const std::uint32_t value : values) {
-    p.jump_if_equal(value, to);
-  }
-}
-
 // What becomes of a call; beyond the first two its arguments decide.
 enum class Fate : std::uint8_t {
   Refused,
@@ -294,7 +196,7 @@ constexpr auto kFateOf = [] {
   for (const std::uint32_t number : kAlwaysAllowed) {
     set(number, Fate::Allowed);
   }
-  for (const std::uint32_t number : kDeadly) {
+  for (const std::uint32_t number : kDeadlyCalls) {
     set(number, Fate::Deadly);
   }
   set(__NR_mmap, Fate::Memory);      // malloc, stacks of threads
@@ -414,13 +316,7 @@ constexpr auto kFilter = assemble<[](BpfAssembler& p) {
 }  // namespace
 
 std::vector<sock_filter> monitor_filter(pid_t self) {
-  std::vector<sock_filter> filter(kFilter.begin(), kFilter.end());
-  for (sock_filter& instruction : filter) {
-    if (BPF_CLASS(instruction.code) == BPF_JMP && instruction.k == kSelf) {
-      instruction.k = static_cast<std::uint32_t>(self);
-    }
-  }
-  return filter;
+  return filter_for_process(kFilter, self);
 }
 
 Result<void> confine_calls(Sys& sys) {

@@ -21,6 +21,7 @@
 #include <string>
 
 #include "runhl/base/unique_fd.h"
+#include "runhl/base/utf8.h"
 
 namespace runhl {
 namespace {
@@ -44,29 +45,6 @@ void append_quoted(std::string_view text, spdlog::memory_buf_t& out) {
     }
   }
   out.push_back('"');
-}
-
-/// Length of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  const std::size_t length = first < 0x80                    ? 1
-                             : first >= 0xc2 && first < 0xe0 ? 2
-                             : (first & 0xf0U) == 0xe0       ? 3
-                             : first >= 0xf0 && first < 0xf5 ? 4
-                                                             : 0;
-  if (length == 0 || length > text.size()) {
-    return 0;
-  }
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80) {
-      return 0;
-    }
-  }
-  const bool overlong_or_surrogate =
-      (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) ||
-      (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90);
-  return overlong_or_surrogate ? 0 : length;
 }
 
 /// A path or a guest's text may be any bytes; a log line that engines decode as JSON may not.

@@ -8,6 +8,8 @@
 
 #include <cstdio>
 
+#include "runhl/base/file_io.h"
+
 namespace runhl {
 namespace {
 
@@ -69,6 +71,13 @@ Result<void> OutputFile::publish(const std::string& name) {
   }
   temporary_.clear();
   return {};
+}
+
+Result<void> write_output_file(const std::string& directory, const std::string& name,
+                               std::string_view text) {
+  OutputFile file = TRY(OutputFile::create(directory));
+  TRY(write_all(file.fd(), text, directory + "/" + name));
+  return file.publish(name);
 }
 
 }  // namespace runhl

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands.h"
 #include "commands/create_options.h"
+#include "commands/upstream_container.h"
 #include "options.h"
 
 namespace runhl::commands_internal {
@@ -15,6 +16,7 @@ Result<int> create(const GlobalOptions& globals, Arguments args) {
     return 0;
   }
   TRY(apply_rootfs_options(verb, &request));
+  request.choose = guest_chooser(globals, verb, {.store = globals.store, .pull_missing = false});
   const shim::StateRoot root(TRY(shim::StateRoot::path_for(globals.root)));
   TRY(with_context("create " + request.id, shim::create(root, request, cell_factory())));
   return 0;

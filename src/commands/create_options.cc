@@ -26,6 +26,10 @@ void declare_create_options(Options& options, shim::CreateRequest* request, Verb
                 "room for changes in mode initrd, as 512M (default: the memory limit)",
                 &verb->rootfs_size);
   options.value("--cache", "directory of converted archives", &verb->cache);
+  options.value("--kernel",
+                "run it on this upstream kernel: a file, or one of `runhl kernel ls`; before the "
+                "command it counts for all",
+                &verb->kernel);
   options.flag("--no-pivot", "accepted: the container's root is not this mount namespace's",
                &verb->no_pivot);
   options.flag("--no-new-keyring", "accepted: a guest has no host keyring", &verb->no_new_keyring);

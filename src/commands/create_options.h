@@ -13,6 +13,7 @@ namespace runhl {
 struct VerbOptions {
   std::string cache;                              ///< of converted archives; empty: the default
   std::string rootfs_size;                        ///< empty: the memory limit
+  std::string kernel;                             ///< as GlobalOptions', and before it
   bool no_pivot = false, no_new_keyring = false;  ///< runc's; nothing to act on here
 };
 

@@ -5,10 +5,12 @@
 
 #include <array>
 #include <cstdio>
+#include <optional>
 
 #include "commands.h"
 #include "commands/create_options.h"
 #include "commands/run_image.h"
+#include "commands/upstream_container.h"
 #include "options.h"
 #include "output.h"
 
@@ -88,7 +90,7 @@ Result<void> prepare_bundle_run(const std::string& name, RunOptions* run) {
   return {};
 }
 
-Result<void> prepare_image(Arguments words, RunOptions* run) {
+Result<void> prepare_image(Arguments words, RunOptions* run, StepTimes* times) {
   shim::CreateRequest& request = run->request.create;
   if (run->detach && run->image.remove) {
     return fail(ErrorCode::Unsupported,
@@ -96,7 +98,23 @@ Result<void> prepare_image(Arguments words, RunOptions* run) {
   }
   request.id = run->image.name.empty() ? TRY(random_id()) : run->image.name;
   TRY(apply_rootfs_options(run->verb, &request));
-  return prepare_image_run(words.front(), words.subspan(1), run->image, run->verb, &request);
+  return prepare_image_run(words.front(), words.subspan(1), run->image, run->verb, times, &request);
+}
+
+/// As `runhl boot`: 127 where there is no program, 126 where the kernel cannot load it.
+std::optional<int> code_of_missing_program(const Error& error) {
+  constexpr int kNotFound = 127, kNotLoadable = 126;
+  if (error.message.find(": exec: \"") == std::string::npos) {
+    return std::nullopt;
+  }
+  switch (error.code) {
+    case ErrorCode::NotFound:
+      return kNotFound;
+    case ErrorCode::Permission:
+      return kNotLoadable;
+    default:
+      return std::nullopt;
+  }
 }
 
 }  // namespace
@@ -104,10 +122,12 @@ Result<void> prepare_image(Arguments words, RunOptions* run) {
 Result<int> run(const GlobalOptions& globals, Arguments args) {
   RunOptions run;
   std::vector<std::string> words;
-  Options options("runhl run",
-                  "Creates a container, starts it, waits for its end and removes it.\n"
-                  "Arguments: IMAGE [COMMAND…], BUNDLE/, or the container's name as with runc\n"
-                  "The exit code is the program's, 128+N after signal N, 1 when it did not start.");
+  Options options(
+      "runhl run",
+      "Creates a container, starts it, waits for its end and removes it.\n"
+      "Arguments: IMAGE [COMMAND…], BUNDLE/, or the container's name as with runc\n"
+      "The exit code is the program's, 128+N after signal N, 1 when it did not start\n"
+      "(on an upstream kernel 127 where there is none, 126 where it cannot be loaded).");
   declare_run_options(options, &run);
   if (!TRY(options.parse_prefix(args, &words))) {
     return 0;
@@ -117,8 +137,9 @@ Result<int> run(const GlobalOptions& globals, Arguments args) {
                 "runhl run: an image, a bundle or a container-id is required");
   }
   const bool image = names_image(run, words);
+  StepTimes times(run.image.timings ? StepTimes::Print::Yes : StepTimes::Print::No);
   if (image) {
-    TRY(with_context("run " + words.front(), prepare_image(words, &run)));
+    TRY(with_context("run " + words.front(), prepare_image(words, &run, &times)));
   } else {
     std::string name;
     options.positional("container-id|bundle", "", &name, Presence::Required);
@@ -129,10 +150,26 @@ Result<int> run(const GlobalOptions& globals, Arguments args) {
   }
   shim::RunRequest& request = run.request;
   request.after_start = run.detach ? shim::AfterStart::Detach : shim::AfterStart::Wait;
+  const shim::GuestChooser chooser = guest_chooser(
+      globals, run.verb, {.store = run.image.store.empty() ? globals.store : run.image.store});
+  bool upstream = false;
+  request.create.choose = [&](const oci::Config& config) -> Result<shim::GuestKind> {
+    shim::GuestKind kind = TRY(chooser(config));
+    upstream = !kind.upstream_kernel.empty();
+    return kind;
+  };
   request.after_exit = run.keep ? shim::AfterExit::Keep : shim::AfterExit::Delete;
   const shim::StateRoot root(TRY(shim::StateRoot::path_for(globals.root)));
-  const int code =
-      TRY(with_context("run " + request.create.id, shim::run(root, request, cell_factory())));
+  const Result<int> ran =
+      with_context("run " + request.create.id, shim::run(root, request, cell_factory()));
+  if (!ran && upstream) {
+    if (const std::optional<int> code = code_of_missing_program(ran.error())) {
+      log_error("{}", ran.error().message);
+      return *code;
+    }
+  }
+  const int code = TRY(ran);
+  times.done(run.detach ? "container started" : "container started and ended");
   if (image && run.detach) {
     TRY(print(request.create.id + "\n"));
   }

@@ -10,6 +10,7 @@
 
 #include "image_archive.h"
 #include "image_helper.h"
+#include "runhl/base/file_io.h"
 #include "runhl/initrd/archive_reader.h"
 #include "runhl/run_spec/run_spec.h"
 #include "size_text.h"
@@ -33,22 +34,11 @@ Result<std::string> read_file(const std::string& path) {
   if (!fd) {
     return fail_errno(path);
   }
-  std::string text(kMost + 1, '\0');
-  std::size_t size = 0;
-  for (;;) {
-    const ssize_t got = ::read(fd.get(), text.data() + size, text.size() - size);
-    if (got < 0 && errno != EINTR) {
-      return fail_errno(path);
-    }
-    size += static_cast<std::size_t>(got > 0 ? got : 0);
-    if (size > kMost) {
-      return fail(ErrorCode::InvalidArgument, path + ": is larger than 1 MiB");
-    }
-    if (got == 0) {
-      text.resize(size);
-      return text;
-    }
+  std::string text = TRY(read_up_to(fd.get(), kMost + 1, path));
+  if (text.size() > kMost) {
+    return fail(ErrorCode::InvalidArgument, path + ": is larger than 1 MiB");
   }
+  return text;
 }
 
 Result<std::vector<std::string>> environment_of(const ImageRunOptions& image) {
@@ -122,35 +112,56 @@ Result<oci::RunWishes> wishes_of(Arguments command, const ImageRunOptions& image
   return wishes;
 }
 
-Result<oci::StoredImage> find_or_pull(const oci::Store& store, const std::string& reference,
-                                      const std::string& policy) {
+/// Runs runhl-image, which tells of its own steps.
+Result<void> run_helper(std::vector<std::string> args, const std::string& image, bool timings,
+                        HelperOutput output = HelperOutput::Dropped) {
+  if (timings) {
+    args.emplace_back("--timings");
+    output = HelperOutput::Shown;
+  }
+  args.insert(args.end(), {"--", image});
+  return run_image_helper(std::move(args), output);
+}
+
+/// A person sees how far it is; a log does not.
+Result<void> pull(const oci::Store& store, const initrd::Cache& cache, const std::string& reference,
+                  bool timings) {
+  std::vector<std::string> args = {"pull", "--store", store.directory(), "--cache",
+                                   cache.directory()};
+  const bool seen = ::isatty(STDERR_FILENO) == 1;
+  if (!seen) {
+    args.emplace_back("--quiet");
+  }
+  return run_helper(std::move(args), reference, timings,
+                    seen ? HelperOutput::Shown : HelperOutput::Dropped);
+}
+
+Result<oci::StoredImage> find_or_pull(const oci::Store& store, const initrd::Cache& cache,
+                                      const std::string& reference, const ImageRunOptions& image) {
+  const std::string& policy = image.pull;
   if (!policy.empty() && policy != "missing" && policy != "always" && policy != "never") {
     return fail(ErrorCode::InvalidArgument,
                 "--pull: \"" + policy + "\" is none of missing, always, never");
   }
-  const auto pull = [&] {
-    return run_image_helper({"pull", "-q", "--store", store.directory(), "--", reference});
-  };
   if (policy == "always") {
-    TRY(pull());
+    TRY(pull(store, cache, reference, image.timings));
   }
   Result<oci::StoredImage> found = find_image(store, reference);
   if (found || found.error().code != ErrorCode::NotFound || policy == "never") {
     return found;
   }
-  TRY(pull());
+  TRY(pull(store, cache, reference, image.timings));
   return find_image(store, reference);
 }
 
 Result<UniqueFd> find_or_make_archive(const oci::StoredImage& image, const oci::Store& store,
-                                      const std::string& cache_option) {
-  const initrd::Cache cache = TRY(open_cache(cache_option));
+                                      const initrd::Cache& cache, bool timings) {
   UniqueFd found = TRY(cache.find(archive_manifest(image)));
   if (found) {
     return found;
   }
-  TRY(run_image_helper({"cache-add-image", "--store", store.directory(), "--cache",
-                        cache.directory(), "--", image.named.name}));
+  TRY(run_helper({"cache-add-image", "--store", store.directory(), "--cache", cache.directory()},
+                 image.named.name, timings));
   found = TRY(cache.find(archive_manifest(image)));
   if (!found) {
     return fail(ErrorCode::Io, image.named.name + ": its archive disappeared from the cache");
@@ -187,7 +198,7 @@ bool ImageRunOptions::any() const {
       return true;
     }
   }
-  return interactive || terminal || remove || read_only;
+  return interactive || terminal || remove || read_only || timings;
 }
 
 void declare_image_options(Options& options, ImageRunOptions* image) {
@@ -211,11 +222,13 @@ void declare_image_options(Options& options, ImageRunOptions* image) {
   options.value("--network", "image: none (the default) or host", &image->network);
   options.value("--pull", "image: missing (the default), always or never", &image->pull);
   options.value("--store", "image: the store's directory", &image->store);
+  options.flag("--timings", "image: print on standard error how long each step took",
+               &image->timings);
 }
 
 Result<void> prepare_image_run(const std::string& reference, Arguments command,
                                const ImageRunOptions& image, const VerbOptions& verb,
-                               shim::CreateRequest* request) {
+                               StepTimes* times, shim::CreateRequest* request) {
   if (image.terminal) {
     return fail(ErrorCode::Unsupported, "-t: terminals are not supported yet");
   }
@@ -223,8 +236,12 @@ Result<void> prepare_image_run(const std::string& reference, Arguments command,
     return fail(ErrorCode::Unsupported, "--rootfs-mode: an image runs from its archive (initrd)");
   }
   const oci::Store store = TRY(open_store(image.store));
-  const oci::StoredImage stored = TRY(find_or_pull(store, reference, image.pull));
-  auto archive = std::make_shared<UniqueFd>(TRY(find_or_make_archive(stored, store, verb.cache)));
+  const initrd::Cache cache = TRY(open_cache(verb.cache));
+  const oci::StoredImage stored = TRY(find_or_pull(store, cache, reference, image));
+  times->done("image in the store");
+  auto archive =
+      std::make_shared<UniqueFd>(TRY(find_or_make_archive(stored, store, cache, image.timings)));
+  times->done("archive in the cache");
   const oci::ImageUser user = TRY(oci::find_user(
       image.user.empty() ? stored.config.user : image.user,
       TRY(accounts(archive->get(), "etc/passwd")), TRY(accounts(archive->get(), "etc/group"))));

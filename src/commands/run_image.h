@@ -8,13 +8,14 @@
 #include "commands.h"
 #include "commands/create_options.h"
 #include "options.h"
+#include "step_times.h"
 
 namespace runhl {
 
 struct ImageRunOptions {
   std::string name, working_dir, user, memory, cpus, hostname, network, store, pull;
   std::vector<std::string> env, env_files, volumes, entrypoint;
-  bool interactive = false, terminal = false, remove = false, read_only = false;
+  bool interactive = false, terminal = false, remove = false, read_only = false, timings = false;
 
   /// Whether one was given that only images have.
   [[nodiscard]] bool any() const;
@@ -26,6 +27,6 @@ void declare_image_options(Options& options, ImageRunOptions* image);
 /// in the request's provider.
 Result<void> prepare_image_run(const std::string& reference, Arguments command,
                                const ImageRunOptions& image, const VerbOptions& verb,
-                               shim::CreateRequest* request);
+                               StepTimes* times, shim::CreateRequest* request);
 
 }  // namespace runhl

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 
+#include "image/merge_layers.h"
 #include "image/verbs.h"
 #include "image_archive.h"
 #include "runhl/base/output_file.h"
 #include "runhl/initrd/archive.h"
 #include "runhl/initrd/directory.h"
-#include "runhl/layers/image_tree.h"
 
 namespace runhl::image {
 namespace {
@@ -34,34 +34,27 @@ Result<void> convert_directory(const std::string& from, const std::string& to) {
 Result<void> add_directory(const std::string& cache_option, const std::string& from) {
   const UniqueFd root = TRY(open_directory(from));
   const initrd::Cache cache = TRY(open_cache(cache_option));
-  TRY(with_context("convert " + from, cache.add(root.get())));
-  TRY(cache.prune(kCacheLimit));
-  return {};
-}
-
-Result<void> write_image(const oci::Store& store, const oci::StoredImage& image,
-                         const std::string& spool_directory, int out) {
-  oci::ImageTree tree = TRY(oci::ImageTree::create(spool_directory));
-  for (std::size_t i = 0; i < image.manifest.layers.size(); ++i) {
-    const oci::Descriptor& layer = image.manifest.layers[i];
-    const UniqueFd blob = TRY(store.blob(layer));
-    TRY(with_context("layer " + std::to_string(i + 1) + " (" + layer.digest.text() + ")",
-                     tree.add_layer(blob.get(), layer.size, image.config.diff_ids[i])));
-  }
-  TRY(write_archive(tree.tree(), tree, out));
+  const UniqueFd made = TRY(with_context("convert " + from, cache.add(root.get())));
+  TRY(cache.prune(kCacheLimit, made.get()));
   return {};
 }
 
 Result<void> add_image(const std::string& store_option, const std::string& cache_option,
-                       const std::string& reference) {
+                       const std::string& reference, StepTimes::Print timings) {
+  StepTimes times(timings);
   const oci::Store store = TRY(open_store(store_option));
   const UniqueFd use = TRY(store.begin_adding());  // nobody removes the layers meanwhile
   const oci::StoredImage image = TRY(find_image(store, reference));
   const initrd::Cache cache = TRY(open_cache(cache_option));
-  TRY(with_context(image.named.name, cache.add(archive_manifest(image), [&](int out) {
-    return write_image(store, image, cache.directory(), out);
-  })));
-  TRY(cache.prune(kCacheLimit));
+  const auto make = [&](int out) -> Result<void> {
+    oci::ImageTree tree = TRY(merge_layers(store, image, cache.directory(), &times));
+    TRY(write_archive(tree.tree(), tree, out));
+    return {};
+  };
+  const UniqueFd made =
+      TRY(with_context(image.named.name, cache.add(archive_manifest(image), make)));
+  TRY(cache.prune(kCacheLimit, made.get()));
+  times.done("archive written");
   return {};
 }
 
@@ -92,12 +85,14 @@ Result<int> cache_add(Arguments args) {
 
 Result<int> cache_add_image(Arguments args) {
   std::string reference, store, cache;
+  bool timings = false;
   Options options("runhl-image cache-add-image", "Makes the archive of an image in the cache.");
   declare_store(options, &store);
   declare_cache(options, &cache);
+  options.flag("--timings", "print on standard error how long each step took", &timings);
   options.positional("IMAGE", "an image of the store", &reference, Presence::Required);
   if (TRY(options.parse(args))) {
-    TRY(add_image(store, cache, reference));
+    TRY(add_image(store, cache, reference, timings ? StepTimes::Print::Yes : StepTimes::Print::No));
   }
   return 0;
 }

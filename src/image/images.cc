@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
-#include <cstdio>
-
+#include "image/artifacts.h"
+#include "image/decimal_size.h"
+#include "image/text_table.h"
 #include "image/verbs.h"
 #include "image_archive.h"
 #include "output.h"
@@ -11,20 +11,19 @@
 namespace runhl::image {
 namespace {
 
-std::string decimal_size(std::uint64_t bytes) {
-  constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB"};
-  double size = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; size >= 1000 && unit + 1 < kUnits.size(); ++unit) {
-    size /= 1000;
+Result<std::string> table(const oci::Store& store) {
+  std::vector<std::vector<std::string>> rows = {{"NAME", "DIGEST", "SIZE"}};
+  for (const oci::NamedImage& named : TRY(store.images())) {
+    const auto image = oci::load_image(store, named);
+    rows.push_back({named.name, short_digest(named.descriptor.digest.hex()),
+                    image ? decimal_size(image->size()) : "damaged (runhl images --verify)"});
   }
-  std::array<char, 32> text{};
-  (void)std::snprintf(text.data(), text.size(), unit == 0 ? "%.0f %s" : "%.1f %s", size,
-                      kUnits[unit]);
-  return text.data();
+  return text_table(rows);
 }
 
-Result<int> verify(const oci::Store& store) {
+}  // namespace
+
+Result<int> print_verified(const oci::Store& store) {
   int status = 0;
   std::string text;
   for (const oci::NamedImage& named : TRY(store.images())) {
@@ -41,41 +40,24 @@ Result<int> verify(const oci::Store& store) {
   return status;
 }
 
-Result<std::string> table(const oci::Store& store) {
-  constexpr std::size_t kDigits = 12;
-  std::vector<std::array<std::string, 3>> rows = {{"NAME", "DIGEST", "SIZE"}};
-  std::size_t width = 0;
-  for (const oci::NamedImage& named : TRY(store.images())) {
-    const auto image = oci::load_image(store, named);
-    rows.push_back({named.name, named.descriptor.digest.hex().substr(0, kDigits),
-                    image ? decimal_size(image->size()) : "damaged (runhl images --verify)"});
-  }
-  for (const auto& row : rows) {
-    width = std::max(width, row[0].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    text += row[0] + std::string(width - row[0].size() + 3, ' ') + row[1] +
-            std::string(kDigits - row[1].size() + 3, ' ') + row[2] + "\n";
-  }
-  return text;
-}
-
-}  // namespace
-
 Result<int> images(Arguments args) {
   std::string store_option;
-  bool check = false, quiet = false;
+  bool check = false, quiet = false, rootfs = false;
   Options options("runhl images", "Lists the images of the store.");
   declare_store(options, &store_option);
   options.flag("-q,--quiet", "names alone", &quiet);
   options.flag("--verify", "read all of them again; exit 1 where one is damaged", &check);
+  options.flag("--rootfs", "the archives that came by `runhl pull --rootfs`", &rootfs);
   if (!TRY(options.parse(args))) {
     return 0;
   }
   const oci::Store store = TRY(open_store(store_option));
   if (check) {
-    return verify(store);
+    return rootfs ? verify_artifacts(store, oci::ArtifactKind::Rootfs) : print_verified(store);
+  }
+  if (rootfs) {
+    TRY(print_artifacts(store, oci::ArtifactKind::Rootfs, quiet));
+    return 0;
   }
   if (!quiet) {
     TRY(print(TRY(table(store))));
@@ -109,11 +91,13 @@ Result<int> inspect(Arguments args) {
 
 Result<int> rmi(Arguments args) {
   std::string store_option;
+  bool rootfs = false;
   std::vector<std::string> references;
   Options options("runhl rmi",
                   "Removes names of images, and what no other name needs.\n"
                   "Arguments: IMAGE [IMAGE…]");
   declare_store(options, &store_option);
+  options.flag("--rootfs", "archives that came by `runhl pull --rootfs`", &rootfs);
   if (!TRY(options.parse_prefix(args, &references))) {
     return 0;
   }
@@ -121,6 +105,10 @@ Result<int> rmi(Arguments args) {
     return fail(ErrorCode::InvalidArgument, "runhl rmi: IMAGE is required");
   }
   const oci::Store store = TRY(open_store(store_option));
+  if (rootfs) {
+    TRY(remove_artifacts(store, oci::ArtifactKind::Rootfs, references));
+    return 0;
+  }
   for (const std::string& reference : references) {
     TRY(store.remove_name(TRY(oci::Reference::parse(reference)).text()));
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // runhl-image: what runhl does with images, apart from it, because starting a container must not
 // pay for the libraries that this needs. It lies in libexec; people call it as `runhl pull`.
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "image/verbs.h"
 #include "output.h"
+#include "runhl/base/one_line.h"
 #include "version.h"
 
 namespace runhl::image {
@@ -20,14 +20,20 @@ struct Verb {
 };
 
 constexpr std::array kVerbs = {
+    Verb{"bundle", bundle},
     Verb{"cache-add", cache_add},
     Verb{"cache-add-image", cache_add_image},
     Verb{"convert", convert},
+    Verb{"df", df},
     Verb{"images", images},
     Verb{"inspect", inspect},
+    Verb{"kernel", kernel},
     Verb{"load", load},
+    Verb{"login", log_in},
+    Verb{"logout", log_out},
     Verb{"prune", prune},
     Verb{"pull", pull},
+    Verb{"push", push},
     Verb{"rmi", rmi},
     Verb{"save", save},
 };
@@ -76,13 +82,6 @@ Result<int> run(Arguments args) {
   return fail(ErrorCode::InvalidArgument, "unknown command \"" + rest.front() + "\"");
 }
 
-/// Names out of images and registries are in it: one line, and nothing that a terminal obeys.
-std::string one_line(std::string message) {
-  std::replace_if(
-      message.begin(), message.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, '?');
-  return message;
-}
-
 }  // namespace
 }  // namespace runhl::image
 
@@ -90,8 +89,8 @@ int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + (argc > 0 ? 1 : 0), argv + argc);
   const runhl::Result<int> code = runhl::image::run(args);
   if (!code) {
-    (void)std::fprintf(stderr, "runhl-image: %s\n",
-                       runhl::image::one_line(code.error().message).c_str());
+    // Names out of images and registries are in it.
+    (void)std::fprintf(stderr, "runhl-image: %s\n", runhl::one_line(code.error().message).c_str());
     return 1;
   }
   return *code;

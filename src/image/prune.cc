@@ -2,6 +2,7 @@
 #include "image/verbs.h"
 #include "image_archive.h"
 #include "output.h"
+#include "runhl/store/artifacts.h"
 #include "size_text.h"
 
 namespace runhl::image {
@@ -21,7 +22,12 @@ Result<int> prune(Arguments args) {
   std::uint64_t freed = TRY(TRY(open_cache(cache)).prune(bytes));
   // With a cache of one's own named alone, the store of this machine is not meant.
   if (cache.empty() || !store_option.empty()) {
-    freed += TRY(TRY(open_store(store_option)).collect(oci::Store::Wait::Yes)).bytes;
+    const oci::Store store = TRY(open_store(store_option));
+    freed += TRY(store.collect(oci::Store::Wait::Yes)).bytes;
+    for (const auto kind : {oci::ArtifactKind::Kernel, oci::ArtifactKind::Rootfs}) {
+      const oci::Store artifacts = TRY(open_artifacts(store.directory(), kind));
+      freed += TRY(artifacts.collect(oci::Store::Wait::Yes)).bytes;
+    }
   }
   TRY(print("freed " + std::to_string(freed) + " bytes\n"));
   return 0;

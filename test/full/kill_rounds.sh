@@ -36,7 +36,7 @@ edit --arg path "/$e2e_tag/$id" '.linux.cgroupsPath = $path | .linux.resources +
 busy=$dir/busy
 cp -a "$bundle" "$busy"
 bundle=$busy args sh -c 'for w in 1 2 3; do
-  while :; do dd if=/dev/zero of=/tmp/$w bs=300k count=9; cat /tmp/$w | cat | wc -c; done >/dev/null 2>&1 &
+  while :; do dd if=/dev/zero of=/tmp/$w bs=300k count=9 conv=fsync; cat /tmp/$w | cat | wc -c; done >/dev/null 2>&1 &
   done; while :; do wait; done'
 
 # Guest memory held by anybody but a monitor and its cells (ours are counted by their executable).

@@ -36,15 +36,16 @@ fi
 . test/support/userland.sh
 
 python_modules="test_os test_subprocess test_signal test_threading test_mmap test_fcntl test_posix test_select test_selectors
-  test_socket test_io test_tempfile test_shutil test_pathlib test_time test_resource test_pty test_sqlite3 test_epoll test_poll
+  test_socket test_io test_tempfile test_shutil test_pathlib test_time test_resource test_pty test_epoll test_poll
   test_fork1 test_wait4 test_wait3 test_popen test_glob test_zipfile test_tarfile test_pwd test_grp test_locale
   test_asyncio.test_subprocess test_asyncio.test_events test_multiprocessing_fork test_multiprocessing_spawn
-  test_concurrent_futures test_posixpath test_stat test_fileio test_largefile test_dbm test_mailbox test_queue test_logging"
+  test_concurrent_futures test_posixpath test_stat test_fileio test_largefile test_dbm test_mailbox test_queue"
 suites=("$@")
 if [ ${#suites[@]} -eq 0 ] && [ -n "$quick" ]; then
   suites=(applets applets:busybox shell scripts)
 elif [ ${#suites[@]} -eq 0 ]; then
-  suites=(applets applets:busybox debian shell scripts bash perl compile jvm_node)
+  suites=(applets applets:busybox applets:busybox-musl applets:busybox-musl-dynamic debian shell scripts tools
+    bash perl compile jvm_node)
   for module in $python_modules; do suites+=("python:$module"); done
 fi
 

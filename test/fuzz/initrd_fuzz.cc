@@ -7,7 +7,7 @@
 #include <cstring>
 #include <vector>
 
-#include "fs/initrd_archive.h"
+#include "fs/tmpfs/initrd_archive.h"
 
 namespace {
 

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <span>
 #include <string>
@@ -87,7 +88,7 @@ struct World {
     return tree;
   }
 
-  fs::FileService files() const {
+  std::unique_ptr<fs::FileService> files() const {
     std::vector<GrantedTree> trees;
     trees.push_back(tree("tree", true));
     trees.push_back(tree("scratch", false));
@@ -199,7 +200,8 @@ bool changes(abi::HostOp op) {
 
 void try_requests(std::span<const std::uint8_t> input) {
   bool changed = false;
-  fs::FileService files = world().files();
+  const std::unique_ptr<fs::FileService> files = world().files();
+  fs::OperationCredentials credentials = files->credentials();
   const cell::HostCallArea area(world().area);
   while (!input.empty()) {
     abi::RequestSlot request{};
@@ -211,7 +213,7 @@ void try_requests(std::span<const std::uint8_t> input) {
     request.path2_length %= 80;
     request.handle2 = static_cast<abi::Handle>(request.handle2 % 6);
     request.handle = static_cast<abi::Handle>(request.handle % 6);
-    const fs::FileAnswer answer = files.handle(request, area.bounce(0));
+    const fs::FileAnswer answer = files->handle(request, area.bounce(0), credentials);
     changed = changed || (answer.reply.result >= 0 && changes(request.op));
     const bool injects = answer.inject_fd >= 0;
     if (injects && (answer.slot < abi::kFdInjectedFirst || answer.slot > abi::kFdInjectedLast)) {

@@ -159,7 +159,7 @@ MachineSpec CellFixture::spec_with_volume(std::vector<std::string> args) {
 }
 
 void CellFixture::start(Machine& machine) {
-  EXPECT_TRUE(machine.start());
+  EXPECT_TRUE(machine.start([](const Result<void>&) {}));
 }
 
 CellFixture::Outcome CellFixture::run(MachineSpec spec, const OnReady& on_ready) {

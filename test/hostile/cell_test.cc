@@ -72,6 +72,13 @@ TEST_F(Cell, Ends_with_137_when_cell_0_goes_without_a_word) {
   }
 }
 
+TEST_F(Cell, Is_ended_if_it_only_says_that_it_ends) {
+  const Outcome outcome = run({"say-that-it-ends"});
+  ASSERT_TRUE(outcome.exit);
+  EXPECT_EQ(outcome.exit->code, 5);
+  EXPECT_EQ(outcome.exit->report, "");
+}
+
 TEST_F(Cell, Is_killed_by_a_forbidden_call) {
   const Outcome outcome = run({"forbidden-call"});
   ASSERT_TRUE(outcome.exit);
@@ -148,16 +155,24 @@ TEST_F(Cell, Destroyed_at_any_time_leaves_nothing) {
 
 TEST_F(Cell, A_failing_step_is_named) {
   MachineSpec bad = spec({"hello"});
-  bad.place_cell = [](int) { return fail(ErrorCode::Permission, "no group for you"); };
+  bad.before_cell_goes = [](MachineSpec&) {
+    return fail(ErrorCode::Permission, "no jail for you");
+  };
   const Outcome outcome = run(std::move(bad), start);
   ASSERT_TRUE(outcome.refused);
-  EXPECT_EQ(outcome.refused->message, "no group for you");
+  EXPECT_EQ(outcome.refused->message, "no jail for you");
+
+  bad = spec({"hello"});
+  bad.cell_tasks.reset(::open("/", O_RDONLY | O_CLOEXEC));
+  const Outcome no_group = run(std::move(bad), start);
+  ASSERT_TRUE(no_group.refused);
+  EXPECT_THAT(no_group.refused->message, HasSubstr("cell 0: enter the cells' control group"));
 
   bad = spec({"hello"});
   bad.proc_dir.reset(::open("/", O_PATH | O_CLOEXEC));
   const Outcome no_proc = run(std::move(bad), start);
   ASSERT_TRUE(no_proc.refused);
-  EXPECT_THAT(no_proc.refused->message, HasSubstr("/proc/self/fd"));
+  EXPECT_THAT(no_proc.refused->message, HasSubstr("/proc/self/maps"));
 }
 
 TEST_F(Cell, An_id_that_may_not_be_mapped_is_named) {

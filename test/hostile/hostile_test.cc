@@ -92,6 +92,19 @@ TEST_F(Hostile, Texts_that_change_while_they_are_read_stay_beneath_the_tree) {
 TEST_F(Hostile, Cells_that_contend_for_a_slot_get_what_was_opened) {
   expect_repelled({"contend-for-slot"});
 }
+TEST_F(Hostile, Requests_over_the_ring_are_checked_like_others) {
+  expect_repelled({"requests-by-ring"});
+}
+TEST_F(Hostile, Without_a_listener_the_reserved_call_kills_and_nothing_is_injected) {
+  MachineSpec alone = spec({"unheard-call"});
+  alone.injection = false;
+  expect_repelled_in(std::move(alone));
+}
+TEST_F(Hostile, Without_a_listener_every_number_without_a_rule_kills) {
+  MachineSpec alone = spec({"every-number"});
+  alone.injection = false;
+  expect_repelled_in(std::move(alone));
+}
 
 TEST_F(Hostile, A_flooded_ring_does_not_hold_up_the_loop) {
   const Outcome outcome = run(spec({"flood-ring"}), [](Machine& machine) {

@@ -6,7 +6,7 @@ status=0
 forbid() {  # pattern of includes, reason, files…
   local pattern=$1 reason=$2 hits
   shift 2
-  hits=$(git ls-files -co --exclude-standard -- "$@" | grep -E '\.(h|cc|S)$' |
+  hits=$(git ls-files -co --exclude-standard -- "$@" | grep -E '\.(h|c|cc|S)$' |
     xargs -r grep -nE "^ *# *include *[<\"]($pattern)" 2>/dev/null)
   if [ -n "$hits" ]; then
     echo "$reason:"
@@ -23,6 +23,8 @@ forbid '(nlohmann|spdlog|fmt|CLI|curl|archive|flatbuffers|openssl|google)/' \
   'third-party headers stay in .cc files' '*.h' ':!:*_test.h' ':!:test/support/*'
 forbid '(iostream|fstream|regex)>' 'not on a start path: costs static constructors' src oci vmm shim ':!:*_test.cc'
 forbid '\.\./' 'no relative include paths' '*.h' '*.cc'
+forbid 'unicorn/' 'the engine is known to emu/ alone: it is under another licence' '*.h' '*.cc' '*.c' ':!:emu'
+forbid 'runhl/(core|base|abi|vmm|oci|shim)/' 'emu/ includes nothing that is under Apache-2.0 alone' emu
 # Generated or not, no root include path: "oci/…", "vmm/…" from another folder.
 forbid '(guest|oci|vmm|shim|src)/' 'includes go through runhl/<folder>/' '*.h' '*.cc'
 exit $status

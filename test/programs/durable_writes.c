@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a killed container must leave behind (test/full/durable_rounds.sh).
 //
-//   durable_writes write DIR SEED     makes DIR, changes files below DIR for ever; a line for each that is done
+//   durable_writes write DIR SEED     makes DIR, changes files below it for ever; a line for each
 //   durable_writes synced DIR COUNT   so many, each made durable, in turn
 //   durable_writes verify DIR LINES   on the host: what those lines promise holds, nothing is torn
 //
-// Five kinds of change, each with a counter. A line "DIR kind N" (DIR: its last part) is printed once
-// change N has returned; change N + 1 may be under way when the end comes, N + 2 never. Several
-// writers, each in a directory of its own, may share one output.
+// Five kinds of change, each with a counter. A line "DIR kind N" (DIR: its last part) is printed
+// once change N has returned; change N + 1 may be under way when the end comes, N + 2 never.
+// Several writers, each in a directory of its own, may share one output.
 //
 //   log      appends a record to one file               all N whole; the next at most a part
 //   current  writes a new file, renames it over the old  N or N + 1, whole
@@ -65,7 +65,8 @@ static size_t record_size(enum kind kind, unsigned number) {
 static size_t make_record(enum kind kind, unsigned number, unsigned char* out) {
   const size_t size = record_size(kind, number);
   for (size_t i = 0; i < size; ++i)
-    out[i] = (unsigned char)(mix(number * 977 + (unsigned)kind + (unsigned)(i >> 2)) >> (8 * (i & 3)));
+    out[i] =
+        (unsigned char)(mix(number * 977 + (unsigned)kind + (unsigned)(i >> 2)) >> (8 * (i & 3)));
   return size;
 }
 
@@ -109,7 +110,8 @@ static void change_log(unsigned number, int durable) {
 }
 
 static void change_current(unsigned number, int durable) {
-  const int fd = must(open(path(0, "current.new"), O_WRONLY | O_CREAT | O_TRUNC, 0644), "create", number);
+  const int fd =
+      must(open(path(0, "current.new"), O_WRONLY | O_CREAT | O_TRUNC, 0644), "create", number);
   put_record(fd, kCurrent, number);
   if (durable)
     must(fsync(fd), "fsync", number);
@@ -121,7 +123,8 @@ static void change_current(unsigned number, int durable) {
 
 static void change_tree(unsigned number, int durable) {
   must(mkdir(path(0, "tree.new"), 0755), "mkdir", number);
-  const int fd = must(open(path(0, "tree.new/a"), O_WRONLY | O_CREAT | O_EXCL, 0644), "create", number);
+  const int fd =
+      must(open(path(0, "tree.new/a"), O_WRONLY | O_CREAT | O_EXCL, 0644), "create", number);
   put_record(fd, kTree, number);
   if (durable)
     must(fsync(fd), "fsync", number);
@@ -155,8 +158,12 @@ static void change_map(unsigned number, int durable) {
     must(msync(page, kPage, MS_SYNC), "msync", number);
 }
 
-static mode_t mode_of(unsigned number) { return 0600 | (number & 077); }
-static off_t size_of(unsigned number) { return mix(number) % 100000; }
+static mode_t mode_of(unsigned number) {
+  return 0600 | (number & 077);
+}
+static off_t size_of(unsigned number) {
+  return mix(number) % 100000;
+}
 
 static void change_attr(unsigned number, int durable) {
   static int fd = -1;
@@ -170,7 +177,8 @@ static void change_attr(unsigned number, int durable) {
     must(fsync(fd), "fsync", number);
 }
 
-static void (*const kChanges[kKinds])(unsigned, int) = {change_log, change_current, change_tree, change_map, change_attr};
+static void (*const kChanges[kKinds])(unsigned, int) = {change_log, change_current, change_tree,
+                                                        change_map, change_attr};
 
 static unsigned counts[kKinds];
 
@@ -219,7 +227,8 @@ static unsigned whole(enum kind kind, const char* name, unsigned number) {
   static unsigned char got[kMaxRecord + 1], wanted[kMaxRecord];
   const size_t size = slurp(name, got, sizeof(got));
   for (unsigned candidate = number; candidate <= number + 1; ++candidate) {
-    if (candidate != 0 && make_record(kind, candidate, wanted) == size && !memcmp(got, wanted, size))
+    if (candidate != 0 && make_record(kind, candidate, wanted) == size &&
+        !memcmp(got, wanted, size))
       return candidate;
   }
   return 0;
@@ -319,7 +328,8 @@ static void verify_attr(unsigned promised) {
     complain(kAttr, promised, "the time is", (long)status.st_mtime);
 }
 
-static void (*const kVerifiers[kKinds])(unsigned) = {verify_log, verify_current, verify_tree, verify_map, verify_attr};
+static void (*const kVerifiers[kKinds])(unsigned) = {verify_log, verify_current, verify_tree,
+                                                     verify_map, verify_attr};
 
 static int verify(const char* lines) {
   unsigned all = 0, number = 0;

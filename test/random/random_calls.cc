@@ -179,12 +179,25 @@ bool run_one(const Program& program) {
   return true;
 }
 
+/// So that no small number in a word is taken for a thread's.
+void leave_small_pids() {
+  constexpr pid_t kSmall = 16;
+  pid_t child = 0;
+  do {
+    child = ::fork();
+    if (child == 0) {
+      ::_exit(0);
+    }
+  } while (child > 0 && ::waitpid(child, nullptr, 0) == child && child < kSmall);
+}
+
 int run(int argc, char** argv) {
   if (argc < 3) {
     std::fputs("usage: random_calls SEED|FIRST-LAST COUNT [INDEX...]\n", stderr);
     return 2;
   }
   ::dup2(1, kLogFd);
+  leave_small_pids();
   char* rest = nullptr;
   const std::uint64_t first = std::strtoull(argv[1], &rest, 10);
   const std::uint64_t last = *rest == '-' ? std::strtoull(rest + 1, nullptr, 10) : first;

@@ -130,11 +130,12 @@ skip_case() {
 needs_root() { [ "$(id -u)" -eq 0 ] || skip_case "needs root"; }
 needs_cgroup() { [ -w "/sys/fs/cgroup/$1" ] || skip_case "no writable cgroup v1 controller $1"; }
 
-# Everything of ours that the machine holds: processes by executable and by cgroup, mounts, cgroup
-# directories, state, network namespaces, memfds. Sorted lines; two calls are compared.
+# Everything of ours that the machine holds: processes by executable, by arguments and by cgroup,
+# mounts, cgroup directories, state, network namespaces, memfds. Sorted lines; two calls are compared.
 leftovers() {
   find /proc -maxdepth 2 -name exe -path '/proc/[0-9]*' -printf 'process %p %l\n' 2>/dev/null |
     grep -F " $runtime_real" | sed 's|/exe | |'
+  grep -sl "[/]${dir#/}" /proc/[0-9]*/cmdline | sed 's/^/of the case: /'  # [/]: not grep itself
   # A zombie is its reaper's, and still named by its cgroup.
   grep -slE ":/(.*/)?$e2e_tag" /proc/[0-9]*/cgroup | while IFS=/ read -r _ _ pid _; do
     grep -qs '^State:.[ZX]' "/proc/$pid/status" || echo "in our cgroup: $pid"

@@ -3,6 +3,7 @@
 # mount namespaces, sockets, state, cgroup parent. Source it; needs root.
 #
 #   engines_start DIR [RUNHL]   DIR: short, empty directory. Sets DOCKER_HOST and CTR (an array).
+#                               $engines_runtimes: more runtimes of docker's, a JSON object
 #   engines_image               makes image bb:1 of busybox-static and a few of test/programs, in
 #                               docker and containerd; the working directory is the tree's top
 #   engines_stop                removes containers, ends every process started here, by pid
@@ -28,12 +29,12 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 [plugins."io.containerd.internal.v1.opt"]
   path = "$engines_dir/opt"
 X
-  jq -n --arg d "$engines_dir" --arg runhl "$runhl" --arg tag "$engines_tag" '{
+  jq -n --arg d "$engines_dir" --arg runhl "$runhl" --arg tag "$engines_tag" --argjson more "${engines_runtimes:-{\}}" '{
     "data-root": "\($d)/docker", "exec-root": "\($d)/run-docker", pidfile: "\($d)/dockerd.pid",
     hosts: ["unix://\($d)/docker.sock"], containerd: "\($d)/containerd.sock",
     "containerd-namespace": "moby", "storage-driver": "overlay2", experimental: true,
     "cgroup-parent": "/\($tag)",
-    runtimes: {crun: {path: "/usr/bin/crun"}, runhl: {path: $runhl}}}' >"$engines_dir/daemon.json"
+    runtimes: ({crun: {path: "/usr/bin/crun"}, runhl: {path: $runhl}} + $more)}' >"$engines_dir/daemon.json"
   # crun 1.8 refuses a hybrid cgroup tree unless the (empty) unified part is out of sight: hidden,
   # not unmounted, or the runtimes would make directories in the machine's tmpfs beneath.
   # The engines' fixed places in /run are private to this namespace; ctr's fifos are not there.

@@ -4,6 +4,7 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <array>
 #include <string>
@@ -83,6 +84,17 @@ TEST_P(Inotify, A_file_tells_of_its_use) {
                                        {wd, IN_MODIFY, ""},
                                        {wd, IN_CLOSE_WRITE, ""},
                                        {wd, IN_ATTRIB, ""}}));
+}
+
+TEST_P(Inotify, A_directory_is_read_each_time_also_at_its_end) {
+  const Fd directory{::open(path("").c_str(), O_RDONLY | O_DIRECTORY)};
+  const int wd = watch(path(""), IN_ACCESS);
+  std::array<char, 4096> entries{};
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_THAT(::syscall(SYS_getdents64, directory.get(), entries.data(), entries.size()),
+                Succeeds());
+    EXPECT_EQ(seen(), (std::vector<Seen>{{wd, IN_ACCESS | IN_ISDIR, ""}})) << round;
+  }
 }
 
 TEST_P(Inotify, Equal_events_in_a_row_are_one) {

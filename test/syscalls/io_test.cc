@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // read, write and their kin on regular files.
+#include <sys/auxv.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include <array>
+#include <csignal>
 
 #include "syscall_test.h"
 
@@ -48,6 +53,22 @@ TEST_P(Io, Vectors_are_filled_in_turn) {
   std::array<iovec, 2> vectors{{{first.data(), first.size()}, {second.data(), second.size()}}};
   EXPECT_THAT(::readv(file.get(), vectors.data(), 2), SucceedsWith(5));
   EXPECT_EQ(std::string(first.data(), 2) + std::string(second.data(), 3), "abcde");
+}
+
+TEST_P(Io, The_vdso_can_be_written_from_and_not_read_into) {
+  const unsigned long vdso = ::getauxval(AT_SYSINFO_EHDR);
+  if (vdso == 0) {
+    GTEST_SKIP() << "there is none";
+  }
+  // SAFETY: the kernel's own word for where it is.
+  auto* const image = reinterpret_cast<char*>(vdso);
+  const Fd file = make_file("a");
+  EXPECT_THAT(::write(file.get(), image, 4), SucceedsWith(4));
+  std::array<iovec, 1> vector{{{image, 4}}};
+  EXPECT_THAT(::writev(file.get(), vector.data(), 1), SucceedsWith(4));
+  EXPECT_EQ(content_of(path("a")), "\177ELF\177ELF");
+  EXPECT_THAT(::open(image, O_RDONLY), FailsWith(ENOENT));
+  EXPECT_THAT(::pread(file.get(), image, 4, 0), FailsWith(EFAULT));
 }
 
 TEST_P(Io, A_bad_buffer_is_EFAULT_and_moves_nothing) {
@@ -114,11 +135,53 @@ TEST_P(Io, Sendfile_takes_no_more_than_its_target) {
   EXPECT_THAT(::lseek(file.get(), 0, SEEK_CUR), SucceedsWith(120'000));
 }
 
+TEST_P(Io, Sendfile_looks_at_a_pipe_before_its_source) {
+  std::array<int, 2> ends{};
+  ASSERT_THAT(::pipe(ends.data()), Succeeds());
+  const Fd writer{ends[1]};
+  ::close(ends[0]);
+  ::signal(SIGPIPE, SIG_IGN);
+  const Fd epoll{::epoll_create1(0)};
+  EXPECT_THAT(::sendfile(writer.get(), epoll.get(), nullptr, 1), FailsWith(EPIPE));
+}
+
+TEST_P(Io, Each_part_is_a_write_of_its_own_to_an_eventfd) {
+  const Fd event{::eventfd(0, EFD_NONBLOCK)};
+  std::array<std::uint64_t, 2> values{3, 4};
+  std::array<iovec, 2> parts{{{values.data(), 8}, {&values[1], 8}}};
+  EXPECT_THAT(::writev(event.get(), parts.data(), 2), SucceedsWith(16));
+  EXPECT_THAT(::read(event.get(), values.data(), 8), SucceedsWith(8));
+  EXPECT_EQ(values[0], 7U);
+  parts[1].iov_len = 5;
+  EXPECT_THAT(::writev(event.get(), parts.data(), 2), SucceedsWith(8));
+  parts[0].iov_len = 5;
+  EXPECT_THAT(::writev(event.get(), parts.data(), 2), FailsWith(EINVAL));
+}
+
+TEST_P(Io, Writing_nothing_changes_nothing) {
+  if (::geteuid() == 0) {
+    GTEST_SKIP() << "keeps the bits at any rate";
+  }
+  const Fd file = make_file("a", "x");
+  ASSERT_THAT(::chmod(path("a").c_str(), 06755), Succeeds());
+  const Fd appender{::open(path("a").c_str(), O_WRONLY | O_APPEND)};
+  struct stat stat{};
+  EXPECT_THAT(::write(appender.get(), "y", 0), SucceedsWith(0));
+  EXPECT_THAT(::lseek(appender.get(), 0, SEEK_CUR), SucceedsWith(0));
+  ASSERT_THAT(::fstat(appender.get(), &stat), Succeeds());
+  EXPECT_EQ(stat.st_mode & 07777, 06755U);
+  EXPECT_THAT(::write(appender.get(), "y", 1), SucceedsWith(1));
+  ASSERT_THAT(::fstat(appender.get(), &stat), Succeeds());
+  EXPECT_EQ(stat.st_mode & 07777, 0755U);
+}
+
 TEST_P(Io, A_directory_cannot_be_read) {
   char c = 0;
   const Fd directory{::open(path().c_str(), O_RDONLY)};
   EXPECT_THAT(::read(directory.get(), &c, 1), FailsWith(EISDIR));
   EXPECT_THAT(::pread(directory.get(), &c, 1, 0), FailsWith(EISDIR));
+  const iovec part{.iov_base = &c, .iov_len = 1};
+  EXPECT_THAT(::preadv2(directory.get(), &part, 1, -1, RWF_DSYNC), FailsWith(EOPNOTSUPP));
   EXPECT_THAT(::open(path().c_str(), O_WRONLY), FailsWith(EISDIR));
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mappings: what a forked child has of them, files beneath them, the break.
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -8,6 +9,8 @@
 #include <csetjmp>
 #include <csignal>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "syscall_test.h"
 
@@ -321,6 +324,95 @@ TEST_P(FileEnd, Calls_fault_behind_the_end_and_not_where_the_file_has_grown) {
   EXPECT_THAT(::read(from.get(), behind + kPage, 1), SucceedsWith(1));
   ASSERT_THAT(::ftruncate(fd_.get(), kPage), Succeeds());
   EXPECT_THAT(::write(to.get(), behind, 1), FailsWith(EFAULT));
+}
+
+/// One character a page: x where it is in memory.
+std::string pages_in_memory(const Mapping& memory, std::size_t count) {
+  std::vector<unsigned char> pages(count, 0xff);
+  EXPECT_THAT(::mincore(memory.at(), count * kPage, pages.data()), Succeeds());
+  std::string text;
+  for (const unsigned char page : pages) {
+    text += (page & 1) != 0 ? 'x' : '-';
+  }
+  return text;
+}
+
+TEST(Memory, A_move_that_shrinks_lets_go_of_what_lies_behind) {
+  // Two mappings side by side: a page that can be read, three that can be written as well.
+  for (const std::size_t kept : {std::size_t{1}, std::size_t{2}}) {
+    const Mapping area(4 * kPage, kPrivate);
+    const Mapping target(4 * kPage, kPrivate);
+    area.set(0, 'a');
+    auto* const from = static_cast<char*>(area.at());
+    ASSERT_THAT(::mprotect(from, kPage, PROT_READ), Succeeds());
+    void* const moved = ::mremap(from, 3 * kPage, kept * kPage, MREMAP_MAYMOVE | MREMAP_FIXED,
+                                 static_cast<char*>(target.at()));
+    if (kept == 2) {
+      EXPECT_EQ(moved, MAP_FAILED);
+      EXPECT_EQ(errno, EFAULT);
+      continue;
+    }
+    ASSERT_EQ(moved, target.at());
+    EXPECT_EQ(target[0], 'a');
+    std::array<unsigned char, 4> resident{};
+    EXPECT_THAT(::mincore(from, kPage, resident.data()), FailsWith(ENOMEM));
+    EXPECT_THAT(::mincore(from + kPage, kPage, resident.data()), FailsWith(ENOMEM));
+    EXPECT_THAT(::mincore(from + 3 * kPage, kPage, resident.data()), Succeeds());
+  }
+}
+
+TEST_P(FileEnd, A_read_of_a_hole_stops_at_the_page_that_faults) {
+  const Fd file = make_file("hole");
+  ASSERT_THAT(::ftruncate(file.get(), 4 * kPage), Succeeds());
+  const Mapping memory(3 * kPage, kPrivate);
+  ASSERT_THAT(::mprotect(static_cast<char*>(memory.at()) + 2 * kPage, kPage, PROT_NONE),
+              Succeeds());
+  char* const to = static_cast<char*>(memory.at()) + kPage / 2;
+  memory.set(kPage, 'x');
+  EXPECT_THAT(::read(file.get(), to, 2 * kPage), SucceedsWith(kPage + kPage / 2));
+  EXPECT_EQ(memory[kPage], '\0');
+  const Fd zero{::open("/dev/zero", O_RDONLY)};
+  EXPECT_THAT(::read(zero.get(), to, 2 * kPage), SucceedsWith(kPage + kPage / 2));
+}
+
+TEST(Memory, A_counter_is_read_whole_or_not_at_all) {
+  const Fd event{::eventfd(7, EFD_NONBLOCK)};
+  std::array<char, 8> bytes{};
+  const std::array<iovec, 2> parts{{{bytes.data(), 4}, {bad_address(), 4}}};
+  EXPECT_THAT(::readv(event.get(), parts.data(), 2), FailsWith(EFAULT));
+}
+
+TEST_P(FileEnd, A_write_takes_its_source_from_the_pages_that_it_adds) {
+  for (const bool append : {false, true}) {
+    const Fd file = make_file(append ? "b" : "a", std::string(kPage + 100, 'x'),
+                              O_RDWR | (append ? O_APPEND : 0));
+    const Mapping mapped(4 * kPage, MAP_SHARED, file.get());
+    ASSERT_TRUE(mapped.valid());
+    ASSERT_THAT(::lseek(file.get(), 0, SEEK_END), Succeeds());
+    // From the last page on, into the next one, which is not there yet.
+    EXPECT_THAT(::write(file.get(), static_cast<char*>(mapped.at()) + kPage, kPage + 300),
+                SucceedsWith(kPage + 300));
+    EXPECT_THAT(::lseek(file.get(), 0, SEEK_END), SucceedsWith(2 * kPage + 400));
+    EXPECT_EQ(mapped[kPage + 150], 'x');
+  }
+}
+
+TEST(Memory, Pages_are_in_memory_from_their_first_use_to_their_discard) {
+  const Mapping memory(8 * kPage, kPrivate);
+  ASSERT_THAT(::madvise(memory.at(), 8 * kPage, MADV_NOHUGEPAGE), Succeeds());
+  EXPECT_EQ(pages_in_memory(memory, 8), "--------");
+  memory.set(3 * kPage, 1);
+  memory.set(7 * kPage + 9, 1);
+  EXPECT_EQ(pages_in_memory(memory, 8), "---x---x");
+  const int status = in_child([&] {
+    memory.set(5 * kPage, 1);
+    return pages_in_memory(memory, 8) == "---x-x-x" ? 0 : 1;
+  });
+  EXPECT_THAT(status, Exited(0));
+  EXPECT_EQ(pages_in_memory(memory, 8), "---x---x");
+  ASSERT_THAT(::madvise(static_cast<char*>(memory.at()) + 3 * kPage, kPage, MADV_DONTNEED),
+              Succeeds());
+  EXPECT_EQ(pages_in_memory(memory, 8), "-------x");
 }
 
 TEST(Memory, A_memory_file_ends_as_others_do) {

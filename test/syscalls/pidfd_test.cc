@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <fstream>
 #include <sstream>
@@ -216,6 +217,173 @@ TEST_F(Pidfd, Shows_its_process_in_proc) {
   EXPECT_STREQ(target.data(), "anon_inode:[pidfd]");
   kill_and_reap();
   EXPECT_THAT(info(), ::testing::HasSubstr("\nPid:\t-1\nNSpid:\t-1\n"));
+}
+
+// ---- of threads --------------------------------------------------------------------------------
+
+constexpr unsigned kPidfdThread = O_EXCL;
+
+/// A thread that waits until it is let go.
+class Waiter {
+ public:
+  Waiter() : thread_([this] { run(); }) {
+    while (tid_.load() == 0) {
+      std::this_thread::yield();
+    }
+  }
+  Waiter(const Waiter&) = delete;
+  Waiter& operator=(const Waiter&) = delete;
+  ~Waiter() { end(); }
+  [[nodiscard]] pid_t tid() const { return tid_.load(); }
+  void end() {
+    if (thread_.joinable()) {
+      gate_.store(true);
+      gate_.notify_one();
+      thread_.join();
+    }
+  }
+
+ private:
+  void run() {
+    tid_.store(::gettid());
+    gate_.wait(false);
+  }
+  std::atomic<pid_t> tid_{0};
+  std::atomic<bool> gate_{false};
+  std::thread thread_;
+};
+
+TEST(ThreadPidfd, Names_any_thread_and_says_so) {
+  Waiter waiter;
+  EXPECT_THAT(open_pidfd(waiter.tid()), FailsWith(ENOENT));
+  const Fd fd(open_pidfd(waiter.tid(), kPidfdThread));
+  ASSERT_THAT(fd.get(), Succeeds());
+  EXPECT_THAT(::fcntl(fd.get(), F_GETFL), SucceedsWith(O_RDWR | O_EXCL));
+  EXPECT_THAT(::fcntl(fd.get(), F_GETFD), SucceedsWith(FD_CLOEXEC));
+  EXPECT_THAT(open_pidfd(4'000'000, kPidfdThread), FailsWith(ESRCH));
+  EXPECT_THAT(open_pidfd(0, kPidfdThread), FailsWith(EINVAL));
+  const Fd nonblocking(open_pidfd(waiter.tid(), kPidfdThread | kPidfdNonblock));
+  EXPECT_THAT(::fcntl(nonblocking.get(), F_GETFL), SucceedsWith(O_RDWR | O_EXCL | O_NONBLOCK));
+  std::ifstream file("/proc/self/fdinfo/" + std::to_string(fd.get()));
+  std::stringstream text;
+  text << file.rdbuf();
+  EXPECT_THAT(text.str(), ::testing::HasSubstr("\nPid:\t" + std::to_string(waiter.tid()) + "\n"));
+}
+
+TEST(ThreadPidfd, Hangs_up_when_its_thread_ends) {
+  Waiter waiter;
+  const Fd fd(open_pidfd(waiter.tid(), kPidfdThread));
+  const Fd of_process(open_pidfd(::getpid()));
+  const Fd watcher(::epoll_create1(0));
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = 7}};
+  ASSERT_THAT(::epoll_ctl(watcher.get(), EPOLL_CTL_ADD, fd.get(), &event), Succeeds());
+  EXPECT_EQ(poll_of(fd.get()), 0);
+  EXPECT_THAT(send(fd.get(), 0), Succeeds());
+  waiter.end();
+  EXPECT_EQ(poll_of(fd.get(), 10'000), POLLIN | POLLHUP);
+  ASSERT_THAT(::epoll_wait(watcher.get(), &event, 1, 10'000), SucceedsWith(1));
+  EXPECT_EQ(event.events, unsigned{EPOLLIN | EPOLLHUP});
+  EXPECT_THAT(send(fd.get(), 0), FailsWith(ESRCH));
+  EXPECT_THAT(get_fd(fd.get(), 0), FailsWith(ESRCH));
+  EXPECT_EQ(poll_of(of_process.get()), 0);
+}
+
+std::atomic<pid_t> g_handled_by{0};
+
+TEST(ThreadPidfd, Signals_its_thread) {
+  struct sigaction action{};
+  action.sa_handler = [](int) { g_handled_by.store(::gettid()); };
+  ASSERT_THAT(::sigaction(SIGUSR1, &action, nullptr), Succeeds());
+  Waiter waiter;
+  const Fd fd(open_pidfd(waiter.tid(), kPidfdThread));
+  constexpr unsigned kOneThread = 1;
+  for (const unsigned scope : {0U, kOneThread}) {
+    g_handled_by.store(0);
+    ASSERT_THAT(send(fd.get(), SIGUSR1, nullptr, scope), Succeeds());
+    while (g_handled_by.load() == 0) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(g_handled_by.load(), waiter.tid()) << scope;
+  }
+  constexpr unsigned kThreadGroup = 2;
+  constexpr unsigned kProcessGroup = 4;
+  EXPECT_THAT(send(fd.get(), 0, nullptr, kThreadGroup), Succeeds());
+  EXPECT_THAT(send(fd.get(), 0, nullptr, kProcessGroup), FailsWith(ESRCH));
+  siginfo_t info{};
+  EXPECT_THAT(wait_id(fd.get(), &info, WEXITED | WNOHANG), FailsWith(ECHILD));
+  const Fd fetched(static_cast<int>(get_fd(fd.get(), fd.get())));
+  EXPECT_THAT(fetched.get(), Succeeds());
+  ::signal(SIGUSR1, SIG_DFL);
+}
+
+TEST(ThreadPidfd, Of_the_first_thread_ends_with_the_process) {
+  const pid_t child = start_sleeper();
+  const Fd fd(open_pidfd(child, kPidfdThread));
+  EXPECT_EQ(poll_of(fd.get()), 0);
+  ASSERT_THAT(send(fd.get(), SIGTERM), Succeeds());
+  EXPECT_EQ(poll_of(fd.get(), 10'000), POLLIN);
+  const Fd of_zombie(open_pidfd(child, kPidfdThread));
+  EXPECT_THAT(of_zombie.get(), Succeeds());
+  siginfo_t info{};
+  EXPECT_THAT(wait_id(fd.get(), &info, WEXITED), Succeeds());
+  EXPECT_EQ(info.si_pid, child);
+  EXPECT_EQ(poll_of(fd.get()), POLLIN | POLLHUP);
+  EXPECT_THAT(send(fd.get(), 0), FailsWith(ESRCH));
+}
+
+TEST(ThreadPidfd, Of_the_first_thread_outlives_it) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    std::thread([] {
+      for (;;) {
+        ::pause();
+      }
+    }).detach();
+    ::syscall(SYS_exit, 0);
+  }
+  const Fd fd(open_pidfd(child, kPidfdThread));
+  const std::string status = "/proc/" + std::to_string(child) + "/task/" + std::to_string(child);
+  for (int tries = 0; tries < 5'000 && ::access((status + "/stat").c_str(), F_OK) == 0; ++tries) {
+    std::ifstream file(status + "/stat");
+    std::string number, name, state;
+    file >> number >> name >> state;
+    if (state == "Z") {
+      break;
+    }
+    ::usleep(1'000);
+  }
+  EXPECT_EQ(poll_of(fd.get()), 0) << "another thread goes on";
+  EXPECT_THAT(send(fd.get(), 0), Succeeds());
+  ::kill(child, SIGKILL);
+  EXPECT_EQ(poll_of(fd.get(), 10'000), POLLIN);
+  reap(child);
+}
+
+TEST(ThreadPidfd, Clone_makes_one) {
+  // A thread that ends at once, made by hand.
+  alignas(16) static std::array<char, 16'384> stack;
+  int pidfd = -1;
+  clone_args args{};
+  args.flags = CLONE_PIDFD | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+  args.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  args.stack = reinterpret_cast<std::uint64_t>(stack.data());
+  args.stack_size = stack.size();
+  long result = SYS_clone3;
+  asm volatile(
+      "syscall\n\t"
+      "test %%rax, %%rax\n\t"
+      "jnz 1f\n\t"
+      "xor %%edi, %%edi\n\t"
+      "mov $60, %%eax\n\t"  // exit
+      "syscall\n"
+      "1:"
+      : "+a"(result)
+      : "D"(&args), "S"(sizeof(args))
+      : "rcx", "r11", "memory");
+  ASSERT_GT(result, 0);
+  const Fd made(pidfd);
+  EXPECT_THAT(::fcntl(pidfd, F_GETFL), SucceedsWith(O_RDWR | O_EXCL));
+  EXPECT_EQ(poll_of(pidfd, 10'000), POLLIN | POLLHUP);
 }
 
 TEST_F(Pidfd, Clone_makes_one) {

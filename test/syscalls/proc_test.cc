@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // /proc and /sys as programs read them. What a file says differs from host to host; its shape does
 // not.
+#include <cpuid.h>
 #include <dirent.h>
+#include <elf.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -166,6 +169,17 @@ TEST(Proc, Sysctls_are_numbers) {
             read_file("/proc/sys/kernel/random/boot_id"));
 }
 
+TEST(Proc, The_auxiliary_vector_tells_what_the_cpu_can) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  ASSERT_EQ(__get_cpuid(1, &eax, &ebx, &ecx, &edx), 1);
+  std::ifstream file("/proc/self/auxv", std::ios::binary);
+  std::uint64_t told = 0;
+  for (Elf64_auxv_t entry{}; file.read(reinterpret_cast<char*>(&entry), sizeof entry);) {
+    told = entry.a_type == AT_HWCAP ? entry.a_un.a_val : told;
+  }
+  EXPECT_EQ(told, edx);
+}
+
 TEST(Proc, Self_is_the_reader) {
   const std::string pid = std::to_string(::getpid());
   EXPECT_EQ(link_of("/proc/self"), pid);
@@ -228,6 +242,29 @@ TEST(Proc, Status_tells_of_ids_signals_and_capabilities) {
         << size;
   }
   EXPECT_GT(leading_number(field_of("/proc/self/status", "VmRSS")), 0);
+}
+
+TEST(Proc, The_resident_size_is_what_was_used_and_not_given_back) {
+  constexpr std::size_t kSize = 32 << 20;
+  constexpr long kKib = kSize >> 10, kSlack = 4 << 10;  // Linux counts in batches
+  const auto resident = [] { return leading_number(field_of("/proc/self/status", "VmRSS")); };
+  const auto anonymous = [] { return leading_number(field_of("/proc/self/status", "RssAnon")); };
+  const long before = resident(), anonymous_before = anonymous();
+  void* const memory =
+      ::mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  ASSERT_THAT(::madvise(memory, kSize, MADV_NOHUGEPAGE), Succeeds());
+  EXPECT_NEAR(resident(), before, kSlack);
+  std::memset(memory, 1, kSize);
+  EXPECT_NEAR(resident(), before + kKib, kSlack);
+  EXPECT_NEAR(anonymous(), anonymous_before + kKib, kSlack);
+  std::istringstream statm(read_file("/proc/self/statm"));
+  long total = 0, pages = 0;
+  statm >> total >> pages;
+  EXPECT_NEAR(pages * 4, before + kKib, kSlack);
+  ::munmap(memory, kSize);
+  EXPECT_NEAR(resident(), before, kSlack);
+  EXPECT_GE(leading_number(field_of("/proc/self/status", "VmHWM")), before + kKib - kSlack);
 }
 
 TEST(Proc, Name_can_be_read_and_written) {
@@ -417,6 +454,12 @@ TEST(Proc, Maps_list_the_mappings) {
   EXPECT_NE(read_file("/proc/self/maps").find(line.str()), std::string::npos);
   EXPECT_NE(read_file("/proc/self/maps").find("[stack]"), std::string::npos);
   EXPECT_NE(read_file("/proc/self/maps").find(link_of("/proc/self/exe")), std::string::npos);
+  if (const unsigned long vdso = ::getauxval(AT_SYSINFO_EHDR); vdso != 0) {
+    std::ostringstream start;
+    start << '\n' << std::hex << vdso << '-';
+    EXPECT_NE(read_file("/proc/self/maps").find(start.str()), std::string::npos);
+    EXPECT_NE(read_file("/proc/self/maps").find("[vdso]\n"), std::string::npos);
+  }
   expect_shape("/proc/self/smaps",
                {shape, R"(\w+: +\d+ kB)", R"(THPeligible: +\d)", R"(VmFlags: (\w\w )+)",
                 R"(ProtectionKey: +\d+)"},

@@ -81,16 +81,19 @@ TEST(Threads, A_busy_one_does_not_starve_the_others) {
   other.join();
 }
 
-TEST(Threads, A_mutex_excludes) {
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+struct Contention {
+  int threads, rounds, yield_every;
+};
+/// What so many threads count up together, one at a time if `mutex` excludes the others.
+long count_under(pthread_mutex_t& mutex, Contention how) {
   long sum = 0;
   std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < how.threads; ++i) {
     threads.emplace_back([&] {
-      for (int n = 0; n < 20'000; ++n) {
+      for (int n = 0; n < how.rounds; ++n) {
         ::pthread_mutex_lock(&mutex);
         sum = sum + 1;
-        if (n % 512 == 0) {
+        if (n % how.yield_every == 0) {
           ::sched_yield();
         }
         ::pthread_mutex_unlock(&mutex);
@@ -100,7 +103,12 @@ TEST(Threads, A_mutex_excludes) {
   for (std::thread& thread : threads) {
     thread.join();
   }
-  EXPECT_EQ(sum, 80'000);
+  return sum;
+}
+
+TEST(Threads, A_mutex_excludes) {
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  EXPECT_EQ(count_under(mutex, {.threads = 4, .rounds = 20'000, .yield_every = 512}), 80'000);
 }
 
 TEST(Threads, A_condition_passes_a_token) {
@@ -216,24 +224,7 @@ TEST(Threads, An_inheriting_mutex_is_passed_on) {
   const auto attr =
       attributes(PTHREAD_PRIO_INHERIT, PTHREAD_MUTEX_STALLED, PTHREAD_PROCESS_PRIVATE);
   ::pthread_mutex_init(&mutex, &attr);
-  long sum = 0;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) {
-    threads.emplace_back([&] {
-      for (int n = 0; n < 2000; ++n) {
-        ::pthread_mutex_lock(&mutex);
-        sum = sum + 1;
-        if (n % 64 == 0) {
-          ::sched_yield();
-        }
-        ::pthread_mutex_unlock(&mutex);
-      }
-    });
-  }
-  for (std::thread& thread : threads) {
-    thread.join();
-  }
-  EXPECT_EQ(sum, 6000);
+  EXPECT_EQ(count_under(mutex, {.threads = 3, .rounds = 2000, .yield_every = 64}), 6000);
 }
 
 std::atomic<int> g_cleaned{0};

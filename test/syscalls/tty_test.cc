@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <sys/ioctl.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <termios.h>
 
@@ -240,6 +241,27 @@ TEST_F(Tty, A_full_screen_blocks_a_writer_until_it_is_read) {
 }
 
 // ---- sessions ----------------------------------------------------------------------------------
+
+TEST_F(Tty, Who_types_without_end_can_be_killed) {
+  std::array<int, 2> ends{};
+  ASSERT_THAT(::pipe(ends.data()), Succeeds());
+  const Fd zeros{::open("/dev/zero", O_RDONLY)};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    (void)!::write(ends[1], "x", 1);
+    for (;;) {
+      (void)::sendfile(far_.get(), zeros.get(), nullptr, 1 << 30);
+    }
+  }
+  char byte = 0;
+  EXPECT_THAT(::read(ends[0], &byte, 1), SucceedsWith(1));
+  EXPECT_THAT(::kill(child, SIGKILL), Succeeds());
+  int status = 0;
+  EXPECT_THAT(::waitpid(child, &status, 0), SucceedsWith(child));
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
 
 TEST_F(Tty, Is_nobodys_terminal_at_first) {
   EXPECT_THAT(::tcgetpgrp(near_.get()), FailsWith(ENOTTY));

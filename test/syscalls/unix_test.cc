@@ -11,6 +11,7 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "syscall_test.h"
 
@@ -286,6 +287,47 @@ TEST(Unix, Datagrams_know_their_sender) {
   EXPECT_THAT(::sendto(stranger.get(), "x", 1, 0, to.get(), to.length), FailsWith(EPERM));
 }
 
+TEST(Unix, A_senders_name_is_the_one_it_has_by_then) {
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    const Pair pair(type);
+    EXPECT_THAT(put(pair.a, "x"), SucceedsWith(1));
+    const Address later = abstract("later");
+    ASSERT_THAT(::bind(pair.a.get(), later.get(), later.length), Succeeds());
+    char byte = 0;
+    sockaddr_un name{};
+    socklen_t length = sizeof(name);
+    EXPECT_THAT(::recvfrom(pair.b.get(), &byte, 1, 0, reinterpret_cast<sockaddr*>(&name), &length),
+                SucceedsWith(1));
+    EXPECT_EQ(length, later.length);
+  }
+}
+
+TEST(Unix, Who_asks_for_credentials_gets_a_name) {
+  const Pair pair(SOCK_SEQPACKET);
+  const int on = 1;
+  ASSERT_THAT(::setsockopt(pair.a.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), Succeeds());
+  EXPECT_THAT(put(pair.a, "x"), SucceedsWith(1));
+  const Address late = abstract("late");
+  EXPECT_THAT(::bind(pair.a.get(), late.get(), late.length), FailsWith(EINVAL));
+  const Fd stranger = make_socket(SOCK_DGRAM);
+  ASSERT_THAT(::setsockopt(stranger.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), Succeeds());
+  EXPECT_THAT(::sendto(stranger.get(), "x", 1, 0, late.get(), late.length),
+              FailsWith(ECONNREFUSED));
+  EXPECT_THAT(::bind(stranger.get(), late.get(), late.length), FailsWith(EINVAL));
+}
+
+TEST(Unix, Unread_bytes_are_counted) {
+  for (const auto& [type, wanted] :
+       {std::pair{SOCK_STREAM, 5}, std::pair{SOCK_SEQPACKET, 5}, std::pair{SOCK_DGRAM, 2}}) {
+    const Pair pair(type);
+    EXPECT_THAT(put(pair.a, "xx"), SucceedsWith(2));
+    EXPECT_THAT(put(pair.a, "xxx"), SucceedsWith(3));
+    int count = 0;
+    EXPECT_THAT(::ioctl(pair.b.get(), FIONREAD, &count), Succeeds());
+    EXPECT_EQ(count, wanted);
+  }
+}
+
 TEST(Unix, A_datagram_queue_holds_eleven) {
   const Address to = abstract("queue");
   const Fd receiver = make_socket(SOCK_DGRAM), sender = make_socket(SOCK_DGRAM);
@@ -367,6 +409,31 @@ TEST(Unix, Descriptors_travel) {
     EXPECT_THAT(::read(fd, text.data(), text.size()), SucceedsWith(10));
     EXPECT_STREQ(text.data(), "on its way");
   }
+}
+
+TEST(Unix, Who_peeks_sees_the_next_descriptors) {
+  const Pair pair(SOCK_STREAM);
+  EXPECT_THAT(put(pair.a, "first"), SucceedsWith(5));
+  char byte = 'x';
+  iovec data{.iov_base = &byte, .iov_len = 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  const int sent = pair.a.get();
+  ::memcpy(CMSG_DATA(header), &sent, sizeof(sent));
+  EXPECT_THAT(::sendmsg(pair.a.get(), &message, 0), SucceedsWith(1));
+  message.msg_controllen = 0;
+  EXPECT_THAT(::recvmsg(pair.b.get(), &message, MSG_PEEK | MSG_DONTWAIT), SucceedsWith(1));
+  EXPECT_EQ(message.msg_flags, MSG_CTRUNC);
+  EXPECT_THAT(::recvmsg(pair.b.get(), &message, MSG_DONTWAIT), SucceedsWith(1));
+  EXPECT_EQ(message.msg_flags, 0);
 }
 
 TEST(Unix, Without_room_for_them_descriptors_are_closed) {

@@ -74,14 +74,44 @@ Result<std::size_t> check_strings(const std::vector<std::string>& list, std::str
   return total;
 }
 
-std::uint32_t flags_of(const Mount& mount, bool is_file) {
+Result<void> check_hooks(const StartHooks& hooks) {
+  for (std::size_t i = 0; i < hooks.hooks.size(); ++i) {
+    const StartHooks::Hook& hook = hooks.hooks[i];
+    const std::string pointer = "/hooks/startContainer/" + std::to_string(i);
+    if (hook.path.find('\0') != std::string::npos || hook.path.size() >= abi::kMaxPath) {
+      return fail(ErrorCode::InvalidArgument, pointer + "/path: no path in the container");
+    }
+    const std::size_t strings = TRY(check_strings(hook.args, pointer + "/args")) +
+                                TRY(check_strings(hook.env, pointer + "/env"));
+    if (strings > kMaxStrings) {
+      return fail(ErrorCode::InvalidArgument, pointer + "/args: argument list too long");
+    }
+  }
+  return {};
+}
+
+std::vector<abi::BootHook> make_hooks(const StartHooks& hooks, Writer& writer) {
+  std::vector<abi::BootHook> rows;
+  for (const StartHooks::Hook& hook : hooks.hooks) {
+    rows.push_back({.path = writer.string(hook.path),
+                    .timeout_seconds = static_cast<std::uint32_t>(hook.timeout_seconds.value_or(0)),
+                    .args = writer.strings(hook.args.empty() ? std::vector{hook.path} : hook.args),
+                    .env = writer.strings(hook.env)});
+  }
+  return rows;
+}
+
+std::uint32_t flags_of(const Mount& mount, const GrantedTree* tree) {
   std::uint32_t flags = 0;
   flags |= mount.read_only ? abi::kMountReadOnly : 0U;
   flags |= mount.no_suid ? abi::kMountNoSuid : 0U;
   flags |= mount.no_dev ? abi::kMountNoDev : 0U;
   flags |= mount.no_exec ? abi::kMountNoExec : 0U;
   flags |= mount.strict ? abi::kMountStrict : 0U;
-  flags |= is_file ? abi::kMountFile : 0U;
+  if (tree != nullptr) {
+    flags |= tree->directory ? 0U : abi::kMountFile;
+    flags |= tree->may_wait ? abi::kMountMayWait : 0U;
+  }
   return flags;
 }
 
@@ -125,7 +155,7 @@ Result<std::vector<abi::BootMount>> make_mounts(const MachineSpec& spec, Writer&
     }
     abi::BootMount row{};
     row.kind = kind_of(mount.kind);
-    row.flags = flags_of(mount, is_tree && !spec.trees[mount.tree].directory);
+    row.flags = flags_of(mount, is_tree ? &spec.trees[mount.tree] : nullptr);
     row.tree = is_tree ? static_cast<abi::Handle>(mount.tree) : -1;
     row.mode = mount.mode;
     row.owner_gid = mount.gid;
@@ -140,9 +170,25 @@ Result<std::vector<abi::BootMount>> make_mounts(const MachineSpec& spec, Writer&
 std::vector<std::string> sysctl_lines(const MachineSpec& spec) {
   std::vector<std::string> lines;
   for (const auto& [name, value] : spec.sysctls) {
-    lines.push_back(name + '=' + value);
+    lines.push_back(name);
+    lines.back().append("=").append(value);
   }
   return lines;
+}
+
+std::vector<abi::BootDeviceRule> make_device_rules(const MachineSpec& spec) {
+  std::vector<abi::BootDeviceRule> rows;
+  for (const DeviceRule& rule : spec.device_rules) {
+    rows.push_back({.allow = rule.allow ? 1U : 0U,
+                    .type = static_cast<unsigned char>(rule.type),
+                    .access = (rule.read ? std::uint32_t{abi::kDeviceRead} : 0U) |
+                              (rule.write ? std::uint32_t{abi::kDeviceWrite} : 0U) |
+                              (rule.make ? std::uint32_t{abi::kDeviceMknod} : 0U),
+                    .reserved = 0,
+                    .major = rule.major ? std::int64_t{*rule.major} : -1,
+                    .minor = rule.minor ? std::int64_t{*rule.minor} : -1});
+  }
+  return rows;
 }
 
 std::vector<abi::BootRlimit> make_rlimits(const ProcessSpec& process) {
@@ -185,6 +231,7 @@ Result<std::vector<std::byte>> make_boot_config(const MachineSpec& spec,
     return fail(ErrorCode::InvalidArgument, "/process/user/additionalGids: more than " +
                                                 std::to_string(abi::kMaxGroups) + " groups");
   }
+  TRY(check_hooks(spec.start_hooks));
   Writer writer(sizeof(abi::BootConfig));
   abi::BootConfig config{};
   config.args = writer.strings(process.args);
@@ -197,6 +244,8 @@ Result<std::vector<std::byte>> make_boot_config(const MachineSpec& spec,
   config.mount_count = static_cast<std::uint32_t>(mounts.size());
   config.rlimits = writer.table(make_rlimits(process));
   config.rlimit_count = static_cast<std::uint32_t>(process.rlimits.size());
+  config.device_rules = writer.table(make_device_rules(spec));
+  config.device_rule_count = static_cast<std::uint32_t>(spec.device_rules.size());
   config.credentials.uid = process.uid;
   config.credentials.gid = process.gid;
   config.credentials.capabilities = process.cap_effective;
@@ -213,9 +262,19 @@ Result<std::vector<std::byte>> make_boot_config(const MachineSpec& spec,
   config.cpu_weight = spec.cpu_weight;
   config.umask = process.umask;
   config.no_new_privileges = process.no_new_privileges ? 1 : 0;
+  config.nice = process.nice;
+  config.oom_adjust = process.oom_adjust;
   std::copy(stream_modes.begin(), stream_modes.end(), std::begin(config.stream_modes));
   if (writer.size() > kMaxConfig) {
     return fail(ErrorCode::InvalidArgument, "/mounts: the mount table is too large");
+  }
+  config.start_hooks = writer.table(make_hooks(spec.start_hooks, writer));
+  config.start_hook_count = static_cast<std::uint32_t>(spec.start_hooks.hooks.size());
+  config.hook_input = writer.string(spec.start_hooks.input);
+  config.hook_input_size = static_cast<std::uint32_t>(spec.start_hooks.input.size());
+  if (writer.size() > kMaxConfig) {
+    return fail(ErrorCode::InvalidArgument,
+                "/hooks/startContainer: too large, with the annotations that each of them is told");
   }
   return writer.finish(config);
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cell/boot_config.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 #include <string>
 
@@ -19,6 +21,7 @@ MachineSpec small_spec() {
   spec.process.groups = {1, 2};
   spec.process.rlimits = {{7, 1024, 4096}};
   spec.trees.emplace_back();
+  spec.trees.back().root.reset(::open("/", O_PATH | O_CLOEXEC));
   Mount root;
   root.target = "/";
   root.read_only = true;
@@ -66,6 +69,47 @@ TEST(BootConfigTest, Refuses_what_Linux_could_not_pass_to_exec) {
   spec.process.args = {"x", std::string(200'000, 'a')};
   EXPECT_EQ(make_boot_config(spec, {}).error().message, "/process/args/1: argument list too long");
   spec.process.args.assign(30, std::string(100'000, 'a'));
+  EXPECT_FALSE(make_boot_config(spec, {}).has_value());
+}
+
+TEST(BootConfigTest, Carries_start_hooks_with_what_they_read) {
+  MachineSpec spec = small_spec();
+  spec.start_hooks.hooks = {{.path = "/a", .args = {}, .env = {"X=1"}, .timeout_seconds = 7},
+                            {.path = "/b", .args = {"zero", ""}, .env = {}, .timeout_seconds = {}}};
+  spec.start_hooks.input = std::string("{\0}", 3);
+  const auto bytes = make_boot_config(spec, {});
+  ASSERT_TRUE(bytes.has_value());
+  abi::BootConfig config{};
+  std::memcpy(&config, bytes->data(), sizeof(config));
+  ASSERT_EQ(config.start_hook_count, 2U);
+  std::array<abi::BootHook, 2> hooks{};
+  std::memcpy(hooks.data(), bytes->data() + config.start_hooks, sizeof(hooks));
+  EXPECT_EQ(string_at(*bytes, hooks[0].path), "/a");
+  EXPECT_EQ(hooks[0].timeout_seconds, 7U);
+  ASSERT_EQ(hooks[0].args.count, 1U);
+  EXPECT_EQ(string_at(*bytes, hooks[0].args.offset), "/a");
+  EXPECT_EQ(string_at(*bytes, hooks[0].env.offset), "X=1");
+  EXPECT_EQ(hooks[1].timeout_seconds, 0U);
+  ASSERT_EQ(hooks[1].args.count, 2U);
+  EXPECT_EQ(string_at(*bytes, hooks[1].args.offset + 5), "");
+  EXPECT_EQ(hooks[1].env.count, 0U);
+  ASSERT_EQ(config.hook_input_size, 3U);
+  EXPECT_EQ(std::memcmp(bytes->data() + config.hook_input, "{\0}", 3), 0);
+}
+
+TEST(BootConfigTest, Refuses_start_hooks_that_no_guest_could_execute) {
+  MachineSpec spec = small_spec();
+  StartHooks::Hook& hook = spec.start_hooks.hooks.emplace_back();
+  hook.path = "/a";
+  hook.args = {std::string("a\0b", 3)};
+  EXPECT_EQ(make_boot_config(spec, {}).error().message,
+            "/hooks/startContainer/0/args/0: contains a NUL");
+  hook.args = {};
+  EXPECT_TRUE(make_boot_config(spec, {}).has_value());
+  hook.path.append(abi::kMaxPath, 'a');
+  EXPECT_FALSE(make_boot_config(spec, {}).has_value());
+  hook.path = "/a";
+  spec.start_hooks.input.assign(8 * kMiB, 'x');
   EXPECT_FALSE(make_boot_config(spec, {}).has_value());
 }
 

@@ -136,6 +136,8 @@ const char* describe(SetupStep step) {
       return "done";
     case SetupStep::Rseq:
       return "unregister rseq";
+    case SetupStep::Group:
+      return "enter the cells' control group";
     case SetupStep::Session:
       return "setsid";
     case SetupStep::Signals:
@@ -158,6 +160,8 @@ const char* describe(SetupStep step) {
       return "prlimit";
     case SetupStep::Go:
       return "wait for the monitor";
+    case SetupStep::Directory:
+      return "chdir to the jail's root";
     case SetupStep::Landlock:
       return "landlock_restrict_self";
     case SetupStep::Groups:
@@ -186,6 +190,7 @@ void become_cell0_after_fork(const Cell0Plan& plan) {
   // Else the monitor's death would not end our wait for it.
   (void)raw_call(SYS_close, plan.monitor_channel);
   step(SetupStep::Rseq, unregister_rseq_after_fork());
+  step(SetupStep::Group, enter_cgroup_after_fork(plan));
   const long session = raw_call(SYS_setsid);
   step(SetupStep::Session, session < 0 ? static_cast<StepError>(-session) : 0);
   step(SetupStep::Signals, take_signals_after_fork(plan));
@@ -201,6 +206,8 @@ void become_cell0_after_fork(const Cell0Plan& plan) {
   step(SetupStep::Limits, limit_resources_after_fork(plan));
 
   step(SetupStep::Go, wait_for_go());
+  // The root is the jail's by now, where the monitor has changed it; this came along from the host.
+  step(SetupStep::Directory, raw_error(SYS_chdir, "/"));
   step(SetupStep::Landlock, restrict_files_after_fork(plan));
   if (plan.drop_groups) {
     step(SetupStep::Groups, raw_error(SYS_setgroups, 0, nullptr));
@@ -210,12 +217,19 @@ void become_cell0_after_fork(const Cell0Plan& plan) {
   step(SetupStep::NoNewPrivs, raw_error(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
   step(SetupStep::ParentDeath, die_with_monitor());
 
-  const long listener = install_notify_filter(plan);
-  step(SetupStep::Filter, listener < 0 ? static_cast<StepError>(-listener) : 0);
+  const long listener = plan.notify.empty() ? -1 : install_notify_filter(plan);
+  const bool taken = listener == -EBUSY;  // by an outer sandbox: a process can have one only
+  step(SetupStep::Filter,
+       listener < 0 && !taken && !plan.notify.empty() ? static_cast<StepError>(-listener) : 0);
   send_report(channel, SetupStep::Done, 0, static_cast<int>(listener));
-  (void)raw_call(SYS_close, listener);
+  if (taken) {
+    step(SetupStep::Go, wait_for_go());
+  }
+  if (listener >= 0) {
+    (void)raw_call(SYS_close, listener);  // the lowest free number
+  }
   (void)raw_call(SYS_close_range, static_cast<unsigned>(kFdChannel), ~0U, 0);
-  enter_window_after_fork(plan);
+  enter_window_after_fork(plan, listener < 0 ? plan.strict_without_listener : plan.strict);
 }
 
 }  // namespace runhl::vmm::cell

@@ -3,11 +3,14 @@
 //
 //   launcher (monitor)                         child
 //   ------------------                         -----
-//   clone ------------------------------------> rseq off, signals, window, descriptors, limits
-//   uid and gid maps, place_cell
-//   one byte ---------------------------------> Landlock, ids, capabilities, PDEATHSIG
+//   clone ------------------------------------> rseq off, control group, signals, window,
+//   uid and gid maps, before_cell_goes          descriptors, limits
+//   one byte ---------------------------------> chdir, Landlock, ids, capabilities, PDEATHSIG
 //             <---- SetupReport + listener ---- first filter
 //                                               launch stub in the window
+//
+// Where an outer sandbox has the listener already, the report comes without one, and the monitor
+// says so to the guest before a second byte lets it begin.
 //
 // The child is a copy of the monitor until it has jumped: it allocates nothing, takes no lock, and
 // makes raw calls only. All it needs is in the plan.
@@ -27,8 +30,9 @@ namespace runhl::vmm::cell {
 
 /// Where the child stands; a failing one says so, and the error names it.
 enum class SetupStep : std::uint32_t {
-  Done,  // the report carries the listener
+  Done,  // the report carries the listener, if there is one
   Rseq,
+  Group,
   Session,
   Signals,
   MapText,
@@ -40,6 +44,7 @@ enum class SetupStep : std::uint32_t {
   Descriptors,
   Limits,
   Go,
+  Directory,
   Landlock,
   Groups,
   Ids,
@@ -67,6 +72,7 @@ struct Cell0Plan {
   // Descriptors
   int kernel_memory = -1, monitor_area = -1, doorbell = -1, monitor_pidfd = -1;
   int initrd = -1;                         ///< -1: there is none
+  int cgroup_tasks = -1;                   ///< the same
   int channel = -1, monitor_channel = -1;  ///< the second is the other process's end
   // Identity
   uid_t uid = 0;
@@ -76,7 +82,8 @@ struct Cell0Plan {
   std::uint64_t max_processes = ~0ULL, max_pending_signals = ~0ULL;
   int landlock_abi = 0;
   // Filters
-  std::span<const sock_filter> notify, strict;
+  std::span<const sock_filter> notify;  ///< none: no listener is wanted
+  std::span<const sock_filter> strict, strict_without_listener;
   bool wait_killable = false;
 };
 
@@ -90,6 +97,7 @@ using StepError = int;
 
 // cell0_process.cc: what would disturb the kernel, and who the cell is
 StepError unregister_rseq_after_fork();
+StepError enter_cgroup_after_fork(const Cell0Plan& plan);
 StepError take_signals_after_fork(const Cell0Plan& plan);
 StepError limit_resources_after_fork(const Cell0Plan& plan);
 StepError restrict_files_after_fork(const Cell0Plan& plan);
@@ -103,7 +111,9 @@ StepError map_host_call_area_after_fork(const Cell0Plan& plan);
 StepError map_monitor_area_after_fork(const Cell0Plan& plan);
 StepError map_initrd_after_fork(const Cell0Plan& plan);
 StepError move_vdso_after_fork(const Cell0Plan& plan);
-/// Fills abi::CellLaunch and jumps to the launch stub; nothing outside the window survives.
-[[noreturn]] void enter_window_after_fork(const Cell0Plan& plan);
+/// Fills abi::CellLaunch and jumps to the launch stub, which installs `strict`; nothing outside the
+/// window survives.
+[[noreturn]] void enter_window_after_fork(const Cell0Plan& plan,
+                                          std::span<const sock_filter> strict);
 
 }  // namespace runhl::vmm::cell

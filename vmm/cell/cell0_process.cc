@@ -108,6 +108,15 @@ StepError unregister_rseq_after_fork() {
   return raw_error(SYS_set_robust_list, nullptr, kRobustListHeadSize);
 }
 
+StepError enter_cgroup_after_fork(const Cell0Plan& plan) {
+  if (plan.cgroup_tasks < 0) {
+    return 0;
+  }
+  const char self = '0';
+  const long written = raw_call(SYS_write, plan.cgroup_tasks, &self, sizeof(self));
+  return written < 0 ? static_cast<StepError>(-written) : 0;
+}
+
 StepError take_signals_after_fork(const Cell0Plan& plan) {
   StepError error = ignore_other_signals();
   constexpr std::uint64_t kFlags = SA_SIGINFO | SA_ONSTACK | kSaRestorer;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cell/cell_machine.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
@@ -61,13 +62,19 @@ Exit from_status(std::uint64_t value) {
 }  // namespace
 
 CellMachine::CellMachine(LaunchedCell cell, std::unique_ptr<console::Streams> streams,
-                         fs::FileService files, std::string_view symbols)
+                         std::shared_ptr<fs::FileService> files, std::string_view symbols,
+                         StartHooks hooks)
     : cell_(std::move(cell)),
       area_(cell_.host_call_area.bytes()),
       rings_(area_, cell_.doorbell.get(), kServedRings),
       streams_(std::move(streams)),
-      notify_(std::move(cell_.listener), area_, std::move(files)),
-      symbols_(symbols) {}
+      pool_(area_, files, cell_.doorbell.get()),
+      symbols_(symbols),
+      hooks_(hooks) {
+  if (cell_.listener) {
+    notify_ = std::make_shared<NotifyServer>(std::move(cell_.listener), area_, std::move(files));
+  }
+}
 
 CellMachine::~CellMachine() {
   if (loop_ != nullptr && phase_ != Phase::Ended) {
@@ -76,12 +83,19 @@ CellMachine::~CellMachine() {
   }
   kill();
   reap();
-  notify_.stop();
+  const bool pool_ended = pool_.stop();
+  const bool notify_ended = notify_ == nullptr || notify_->stop();
+  if (!pool_ended || !notify_ended) {
+    // A file system holds the thread, perhaps for ever: what it may write to stays mapped.
+    log_warn("a file operation of the guest hangs; the container ends without it");
+    (void)std::make_unique<Mapping>(std::move(cell_.host_call_area)).release();
+  }
   streams_->close_all();
 }
 
 Capabilities CellMachine::capabilities() const {
-  return {.isolation = Isolation::Cell, .writable_rootfs = true, .file_mapping = true};
+  return {
+      .isolation = Isolation::Cell, .writable_rootfs = true, .file_mapping = notify_ != nullptr};
 }
 
 Result<void> CellMachine::boot(EventLoop& loop, std::function<void(Result<void>)> on_ready,
@@ -100,20 +114,27 @@ Result<void> CellMachine::boot(EventLoop& loop, std::function<void(Result<void>)
   on_exit_ = std::move(on_exit);
   phase_ = Phase::Booting;
   streams_->attach(loop, [this](std::uint32_t tag, std::int32_t result) {
-    --unfinished_streams_;
+    --unfinished_;
     rings_.complete(0, tag, result);
     rings_.wake_guest();
   });
-  TRY(notify_.start());
+  if (notify_ != nullptr) {
+    TRY(notify_->start());
+  }
   rings_.ring_doorbell();  // the guest may have submitted before anybody listened
   return {};
 }
 
-Result<void> CellMachine::start() {
+Result<void> CellMachine::start(std::function<void(Result<void>)> on_started) {
   if (phase_ == Phase::Ended) {
     return fail(ErrorCode::WrongState, "the guest has ended");
   }
   rings_.raise_event(abi::kEventStart);
+  if (hooks_ == StartHooks::Yes) {
+    on_started_ = std::move(on_started);
+  } else {
+    on_started({});
+  }
   return {};
 }
 
@@ -163,8 +184,15 @@ Stats CellMachine::stats() const {
 
 void CellMachine::on_doorbell() {
   rings_.serve([this](std::uint32_t ring, const abi::RingEntry& entry) { on_entry(ring, entry); });
+  // Behind serve(), which takes what rang: what is done later rings again.
+  for (const FilePool::Done& done : pool_.take_done()) {
+    --unfinished_;
+    rings_.complete(done.ring, done.tag, done.result);
+  }
+  rings_.wake_guest();
   if (exit_) {
-    on_death();  // it has its order: no turn of the loop more
+    await_end();
+    on_death();  // no turn of the loop more
   }
 }
 
@@ -179,6 +207,9 @@ void CellMachine::on_entry(std::uint32_t ring, const abi::RingEntry& entry) {
     case abi::RingOp::StreamClose:
       on_stream(entry);
       break;
+    case abi::RingOp::File:
+      on_file(ring, entry);
+      break;
     case abi::RingOp::Cancel:
       streams_->cancel(entry.tag);
       break;
@@ -188,9 +219,11 @@ void CellMachine::on_entry(std::uint32_t ring, const abi::RingEntry& entry) {
     case abi::RingOp::BootDone:
       on_boot_done(entry);
       break;
+    case abi::RingOp::Started:
+      on_started(entry);
+      break;
     case abi::RingOp::Exit:
       exit_ = from_status(entry.value);
-      kill();
       break;
     case abi::RingOp::Panic:
       on_panic(entry);
@@ -204,14 +237,30 @@ void CellMachine::on_stream(const abi::RingEntry& entry) {
     streams_->submit(entry, buffer);
     return;
   }
+  if (admit(0, entry)) {
+    streams_->submit(entry, buffer);
+  }
+}
+
+bool CellMachine::admit(std::uint32_t ring, const abi::RingEntry& entry) {
   // The ring has no room for more completions: a guest that loses them has itself to blame, but the
   // monitor's memory is not its to fill.
-  if (unfinished_streams_ >= abi::kRingEntries) {
-    rings_.complete(0, entry.tag, -EBUSY);
+  if (unfinished_ >= abi::kRingEntries) {
+    rings_.complete(ring, entry.tag, -EBUSY);
+    return false;
+  }
+  ++unfinished_;
+  return true;
+}
+
+void CellMachine::on_file(std::uint32_t ring, const abi::RingEntry& entry) {
+  if (!admit(ring, entry)) {
     return;
   }
-  ++unfinished_streams_;
-  streams_->submit(entry, buffer);
+  if (const std::int32_t error = pool_.post({ring, entry.tag, entry.bounce}); error != 0) {
+    --unfinished_;
+    rings_.complete(ring, entry.tag, error);
+  }
 }
 
 std::string CellMachine::text_of(const abi::RingEntry& entry, std::size_t limit) const {
@@ -228,23 +277,35 @@ void CellMachine::on_log(std::uint32_t ring, const abi::RingEntry& entry) {
   rings_.complete(ring, entry.tag, 0);
 }
 
-void CellMachine::on_boot_done(const abi::RingEntry& entry) {
-  if (phase_ != Phase::Booting || !on_ready_) {
-    return;  // once
-  }
-  const auto on_ready = std::exchange(on_ready_, nullptr);
+Result<void> CellMachine::outcome(const abi::RingEntry& entry) const {
   constexpr std::uint64_t kMaxErrno = 4095;
   if (entry.value == 0) {
-    phase_ = Phase::Ready;
-    on_ready({});
-    return;
+    return {};
   }
   const int os_errno = static_cast<int>(std::min(entry.value, kMaxErrno));
   std::string message = text_of(entry, kMaxMessage);
   if (message.empty()) {
     message = "the guest could not boot";
   }
-  on_ready(tl::unexpected(Error{code_of(os_errno), os_errno, std::move(message)}));
+  return tl::unexpected(Error{code_of(os_errno), os_errno, std::move(message)});
+}
+
+void CellMachine::on_boot_done(const abi::RingEntry& entry) {
+  if (phase_ != Phase::Booting || !on_ready_) {
+    return;  // once
+  }
+  const auto on_ready = std::exchange(on_ready_, nullptr);
+  const Result<void> booted = outcome(entry);
+  if (booted) {
+    phase_ = Phase::Ready;
+  }
+  on_ready(booted);
+}
+
+void CellMachine::on_started(const abi::RingEntry& entry) {
+  if (phase_ == Phase::Ready && on_started_) {  // once, and after the boot
+    std::exchange(on_started_, nullptr)(outcome(entry));
+  }
 }
 
 void CellMachine::on_panic(const abi::RingEntry& entry) {
@@ -253,6 +314,15 @@ void CellMachine::on_panic(const abi::RingEntry& entry) {
   std::memcpy(&report, bytes.data(), std::min(bytes.size(), sizeof(report)));
   exit_ = killed_by(SIGKILL);
   exit_->report = describe_panic(report, symbols_);
+  kill();
+}
+
+/// Cell 0 ends when it has waited for the cell of the container's process: only so that one's CPU
+/// time is counted to us. What a killed cell 0 leaves the host reaps for nobody.
+void CellMachine::await_end() {
+  constexpr int kPatienceMs = 500;
+  pollfd end{cell_.pidfd.get(), POLLIN, 0};
+  (void)::poll(&end, 1, kPatienceMs);
   kill();
 }
 
@@ -328,13 +398,10 @@ void CellMachine::tell_end() {
 }
 
 Result<std::unique_ptr<Machine>> create(MachineSpec spec, const KernelImage& kernel) {
-  if (!spec.injection) {
-    return fail(ErrorCode::Unsupported, "cells without file injection are not supported yet");
-  }
   // A stream's reader may go: that is for the guest to know, not for us to die of.
   (void)::signal(SIGPIPE, SIG_IGN);
   auto streams = std::make_unique<console::Streams>(std::move(spec.stdio), spec.proc_dir.get());
-  auto launched = launch(spec, kernel, {streams->mode(0), streams->mode(1), streams->mode(2)});
+  auto launched = launch(kernel, {streams->mode(0), streams->mode(1), streams->mode(2)}, spec);
   if (!launched) {
     return tl::unexpected(std::move(launched).error());
   }
@@ -343,8 +410,9 @@ Result<std::unique_ptr<Machine>> create(MachineSpec spec, const KernelImage& ker
     end_cell(launched->pidfd.get());
     return tl::unexpected(std::move(files).error());
   }
-  return std::make_unique<CellMachine>(std::move(*launched), std::move(streams), std::move(*files),
-                                       kernel.symbols);
+  return std::make_unique<CellMachine>(
+      std::move(*launched), std::move(streams), std::move(*files), kernel.symbols,
+      spec.start_hooks.hooks.empty() ? CellMachine::StartHooks::No : CellMachine::StartHooks::Yes);
 }
 
 }  // namespace runhl::vmm::cell

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A guest in cells, as shim sees it: joins the launcher's result with streams, rings and files.
 //
-// The main thread owns it; the file service has a thread (notify_server.h). What ends it, whatever
-// happens: cell 0's death, which its pidfd tells.
+// The main thread owns it; files have a thread for what is answered at once (notify_server.h) and
+// others for what may wait (file_pool.h). What ends it, whatever happens: cell 0's death, which its
+// pidfd tells.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "cell/file_pool.h"
 #include "cell/launcher.h"
 #include "cell/notify_server.h"
 #include "cell/ring_server.h"
@@ -19,8 +21,9 @@ namespace runhl::vmm::cell {
 
 class CellMachine final : public Machine {
  public:
-  CellMachine(LaunchedCell cell, std::unique_ptr<console::Streams> streams, fs::FileService files,
-              std::string_view symbols);
+  enum class StartHooks : bool { No, Yes };
+  CellMachine(LaunchedCell cell, std::unique_ptr<console::Streams> streams,
+              std::shared_ptr<fs::FileService> files, std::string_view symbols, StartHooks hooks);
   CellMachine(const CellMachine&) = delete;
   CellMachine& operator=(const CellMachine&) = delete;
   CellMachine(CellMachine&&) = delete;
@@ -30,7 +33,7 @@ class CellMachine final : public Machine {
   [[nodiscard]] Capabilities capabilities() const override;
   Result<void> boot(EventLoop& loop, std::function<void(Result<void>)> on_ready,
                     std::function<void(Exit)> on_exit) override;
-  Result<void> start() override;
+  Result<void> start(std::function<void(Result<void>)> on_started) override;
   Result<void> signal(int number, SignalTarget target) override;
   [[nodiscard]] Stats stats() const override;
   [[nodiscard]] std::vector<int> host_pids() const override;
@@ -41,12 +44,20 @@ class CellMachine final : public Machine {
   void on_doorbell();
   void on_death();
   void on_entry(std::uint32_t ring, const abi::RingEntry& entry);
+  /// True: one request more is unfinished; else it has been answered.
+  bool admit(std::uint32_t ring, const abi::RingEntry& entry);
   void on_stream(const abi::RingEntry& entry);
+  void on_file(std::uint32_t ring, const abi::RingEntry& entry);
   void on_log(std::uint32_t ring, const abi::RingEntry& entry);
   void on_boot_done(const abi::RingEntry& entry);
+  void on_started(const abi::RingEntry& entry);
+  /// What BootDone and Started say: 0, or an errno with the message for the user.
+  [[nodiscard]] Result<void> outcome(const abi::RingEntry& entry) const;
   void on_panic(const abi::RingEntry& entry);
   [[nodiscard]] std::string text_of(const abi::RingEntry& entry, std::size_t limit) const;
 
+  /// The guest has said that it ends.
+  void await_end();
   void kill();
   /// Takes cell 0's status, and the thread with it. Once.
   void reap();
@@ -58,14 +69,17 @@ class CellMachine final : public Machine {
   HostCallArea area_;
   RingServer rings_;
   std::unique_ptr<console::Streams> streams_;
-  NotifyServer notify_;
-  std::string_view symbols_;  // of the executable
+  FilePool pool_;
+  std::shared_ptr<NotifyServer> notify_;  // null: no listener, the pool has all requests
+  std::string_view symbols_;              // of the executable
+  StartHooks hooks_;
 
   EventLoop* loop_ = nullptr;
   std::function<void(Result<void>)> on_ready_;
+  std::function<void(Result<void>)> on_started_;  // while the hooks run
   std::function<void(Exit)> on_exit_;
   Phase phase_ = Phase::Created;
-  std::uint32_t unfinished_streams_ = 0;  // requests, bounded
+  std::uint32_t unfinished_ = 0;  // requests on the ring, bounded
   bool reaped_ = false;
   int cell0_code_ = 0, cell0_signal_ = 0;
   int kill_signal_ = 0;       // SIGKILL asked for through signal()

@@ -28,30 +28,24 @@ constexpr std::size_t kArch = offsetof(seccomp_data, arch);
 constexpr std::size_t kCallerLow = offsetof(seccomp_data, instruction_pointer);
 constexpr std::size_t kCallerHigh = kCallerLow + 4;
 
-// The host reads an int argument from its low half and ignores the rest, so that is what is tested.
-// Arguments that it reads whole (sizes, pointers) are tested whole.
-constexpr std::size_t low(std::size_t argument) {
-  return offsetof(seccomp_data, args) + 8 * argument;
-}
-constexpr std::size_t high(std::size_t argument) {
-  return low(argument) + 4;
-}
-
-constexpr std::uint32_t kX32Bit = 0x4000'0000;  // __X32_SYSCALL_BIT
 constexpr std::uint32_t kNotAccess =
     ~static_cast<std::uint32_t>(PROT_READ | PROT_WRITE | PROT_EXEC);
 
 constexpr auto kNotifyFilter = assemble<[](BpfAssembler& p) {
   const auto other = p.label();
+  // The host walks a new filter for each number there is, to learn which it lets through whatever
+  // the arguments are. That is no use here, as the strict one answers by who calls; a filter that
+  // begins with a value that is not known before the call is not walked.
+  p.load(kCallerHigh);
   p.load(kNumber);
   p.jump_unless_equal(abi::kReservedCall, other);
   p.answer(SECCOMP_RET_USER_NOTIF);
   p.bind(other);
   p.answer(SECCOMP_RET_ALLOW);
 }>();
-static_assert(kNotifyFilter.size() == 4);
+static_assert(kNotifyFilter.size() == 5);
 
-template <bool Fsgsbase>
+template <bool Fsgsbase, bool Listener>
 constexpr void write_strict(BpfAssembler& p) {
   const auto allow = p.label(), kill = p.label(), trap = p.label();
   const auto futex = p.label(), mmap = p.label(), mmap_file = p.label(), protect = p.label();
@@ -72,8 +66,10 @@ constexpr void write_strict(BpfAssembler& p) {
 
   // Calls of the kernel, the frequent ones first. (Since 6.14 the host shows uretprobe and uprobe,
   // 335 and 336, to no filter; called from anywhere but its own trampoline they do nothing.)
-  p.jump_if_equal(__NR_futex, futex);          // idle, hand-over of the run token
-  p.jump_if_equal(abi::kReservedCall, allow);  // host calls; USER_NOTIF of the first filter wins
+  p.jump_if_equal(__NR_futex, futex);  // idle, hand-over of the run token
+  if constexpr (Listener) {
+    p.jump_if_equal(abi::kReservedCall, allow);  // host calls; USER_NOTIF of the first filter wins
+  }
   p.jump_if_equal(__NR_rt_sigreturn, allow);   // return from a host signal
   p.jump_if_equal(__NR_write, write);          // doorbell of the ring
   p.jump_if_equal(__NR_mmap, mmap);            // guest memory, injected files
@@ -86,6 +82,7 @@ constexpr void write_strict(BpfAssembler& p) {
   p.jump_if_equal(__NR_close, close);          // an injected file that nobody uses any more
   p.jump_if_equal(__NR_mremap, remap);         // guest mremap
   p.jump_if_equal(__NR_fallocate, allocate);   // kernel memory given back
+  p.jump_if_equal(__NR_mincore, allow);        // which pages of the cell's own memory are there
   p.jump_if_equal(__NR_wait4, wait);           // cell 0 reaps
   p.jump_if_equal(__NR_sigaltstack, allow);    // each carrier's own signal stack
   p.jump_if_equal(__NR_timer_create, timer);   // one tick a carrier
@@ -211,8 +208,10 @@ constexpr void write_strict(BpfAssembler& p) {
   p.answer(SECCOMP_RET_TRAP);
 }
 
-constexpr auto kStrictFilter = assemble<write_strict<true>>();
-constexpr auto kStrictFilterWithArchPrctl = assemble<write_strict<false>>();
+constexpr auto kStrictFilter = assemble<write_strict<true, true>>();
+constexpr auto kStrictFilterWithArchPrctl = assemble<write_strict<false, true>>();
+constexpr auto kNoListener = assemble<write_strict<true, false>>();
+constexpr auto kNoListenerWithArchPrctl = assemble<write_strict<false, false>>();
 
 }  // namespace
 
@@ -220,11 +219,13 @@ std::span<const sock_filter> notify_filter() {
   return kNotifyFilter;
 }
 
-std::span<const sock_filter> strict_filter(bool fsgsbase) {
-  if (fsgsbase) {
-    return kStrictFilter;
+std::span<const sock_filter> strict_filter(const StrictRules& rules) {
+  if (rules.listener) {
+    return rules.fsgsbase ? std::span<const sock_filter>(kStrictFilter)
+                          : std::span<const sock_filter>(kStrictFilterWithArchPrctl);
   }
-  return kStrictFilterWithArchPrctl;
+  return rules.fsgsbase ? std::span<const sock_filter>(kNoListener)
+                        : std::span<const sock_filter>(kNoListenerWithArchPrctl);
 }
 
 }  // namespace runhl::vmm::cell

@@ -13,8 +13,12 @@ namespace runhl::vmm::cell {
 /// by the launcher, because it hands out the listener.
 std::span<const sock_filter> notify_filter();
 
-/// The strict one, installed by the launch stub out of the window. Without FSGSBASE the kernel has
-/// to set its segment bases by call. The lower action of the two filters wins.
-std::span<const sock_filter> strict_filter(bool fsgsbase);
+struct StrictRules {
+  bool fsgsbase = true;  ///< without it the kernel has to set its segment bases by call
+  bool listener = true;  ///< without one there is no reserved call
+};
+/// The strict one, installed by the launch stub out of the window. The lower action of the two
+/// filters wins. Without a listener it is the only one, and none of its answers notifies anybody.
+std::span<const sock_filter> strict_filter(const StrictRules& rules);
 
 }  // namespace runhl::vmm::cell

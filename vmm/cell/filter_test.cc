@@ -142,6 +142,8 @@ const std::vector<Case>& cases() {
       {"madvise_collapse", __NR_madvise, {kPlace, 4096, 25}, kKill},
       {"madvise_hwpoison", __NR_madvise, {kPlace, 4096, MADV_HWPOISON}, kKill},
 
+      {"mincore", __NR_mincore, {kPlace, 4096, kPlace}, kAllow},
+
       {"fallocate", __NR_fallocate, {3, 0, 0, 0}, kAllow},
       {"fallocate_punch",
        __NR_fallocate,
@@ -301,23 +303,24 @@ class SegmentRule : public testing::TestWithParam<Case> {};
 
 TEST_P(Rule, Answers_as_the_table_says) {
   const seccomp_data data = from_kernel(GetParam().number, GetParam().args);
-  EXPECT_EQ(interpret(strict_filter(true), data), GetParam().action);
-  EXPECT_EQ(interpret(strict_filter(false), data), GetParam().action);
+  EXPECT_EQ(interpret(strict_filter({.fsgsbase = true}), data), GetParam().action);
+  EXPECT_EQ(interpret(strict_filter({.fsgsbase = false}), data), GetParam().action);
 }
 
 TEST_P(SegmentRule, Answers_as_the_table_says) {
   const seccomp_data data = from_kernel(GetParam().number, GetParam().args);
-  EXPECT_EQ(interpret(strict_filter(true), data), kKill);
-  EXPECT_EQ(interpret(strict_filter(false), data), GetParam().action);
+  EXPECT_EQ(interpret(strict_filter({.fsgsbase = true}), data), kKill);
+  EXPECT_EQ(interpret(strict_filter({.fsgsbase = false}), data), GetParam().action);
 }
 
 TEST(StrictFilter, Kills_every_number_without_a_rule) {
   const auto known = numbers_in(cases());
   for (std::uint32_t number = 0; number < 0x2000; ++number) {
     if (!known.contains(number)) {
-      EXPECT_EQ(interpret(strict_filter(true), from_kernel(number)), kKill) << number;
+      EXPECT_EQ(interpret(strict_filter({.fsgsbase = true}), from_kernel(number)), kKill) << number;
       if (number != __NR_arch_prctl) {
-        EXPECT_EQ(interpret(strict_filter(false), from_kernel(number)), kKill) << number;
+        EXPECT_EQ(interpret(strict_filter({.fsgsbase = false}), from_kernel(number)), kKill)
+            << number;
       }
     }
   }
@@ -330,7 +333,7 @@ TEST(StrictFilter, Traps_what_does_not_come_from_kernel_text) {
     for (const Case& one : cases()) {
       seccomp_data data = from_kernel(one.number, one.args);
       data.instruction_pointer = caller;
-      EXPECT_EQ(interpret(strict_filter(true), data), SECCOMP_RET_TRAP) << one.name;
+      EXPECT_EQ(interpret(strict_filter({.fsgsbase = true}), data), SECCOMP_RET_TRAP) << one.name;
     }
   }
 }
@@ -339,9 +342,9 @@ TEST(StrictFilter, Traps_the_other_conventions) {
   for (const Case& one : cases()) {
     seccomp_data data = from_kernel(one.number, one.args);
     data.arch = AUDIT_ARCH_I386;
-    EXPECT_EQ(interpret(strict_filter(true), data), SECCOMP_RET_TRAP) << one.name;
+    EXPECT_EQ(interpret(strict_filter({.fsgsbase = true}), data), SECCOMP_RET_TRAP) << one.name;
     data = from_kernel(one.number | 0x4000'0000U, one.args);
-    EXPECT_EQ(interpret(strict_filter(true), data), SECCOMP_RET_TRAP) << one.name;
+    EXPECT_EQ(interpret(strict_filter({.fsgsbase = true}), data), SECCOMP_RET_TRAP) << one.name;
   }
 }
 
@@ -349,7 +352,26 @@ TEST(StrictFilter, Accepts_both_ends_of_kernel_text) {
   seccomp_data data = from_kernel(__NR_exit_group);
   for (const std::uint64_t caller : {abi::kKernelText, abi::kKernelText + abi::kTextLimit - 1}) {
     data.instruction_pointer = caller;
-    EXPECT_EQ(interpret(strict_filter(true), data), kAllow);
+    EXPECT_EQ(interpret(strict_filter({.fsgsbase = true}), data), kAllow);
+  }
+}
+
+TEST(StrictFilter, Differs_without_a_listener_in_the_reserved_call_alone) {
+  for (const bool fsgsbase : {true, false}) {
+    const auto alone = strict_filter({.fsgsbase = fsgsbase, .listener = false});
+    for (const auto& table : {cases(), segment_cases()}) {
+      for (const Case& one : table) {
+        const seccomp_data data = from_kernel(one.number, one.args);
+        const std::uint32_t beside = interpret(strict_filter({.fsgsbase = fsgsbase}), data);
+        EXPECT_EQ(interpret(alone, data), one.number == abi::kReservedCall ? kKill : beside)
+            << one.name;
+      }
+    }
+    for (const sock_filter& instruction : alone) {
+      const bool notifies =
+          BPF_CLASS(instruction.code) == BPF_RET && instruction.k == SECCOMP_RET_USER_NOTIF;
+      EXPECT_FALSE(notifies);
+    }
   }
 }
 
@@ -389,7 +411,7 @@ Call call_from_kernel_text() {
 
 [[noreturn]] void make_call_after_fork(const Case& one, bool fsgsbase) {
   const Call call = call_from_kernel_text();
-  const auto filter = strict_filter(fsgsbase);
+  const auto filter = strict_filter({.fsgsbase = fsgsbase});
   const sock_fprog program{static_cast<unsigned short>(filter.size()),
                            const_cast<sock_filter*>(filter.data())};
   if (call == nullptr || ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||

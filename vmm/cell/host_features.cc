@@ -145,9 +145,8 @@ HostFeatures check_host() {
   check_calls(&host);
   const int listener = run_in_child(0, try_listener_after_fork);
   host.sync_wake_up = listener == kSyncWakeUpWorks;
-  if (listener == EBUSY) {
-    host.missing.emplace_back("a seccomp listener: an outer sandbox already has one");
-  } else if (listener != 0 && listener != kSyncWakeUpWorks) {
+  host.listener = listener == 0 || listener == kSyncWakeUpWorks;
+  if (!host.listener && listener != EBUSY) {
     host.missing.emplace_back("seccomp filters with a listener (Linux 5.0)");
   }
   const auto nothing = [] { return 0; };

@@ -23,6 +23,7 @@
 #include "cell/identity.h"
 #include "cell/raw_call.h"
 #include "cell/vdso.h"
+#include "clone_process.h"
 #include "runhl/abi/kernel_image.h"
 #include "runhl/base/log.h"
 #include "runhl/core/units.h"
@@ -88,15 +89,14 @@ Result<Mapping> make_host_call_area() {
 Result<MonitorArea> fill_monitor_area(const MachineSpec& spec, const StartFeatures& features,
                                       const StreamModes& stream_modes) {
   const std::vector<std::byte> config = TRY(make_boot_config(spec, stream_modes));
-  MonitorArea area =
-      TRY(make_monitor_area(abi::kBootConfigOffset + config.size(), spec.proc_dir.get()));
+  MonitorArea area = TRY(make_monitor_area(abi::kBootConfigOffset + config.size()));
   abi::MonitorPage& page = area.page();
   page.magic = abi::kMonitorMagic;
   page.version = abi::kAbiVersion;
-  page.flags = abi::kHasInjection | (features.fsgsbase ? abi::kHasFsgsbase : 0U) |
-               (features.wait_killable ? 0U : abi::kUninterruptible) |
-               (spec.rewriting ? 0U : abi::kNoRewriting) |
-               (spec.random_layout ? 0U : abi::kNoRandomLayout);
+  page.flags =
+      (spec.injection ? abi::kHasInjection : 0U) | (features.fsgsbase ? abi::kHasFsgsbase : 0U) |
+      (features.wait_killable ? 0U : abi::kUninterruptible) |
+      (spec.rewriting ? 0U : abi::kNoRewriting) | (spec.random_layout ? 0U : abi::kNoRandomLayout);
   page.vcpu_count = std::clamp(spec.vcpus, 1U, abi::kMaxVcpus);
   page.boot_config_size = static_cast<std::uint32_t>(config.size());
   page.memory_limit = spec.memory_limit;
@@ -131,45 +131,19 @@ Result<UniqueFd> open_own_pidfd() {
   return UniqueFd(static_cast<int>(fd));
 }
 
-struct CloneResult {
-  long pid = 0;  ///< 0: the child, < 0: -errno
-  int pidfd = -1;
-};
-
-/// Like fork. No signal at the child's death: who reaps has the pidfd.
-CloneResult clone_cell(std::uint64_t flags, int cgroup) {
-  CloneResult result;
-  clone_args args{};
-  args.flags = flags | CLONE_PIDFD;
-  args.pidfd = reinterpret_cast<__u64>(&result.pidfd);
-  if (cgroup >= 0) {
-    args.flags |= CLONE_INTO_CGROUP;
-    args.cgroup = static_cast<__u64>(cgroup);
-  }
-  result.pid = raw_call(SYS_clone3, &args, sizeof(args));
-  // Engines' filters answer ENOSYS, for the older call's sake, whose flags they can read.
-  if (result.pid == -ENOSYS && cgroup < 0) {
-    result.pid = raw_call(SYS_clone, flags | CLONE_PIDFD, nullptr, &result.pidfd, nullptr, 0);
-  }
-  return result;
-}
-
 bool refuses_user_namespaces(long error) {
   return error == -EPERM || error == -ENOSPC || error == -EUSERS || error == -EINVAL;
 }
 
 Error setup_error(std::string_view step, int os_errno) {
   Error error = fail_errno("cell 0: " + std::string(step), os_errno).value();
-  if (os_errno == EBUSY) {
-    error.code = ErrorCode::Unsupported;
-    error.message += " (an outer sandbox already listens to seccomp notifications)";
-  } else if (os_errno == ENOSYS || os_errno == EINVAL || os_errno == EOPNOTSUPP) {
+  if (os_errno == ENOSYS || os_errno == EINVAL || os_errno == EOPNOTSUPP) {
     error.code = ErrorCode::Unsupported;
   }
   return error;
 }
 
-/// Receives the child's report; with Done the listener.
+/// Receives the child's report; with Done the listener, if it has one.
 Result<UniqueFd> receive_listener(const UniqueFd& channel) {
   SetupReport report{};
   iovec bytes{&report, sizeof(report)};
@@ -182,7 +156,8 @@ Result<UniqueFd> receive_listener(const UniqueFd& channel) {
   ssize_t got = 0;
   do {
     got = ::recvmsg(channel.get(), &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
+    // One that gave up before it read our word leaves ECONNRESET, told once, before its report.
+  } while (got < 0 && (errno == EINTR || errno == ECONNRESET));
   if (got < 0) {
     return fail_errno("cell 0: recvmsg");
   }
@@ -200,27 +175,36 @@ Result<UniqueFd> receive_listener(const UniqueFd& channel) {
   if (report.step != SetupStep::Done) {
     return tl::unexpected(setup_error(describe(report.step), report.error));
   }
-  if (!listener) {
-    return fail(ErrorCode::Internal, "cell 0 sent no listener");
-  }
   return listener;
 }
 
+Result<void> let_go(const Channel& channel) {
+  const char go = 1;
+  if (::send(channel.monitor.get(), &go, sizeof(go), MSG_NOSIGNAL) != sizeof(go) &&
+      errno != EPIPE) {  // it gave up: its report, or its end, says why
+    return fail_errno("cell 0: send");
+  }
+  return {};
+}
+
+/// Files are copied over the ring then: the guest hears of it before it begins.
+Result<void> do_without_listener(LaunchedCell& cell, const Channel& channel) {
+  log_warn("an outer sandbox has the seccomp listener: no file is mapped, all are copied");
+  cell.monitor_area.page().flags &= ~abi::kHasInjection;
+  return let_go(channel);
+}
+
 /// Everything between clone and a confined cell 0. While it confines itself, so does the caller.
-Result<UniqueFd> see_child_through(const MachineSpec& spec, const LaunchedCell& cell,
-                                   bool user_namespace, Channel* channel) {
+Result<UniqueFd> see_child_through(const LaunchedCell& cell, bool user_namespace, MachineSpec& spec,
+                                   Channel* channel) {
   channel->child.reset();
   if (user_namespace) {
     TRY(write_id_maps(spec.proc_dir.get(), cell.pid, spec.cell_identity));
   }
-  if (spec.place_cell) {
-    TRY(spec.place_cell(cell.pid));
+  if (spec.before_cell_goes) {
+    TRY(spec.before_cell_goes(spec));
   }
-  const char go = 1;
-  if (::send(channel->monitor.get(), &go, sizeof(go), MSG_NOSIGNAL) != sizeof(go) &&
-      errno != EPIPE) {  // it gave up: its report says why
-    return fail_errno("cell 0: send");
-  }
+  TRY(let_go(*channel));
   if (spec.while_cell_prepares) {
     TRY(spec.while_cell_prepares(spec));
   }
@@ -244,31 +228,16 @@ void fill_identity(const MachineSpec& spec, bool user_namespace, Cell0Plan* plan
   plan->drop_groups = !user_namespace || !maps_own_ids(spec.cell_identity);
 }
 
-}  // namespace
+/// What cell 0 inherits and its monitor needs no more once it stands.
+struct Handed {
+  UniqueFd kernel_memory, own_pidfd;
+  Channel channel;
+};
 
-void end_cell(int pidfd) {
-  (void)raw_call(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);  // gone already, or goes now
-  siginfo_t info{};
-  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | __WALL) < 0 &&
-         errno == EINTR) {
-  }
-}
-
-Result<LaunchedCell> launch(const MachineSpec& spec, const KernelImage& kernel,
-                            const StreamModes& stream_modes) {
-  const abi::KernelHeader header = TRY(read_header(kernel));
-  const StartFeatures features = start_features();
-  LaunchedCell cell;
-  cell.host_call_area = TRY(make_host_call_area());
-  cell.monitor_area = TRY(fill_monitor_area(spec, features, stream_modes));
-  const UniqueFd kernel_memory = TRY(make_kernel_memory(kernel, heap_size_of(spec)));
-  cell.doorbell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!cell.doorbell) {
-    return fail_errno("eventfd");
-  }
-  Channel channel = TRY(make_channel());
-  const UniqueFd own_pidfd = TRY(open_own_pidfd());
-
+/// All but who cell 0 is: fill_identity().
+Result<Cell0Plan> make_plan(const KernelImage& kernel, const abi::KernelHeader& header,
+                            const StartFeatures& features, const MachineSpec& spec,
+                            const LaunchedCell& cell, const Handed& handed) {
   Cell0Plan plan;
   plan.text = kernel.text;
   plan.launch_stub = header.launch_stub;
@@ -279,30 +248,36 @@ Result<LaunchedCell> launch(const MachineSpec& spec, const KernelImage& kernel,
   plan.monitor_area_size = cell.monitor_area.size;
   plan.heap_size = heap_size_of(spec);
   plan.vdso = TRY(find_vdso(spec.proc_dir.get()));
-  plan.kernel_memory = kernel_memory.get();
-  plan.monitor_area = cell.monitor_area.read_only.get();
+  plan.kernel_memory = handed.kernel_memory.get();
+  plan.monitor_area = cell.monitor_area.file.get();
   plan.initrd = spec.initrd ? spec.initrd.get() : -1;
   plan.initrd_size = TRY(initrd_size(spec));
   plan.doorbell = cell.doorbell.get();
-  plan.monitor_pidfd = own_pidfd.get();
-  plan.channel = channel.child.get();
-  plan.monitor_channel = channel.monitor.get();
+  plan.monitor_pidfd = handed.own_pidfd.get();
+  plan.cgroup_tasks = spec.cell_tasks ? spec.cell_tasks.get() : -1;
+  plan.channel = handed.channel.child.get();
+  plan.monitor_channel = handed.channel.monitor.get();
   plan.landlock_abi = features.landlock_abi;
-  plan.notify = notify_filter();
-  plan.strict = strict_filter(features.fsgsbase);
+  plan.notify = spec.injection ? notify_filter() : std::span<const sock_filter>();
+  plan.strict = strict_filter({.fsgsbase = features.fsgsbase, .listener = true});
+  plan.strict_without_listener = strict_filter({.fsgsbase = features.fsgsbase, .listener = false});
   plan.wait_killable = features.wait_killable;
   fill_limits(spec, &plan);
+  return plan;
+}
 
-  bool user_namespace = true;
-  fill_identity(spec, user_namespace, &plan);
+/// The child does not return. With a user namespace or, where the host's policy forbids one to a
+/// privileged caller, without.
+Result<CloneResult> start_cell0(const MachineSpec& spec, Cell0Plan& plan, bool& user_namespace) {
   const int cgroup = spec.cell_cgroup.get();
-  CloneResult child = clone_cell(CLONE_NEWUSER | CLONE_NEWPID, cgroup);
+  user_namespace = true;
+  fill_identity(spec, user_namespace, &plan);
+  CloneResult child = clone_process(CLONE_NEWUSER | CLONE_NEWPID, cgroup);
   if (refuses_user_namespaces(child.pid)) {
-    // The host's policy forbids user namespaces; a privileged caller can do without.
     const long error = child.pid;
     user_namespace = false;
     fill_identity(spec, user_namespace, &plan);
-    child = clone_cell(CLONE_NEWPID, cgroup);
+    child = clone_process(CLONE_NEWPID, cgroup);
     if (child.pid < 0) {
       child.pid = error;
     } else if (child.pid > 0) {
@@ -316,15 +291,54 @@ Result<LaunchedCell> launch(const MachineSpec& spec, const KernelImage& kernel,
     return tl::unexpected(
         setup_error("clone into user and pid namespaces", static_cast<int>(-child.pid)));
   }
+  return child;
+}
+
+/// From the clone to a cell 0 that is confined and knows how it gets files.
+Result<void> finish_set_up(LaunchedCell& cell, bool user_namespace, MachineSpec& spec,
+                           Channel& channel) {
+  cell.listener = TRY(see_child_through(cell, user_namespace, spec, &channel));
+  if (spec.injection && !cell.listener) {
+    TRY(do_without_listener(cell, channel));
+  }
+  return {};
+}
+
+}  // namespace
+
+void end_cell(int pidfd) {
+  (void)raw_call(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);  // gone already, or goes now
+  siginfo_t info{};
+  while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &info, WEXITED | __WALL) < 0 &&
+         errno == EINTR) {
+  }
+}
+
+Result<LaunchedCell> launch(const KernelImage& kernel, const StreamModes& stream_modes,
+                            MachineSpec& spec) {
+  const abi::KernelHeader header = TRY(read_header(kernel));
+  const StartFeatures features = start_features();
+  LaunchedCell cell;
+  cell.host_call_area = TRY(make_host_call_area());
+  cell.monitor_area = TRY(fill_monitor_area(spec, features, stream_modes));
+  cell.doorbell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!cell.doorbell) {
+    return fail_errno("eventfd");
+  }
+  Handed handed;
+  handed.kernel_memory = TRY(make_kernel_memory(kernel, heap_size_of(spec)));
+  handed.channel = TRY(make_channel());
+  handed.own_pidfd = TRY(open_own_pidfd());
+  Cell0Plan plan = TRY(make_plan(kernel, header, features, spec, cell, handed));
+  bool user_namespace = true;
+  const CloneResult child = TRY(start_cell0(spec, plan, user_namespace));
   cell.pid = static_cast<pid_t>(child.pid);
   cell.pidfd.reset(child.pidfd);
-  auto listener = see_child_through(spec, cell, user_namespace, &channel);
-  if (!listener) {
+  if (auto done = finish_set_up(cell, user_namespace, spec, handed.channel); !done) {
     end_cell(cell.pidfd.get());
-    return tl::unexpected(std::move(listener).error());
+    return tl::unexpected(std::move(done).error());
   }
-  cell.listener = std::move(*listener);
-  cell.monitor_area.read_only.reset();
+  cell.monitor_area.file.reset();
   return cell;
 }
 

@@ -20,7 +20,7 @@ namespace runhl::vmm::cell {
 struct LaunchedCell {
   pid_t pid = 0;  ///< host pid; for show, the pidfd is the truth
   UniqueFd pidfd;
-  UniqueFd listener;  ///< notifications of reserved calls
+  UniqueFd listener;  ///< notifications of reserved calls; none: an outer sandbox has it
   UniqueFd doorbell;
   Mapping host_call_area;
   MonitorArea monitor_area;
@@ -29,9 +29,10 @@ struct LaunchedCell {
 /// st_mode of the container's streams 0, 1, 2; 0: closed.
 using StreamModes = std::array<std::uint32_t, 3>;
 
+/// `spec` changes by its own before_cell_goes alone.
 /// Errors name the step and the host's answer; nothing is left behind then. See cell.h.
-Result<LaunchedCell> launch(const MachineSpec& spec, const KernelImage& kernel,
-                            const StreamModes& stream_modes);
+Result<LaunchedCell> launch(const KernelImage& kernel, const StreamModes& stream_modes,
+                            MachineSpec& spec);
 
 /// Kills cell 0 and takes its status; with it all cells are gone.
 void end_cell(int pidfd);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string>
 
 #include "runhl/abi/layout.h"
 #include "runhl/core/units.h"
@@ -64,21 +63,17 @@ abi::MonitorPage& MonitorArea::page() const {
   return *reinterpret_cast<abi::MonitorPage*>(mapping.bytes().data());
 }
 
-Result<MonitorArea> make_monitor_area(std::uint64_t size, int proc_dir) {
+Result<MonitorArea> make_monitor_area(std::uint64_t size) {
   MonitorArea area;
   area.size = align_up(size, kPageSize);
-  const UniqueFd fd = TRY(make_memory_file("runhl-monitor", area.size));
-  void* const place = ::mmap(nullptr, area.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+  area.file = TRY(make_memory_file("runhl-monitor", area.size));
+  const int fd = area.file.get();
+  void* const place = ::mmap(nullptr, area.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (place == MAP_FAILED) {
     return fail_errno("mmap of the monitor area");
   }
   area.mapping = Mapping({static_cast<std::byte*>(place), area.size});
-  TRY(seal(fd, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK));
-  const std::string path = "self/fd/" + std::to_string(fd.get());
-  area.read_only.reset(::openat(proc_dir, path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!area.read_only) {
-    return fail_errno("open /proc/" + path);
-  }
+  TRY(seal(area.file, F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL));
   return area;
 }
 

@@ -19,16 +19,16 @@ Result<UniqueFd> make_kernel_memory(const KernelImage& kernel, std::uint64_t hea
 /// The monitor page and what follows it.
 struct MonitorArea {
   Mapping mapping;         ///< writable, the monitor's; the only one there will ever be
-  UniqueFd read_only;      ///< what the cell maps
+  UniqueFd file;           ///< what the cell maps; sealed against every other writer
   std::uint64_t size = 0;  ///< whole pages
 
   [[nodiscard]] abi::MonitorPage& page() const;
 };
 
 /// An area of `size` bytes, zeroed. Shared anonymous memory would not do: a cell may make that
-/// writable with mprotect. Here the host refuses it, since the cell's descriptor is read-only and
-/// no other one can be had.
-/// @param proc_dir the host's /proc, for opening the file a second time
-Result<MonitorArea> make_monitor_area(std::uint64_t size, int proc_dir);
+/// writable with mprotect. Here the host refuses it: of a file that is sealed against future
+/// writes it gives shared mappings for reading only, and those cannot be made writable
+/// (F_SEAL_FUTURE_WRITE, Linux 5.1).
+Result<MonitorArea> make_monitor_area(std::uint64_t size);
 
 }  // namespace runhl::vmm::cell

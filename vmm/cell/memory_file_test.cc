@@ -15,16 +15,12 @@
 namespace runhl::vmm::cell {
 namespace {
 
-UniqueFd open_proc() {
-  return UniqueFd{::open("/proc", O_PATH | O_CLOEXEC)};
-}
-
 TEST(MonitorArea, Cannot_be_written_through_what_the_cell_gets) {
-  const auto area = make_monitor_area(5000, open_proc().get());
+  const auto area = make_monitor_area(5000);
   ASSERT_TRUE(area) << area.error().message;
   EXPECT_EQ(area->size, 2 * kPageSize);
   area->page().version = 7;  // ours stays writable
-  const int fd = area->read_only.get();
+  const int fd = area->file.get();
   void* const place = ::mmap(nullptr, area->size, PROT_READ, MAP_SHARED, fd, 0);
   ASSERT_NE(place, MAP_FAILED);
   const Mapping mapping({static_cast<std::byte*>(place), area->size});
@@ -34,6 +30,11 @@ TEST(MonitorArea, Cannot_be_written_through_what_the_cell_gets) {
   EXPECT_EQ(::mprotect(place, area->size, PROT_READ | PROT_WRITE), -1);
   EXPECT_EQ(errno, EACCES);
   EXPECT_EQ(::mmap(nullptr, area->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+  void* const moved = ::mremap(place, kPageSize, kPageSize, MREMAP_MAYMOVE);
+  ASSERT_NE(moved, MAP_FAILED);
+  EXPECT_EQ(::mprotect(moved, kPageSize, PROT_READ | PROT_WRITE), -1);
+  EXPECT_EQ(::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kPageSize), -1);
+  EXPECT_EQ(::fcntl(fd, F_ADD_SEALS, 0), -1);
   EXPECT_EQ(::ftruncate(fd, 0), -1);
   const char byte = 0;
   EXPECT_EQ(::pwrite(fd, &byte, 1, 0), -1);

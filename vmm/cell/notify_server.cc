@@ -4,51 +4,27 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <poll.h>
-#include <pthread.h>
 
 #include <cerrno>
-#include <chrono>
-#include <csignal>
 #include <system_error>
 
-#include "cell/raw_call.h"
 #include "cell/seccomp_notify.h"
-#include "runhl/base/log.h"
+#include "cell/service_thread.h"
 
 namespace runhl::vmm::cell {
 
-namespace {
-
-/// Nobody else uses it for anything: cell 0 dies without a signal, and it is never relayed.
-constexpr int kInterrupt = SIGCHLD;
-
-void block_other_signals() {
-  sigset_t set;
-  sigfillset(&set);
-  sigdelset(&set, kInterrupt);
-  (void)::pthread_sigmask(SIG_SETMASK, &set, nullptr);  // cannot fail: the set is sound
-}
-
-/// With a handler the signal interrupts a call; by default it would be dropped.
-void make_interrupting() {
-  struct sigaction action{};
-  action.sa_handler = [](int) {};
-  (void)::sigaction(kInterrupt, &action, nullptr);  // cannot fail: the number is sound
-}
-
-}  // namespace
-
-NotifyServer::NotifyServer(UniqueFd listener, HostCallArea area, fs::FileService files)
+NotifyServer::NotifyServer(UniqueFd listener, HostCallArea area,
+                           std::shared_ptr<fs::FileService> files)
     : listener_(std::move(listener)), area_(area), files_(std::move(files)) {}
 
 Result<void> NotifyServer::start() {
   // Wakes the receiver on the caller's CPU; without it (before Linux 6.6) all is well but slower.
   (void)::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
   try {
-    thread_ = std::thread([this] {
+    thread_ = std::thread([self = shared_from_this()] {
       block_other_signals();
-      run();
-      ended_.release();
+      self->run();
+      self->ended_.release();
     });
   } catch (const std::system_error& error) {
     return fail_errno("start the file-service thread", error.code().value());
@@ -56,28 +32,32 @@ Result<void> NotifyServer::start() {
   return {};
 }
 
-void NotifyServer::stop() {
+bool NotifyServer::stop() {
   if (!thread_.joinable()) {
-    return;
+    return true;
   }
   stopping_ = true;
   // The host tells the receiver that the last cell is gone; before Linux 6.11 it does not, and a
-  // signal ends the wait. It may come before the wait begins: hence again and again.
-  constexpr auto kPatience = std::chrono::milliseconds(20);
-  if (!ended_.try_acquire_for(kPatience)) {
-    make_interrupting();
-    do {
-      (void)::pthread_kill(thread_.native_handle(), kInterrupt);  // not joined: it exists
-    } while (!ended_.try_acquire_for(kPatience));
+  // signal ends the wait, as it does in most file systems.
+  const bool ended = end_with_patience(
+      [this](std::chrono::milliseconds time) { return ended_.try_acquire_for(time); },
+      [this] {
+        (void)::pthread_kill(thread_.native_handle(), kInterrupt);  // not joined: it exists
+      });
+  if (ended) {
+    thread_.join();
+  } else {
+    thread_.detach();
   }
-  thread_.join();
+  return ended;
 }
 
 void NotifyServer::run() {
+  fs::OperationCredentials credentials = files_->credentials();
   while (!stopping_) {
     seccomp_notif call{};  // the host wants it zeroed
     if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) == 0) {
-      answer(call);
+      answer(call, credentials);
       continue;
     }
     if (errno == EINTR) {
@@ -91,7 +71,7 @@ void NotifyServer::run() {
   }
 }
 
-void NotifyServer::answer(const seccomp_notif& call) {
+void NotifyServer::answer(const seccomp_notif& call, fs::OperationCredentials& credentials) {
   const bool reserved =
       call.data.nr == static_cast<int>(abi::kReservedCall) && call.data.arch == AUDIT_ARCH_X86_64;
   const std::uint64_t slot = call.data.args[0];
@@ -99,13 +79,14 @@ void NotifyServer::answer(const seccomp_notif& call) {
     (void)send(call.id, reserved ? -EINVAL : -ENOSYS);
     return;
   }
-  serve(call, static_cast<std::uint32_t>(slot));
+  serve(call, static_cast<std::uint32_t>(slot), credentials);
 }
 
-void NotifyServer::serve(const seccomp_notif& call, std::uint32_t slot) {
+void NotifyServer::serve(const seccomp_notif& call, std::uint32_t slot,
+                         fs::OperationCredentials& credentials) {
   abi::RequestSlot& shared = area_.slot(slot);
   const abi::RequestSlot request = copy_shared(shared);
-  fs::FileAnswer answer = files_.handle(request, area_.bounce(slot));
+  fs::FileAnswer answer = files_->handle(request, area_.bounce(slot), credentials);
   if (answer.inject_fd >= 0 && answer.reply.result >= 0) {
     seccomp_notif_addfd place{};
     place.id = call.id;
@@ -127,7 +108,7 @@ void NotifyServer::serve(const seccomp_notif& call, std::uint32_t slot) {
     close.op = abi::HostOp::Close;
     close.handle = static_cast<abi::Handle>(answer.reply.result);
     close.credentials = request.credentials;
-    (void)files_.handle(close, area_.bounce(slot));
+    (void)files_->handle(close, area_.bounce(slot), credentials);
   }
 }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The file-service thread: blocks in the seccomp listener, answers reserved calls.
 //
-//   NotifyServer server(std::move(listener), area, std::move(files));
-//   server.start();
+//   auto server = std::make_shared<NotifyServer>(std::move(listener), area, files);
+//   server->start();
 //   ...                      // the cells end; whoever reaps them then calls
-//   server.stop();
+//   if (!server->stop()) ... // it hangs in a file system: what it works on has to live on
 //
-// The thread alone touches the FileService; it ends when the last cell is gone. No notification is
-// ever answered with CONTINUE, and no memory of a cell is read but the host-call area.
+// The thread ends when the last cell is gone. No notification is ever answered with CONTINUE, and
+// no memory of a cell is read but the host-call area.
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <semaphore>
 #include <thread>
 
@@ -19,36 +20,36 @@
 #include "runhl/base/result.h"
 #include "runhl/base/unique_fd.h"
 
-struct seccomp_notif;
+struct seccomp_notif;  // NOLINT(readability-identifier-naming): the host's
 
 namespace runhl::vmm::cell {
 
-class NotifyServer {
+class NotifyServer : public std::enable_shared_from_this<NotifyServer> {
  public:
-  NotifyServer(UniqueFd listener, HostCallArea area, fs::FileService files);
+  NotifyServer(UniqueFd listener, HostCallArea area, std::shared_ptr<fs::FileService> files);
   NotifyServer(const NotifyServer&) = delete;
   NotifyServer& operator=(const NotifyServer&) = delete;
   NotifyServer(NotifyServer&&) = delete;
   NotifyServer& operator=(NotifyServer&&) = delete;
-  ~NotifyServer() { stop(); }
+  ~NotifyServer() = default;  // the thread, which holds the object, has ended or never began
 
   Result<void> start();
-  /// The cells are dead and reaped. Returns when the thread has ended.
-  void stop();
+  /// The cells are dead and reaped. False: the thread could not be ended; it still uses the area.
+  bool stop();
 
  private:
   void run();
-  void answer(const seccomp_notif& call);
-  void serve(const seccomp_notif& call, std::uint32_t slot);
+  void answer(const seccomp_notif& call, fs::OperationCredentials& credentials);
+  void serve(const seccomp_notif& call, std::uint32_t slot, fs::OperationCredentials& credentials);
   /// False: nobody waits any more.
   bool send(std::uint64_t id, std::int64_t result);
 
   UniqueFd listener_;
   HostCallArea area_;
-  fs::FileService files_;
+  std::shared_ptr<fs::FileService> files_;
   std::atomic<bool> stopping_{false};
   std::binary_semaphore ended_{0};
-  std::thread thread_;  // joined by stop()
+  std::thread thread_;  // joined or let go by stop()
 };
 
 }  // namespace runhl::vmm::cell

@@ -20,7 +20,7 @@ void wake(std::uint32_t* word) {
 }
 
 bool is_known(abi::RingOp op) {
-  return op >= abi::RingOp::StreamRead && op <= abi::RingOp::Panic;
+  return op >= abi::RingOp::StreamRead && op <= abi::RingOp::Started;
 }
 
 bool is_sound(const abi::RingEntry& entry) {

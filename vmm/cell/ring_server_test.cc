@@ -72,7 +72,7 @@ TEST_F(RingServerTest, Bounds_what_one_call_takes) {
 TEST_F(RingServerTest, Answers_unsound_entries_itself) {
   RingServer ring = server();
   submit({abi::RingOp{0}, 1, 0, 0, 0, 0, 0});
-  submit({abi::RingOp{10}, 2, 0, 0, 0, 0, 0});
+  submit({abi::RingOp{12}, 2, 0, 0, 0, 0, 0});
   submit({abi::RingOp::Log, 3, 3, 0, 0, 0, 0});
   submit({abi::RingOp::Log, 4, 0, abi::kRequestSlotCount, 0, 0, 0});
   submit({abi::RingOp::Log, 5, 0, 0, abi::kBounceSize + 1, 0, 0});

@@ -2,12 +2,12 @@
 #include "cell/vdso.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <string>
 
 #include "runhl/abi/layout.h"
+#include "runhl/base/file_io.h"
 #include "runhl/base/unique_fd.h"
 
 namespace runhl::vmm::cell {
@@ -65,20 +65,7 @@ Result<VdsoMappings> find_vdso(int proc_dir) {
   if (!maps) {
     return fail_errno("open /proc/self/maps");
   }
-  constexpr std::size_t kChunk = 16384;
-  std::string text;
-  for (;;) {
-    const std::size_t have = text.size();
-    text.resize(have + kChunk);
-    const ssize_t got = ::read(maps.get(), text.data() + have, kChunk);
-    if (got < 0) {
-      return fail_errno("read /proc/self/maps");
-    }
-    text.resize(have + static_cast<std::size_t>(got));
-    if (got == 0 || text.size() > kMaxMapsText) {
-      return parse_vdso_mappings(text);
-    }
-  }
+  return parse_vdso_mappings(TRY(read_up_to(maps.get(), kMaxMapsText, "read /proc/self/maps")));
 }
 
 }  // namespace runhl::vmm::cell

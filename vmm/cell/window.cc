@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The child's side of the address space: everything that a cell has lies in the window.
+#include <cpuid.h>
+#include <elf.h>
 #include <linux/filter.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
+#include <array>
 #include <cstring>
 #include <new>
 
@@ -88,6 +91,21 @@ StepError map_initrd_after_fork(const Cell0Plan& plan) {
   return map(abi::kInitrd, plan.initrd_size, PROT_READ, MAP_SHARED, plan.initrd, 0);
 }
 
+/// As the host's kernel says it: glibc answers getauxval(AT_HWCAP) with words of its own.
+std::uint64_t hwcap_after_fork() {
+  constexpr int kGetAuxv = 0x4155'5856;  // PR_GET_AUXV, Linux 6.4
+  std::array<Elf64_auxv_t, 64> vector{};
+  (void)raw_call(SYS_prctl, kGetAuxv, vector.data(), sizeof vector, 0, 0);
+  for (const Elf64_auxv_t& entry : vector) {
+    if (entry.a_type == AT_HWCAP) {
+      return entry.a_un.a_val;
+    }
+  }
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;  // what an older kernel says is CPUID.1.EDX
+  (void)__get_cpuid(1, &eax, &ebx, &ecx, &edx);
+  return edx;
+}
+
 StepError move_vdso_after_fork(const Cell0Plan& plan) {
   auto* const header = static_cast<abi::HostCallHeader*>(at(abi::kHostCallArea));
   abi::LaunchInfo& info = header->launch;
@@ -106,19 +124,19 @@ StepError move_vdso_after_fork(const Cell0Plan& plan) {
     info.vvar_address = abi::kVdsoArea;
     info.vvar_size = vdso.size() - vdso.vdso.size;
   }
-  info.hwcap = ::getauxval(AT_HWCAP);
+  info.hwcap = hwcap_after_fork();
   info.hwcap2 = ::getauxval(AT_HWCAP2);
   info.minsigstksz = ::getauxval(AT_MINSIGSTKSZ);
   info.clock_ticks = ::getauxval(AT_CLKTCK);
   return 0;
 }
 
-void enter_window_after_fork(const Cell0Plan& plan) {
+void enter_window_after_fork(const Cell0Plan& plan, std::span<const sock_filter> strict) {
   // The filter's copy lies at the far end of the signal stack, which nobody uses yet.
   const std::uint64_t filter = abi::kCarrierSlots + abi::kSlotSignalStack;
   const std::uint64_t instructions = filter + sizeof(sock_fprog);
-  std::memcpy(at(instructions), plan.strict.data(), plan.strict.size_bytes());
-  new (at(filter)) sock_fprog{static_cast<unsigned short>(plan.strict.size()),
+  std::memcpy(at(instructions), strict.data(), strict.size_bytes());
+  new (at(filter)) sock_fprog{static_cast<unsigned short>(strict.size()),
                               static_cast<sock_filter*>(at(instructions))};
 
   constexpr std::uint64_t kStackTop =

@@ -13,7 +13,6 @@
 namespace runhl::vmm::fs {
 namespace {
 
-constexpr std::uint64_t kMaxOffset = INT64_MAX;
 constexpr std::uint32_t kAllocateModes = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE |
                                          FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_ZERO_RANGE |
                                          FALLOC_FL_INSERT_RANGE | FALLOC_FL_UNSHARE_RANGE;
@@ -27,7 +26,7 @@ bool is_range(std::uint64_t offset, std::uint64_t length) {
 }  // namespace
 
 std::int64_t FileService::allocate(const abi::RequestSlot& request, FileAnswer& answer) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr || (entry->access != O_WRONLY && entry->access != O_RDWR)) {
     return -EBADF;
   }
@@ -46,7 +45,7 @@ std::int64_t FileService::allocate(const abi::RequestSlot& request, FileAnswer& 
 }
 
 std::int64_t FileService::seek(const abi::RequestSlot& request) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr || entry->access == O_PATH) {
     return -EBADF;
   }
@@ -63,7 +62,7 @@ std::int64_t FileService::seek(const abi::RequestSlot& request) {
 }
 
 std::int64_t FileService::sync_range(const abi::RequestSlot& request) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr || entry->access == O_PATH) {
     return -EBADF;
   }
@@ -77,7 +76,7 @@ std::int64_t FileService::sync_range(const abi::RequestSlot& request) {
 }
 
 std::int64_t FileService::sync_fs(abi::Handle handle) {
-  Entry* entry = entry_of(handle);
+  const EntryRef entry = entry_of(handle);
   if (entry == nullptr || entry->access == O_PATH) {
     return -EBADF;
   }
@@ -85,8 +84,8 @@ std::int64_t FileService::sync_fs(abi::Handle handle) {
 }
 
 std::int64_t FileService::copy_range(const abi::RequestSlot& request) {
-  Entry* from = entry_of(request.handle);
-  Entry* to = entry_of(request.handle2);
+  const EntryRef from = entry_of(request.handle);
+  const EntryRef to = entry_of(request.handle2);
   if (from == nullptr || from->access == O_WRONLY || from->access == O_PATH || to == nullptr ||
       (to->access != O_WRONLY && to->access != O_RDWR)) {
     return -EBADF;

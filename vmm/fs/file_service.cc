@@ -17,46 +17,30 @@ namespace runhl::vmm::fs {
 namespace {
 
 constexpr std::size_t kMaxHandles = 1024;
-constexpr std::uint64_t kMaxOffset = INT64_MAX;
-
-// What a guest may ask of an open; everything else is refused, not passed on.
-constexpr std::uint32_t kOpenFlags =
-    O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_DIRECTORY | O_SYNC | O_DSYNC | O_NOATIME |
-    O_DIRECT | O_LARGEFILE | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_PATH | O_TMPFILE;
-
-bool writes(std::uint32_t flags) {
-  return (flags & O_PATH) == 0 &&
-         ((flags & O_ACCMODE) != O_RDONLY || (flags & (O_CREAT | O_TRUNC)) != 0);
-}
-
-std::string join(const std::string& prefix, const std::string& path) {
-  if (prefix.empty() || path.empty()) {
-    return prefix + path;
-  }
-  return prefix + '/' + path;
-}
 
 }  // namespace
 
-Result<FileService> FileService::create(std::vector<GrantedTree> trees, Ceiling ceiling) {
+Result<std::unique_ptr<FileService>> FileService::create(std::vector<GrantedTree> trees,
+                                                         Ceiling ceiling) {
   for (const GrantedTree& tree : trees) {
     if (on_kernel_file_system(tree.root.get())) {
       return fail(ErrorCode::InvalidArgument,
                   "granted tree " + tree.name + " is a kernel file system");
     }
   }
-  return FileService{std::move(trees), std::move(ceiling)};
+  return std::unique_ptr<FileService>(new FileService(std::move(trees), std::move(ceiling)));
 }
 
-FileAnswer FileService::handle(const abi::RequestSlot& request, std::span<std::byte> bounce) {
+FileAnswer FileService::handle(const abi::RequestSlot& request, std::span<std::byte> bounce,
+                               OperationCredentials& credentials) {
   FileAnswer answer;
   for (const abi::Handle done : request.close) {
     if (done != 0) {
       (void)close(done);  // unknown: the guest's own mistake
     }
   }
-  answer.reply.result = credentials_.apply(request.credentials) ? dispatch(request, bounce, answer)
-                                                                : std::int64_t{-EPERM};
+  answer.reply.result = credentials.apply(request.credentials) ? dispatch(request, bounce, answer)
+                                                               : std::int64_t{-EPERM};
   return answer;
 }
 
@@ -126,44 +110,46 @@ std::int64_t FileService::dispatch(const abi::RequestSlot& request, std::span<st
       return file_lock(request);
     case abi::HostOp::CopyRange:
       return copy_range(request);
-    case abi::HostOp::Counters:
-      return -ENOSYS;  // needs /proc, which the monitor's jail does not have
   }
   return -ENOSYS;
 }
 
-FileService::Entry* FileService::entry_of(abi::Handle handle) {
-  const std::size_t index = static_cast<std::size_t>(handle) - trees_.size();
-  if (handle < 0 || static_cast<std::size_t>(handle) < trees_.size() || index >= entries_.size()) {
+std::size_t FileService::open_handles() const {
+  const std::lock_guard lock(mutex_);
+  return open_count_;
+}
+
+FileService::EntryRef FileService::entry_of(abi::Handle handle) const {
+  if (handle < 0 || static_cast<std::size_t>(handle) < trees_.size()) {
     return nullptr;
   }
-  return entries_[index].get();
+  const std::size_t index = static_cast<std::size_t>(handle) - trees_.size();
+  const std::lock_guard lock(mutex_);
+  return index < entries_.size() ? entries_[index] : nullptr;
 }
 
 FileService::BaseOrErrno FileService::base_of(abi::Handle handle) const {
   BaseOrErrno result;
   const auto index = static_cast<std::size_t>(handle);
-  if (handle < 0) {
-    result.os_errno = EBADF;
-    return result;
-  }
-  if (index < trees_.size()) {
+  if (handle >= 0 && index < trees_.size()) {
     result.tree = index;
     result.base = {trees_[index].root.get(), trees_[index].recursive};
     return result;
   }
-  if (index - trees_.size() >= entries_.size() || entries_[index - trees_.size()] == nullptr) {
+  result.keep = entry_of(handle);
+  if (result.keep == nullptr) {
     result.os_errno = EBADF;
     return result;
   }
-  const Entry& entry = *entries_[index - trees_.size()];
+  const Entry& entry = *result.keep;
   result.tree = entry.tree;
   result.prefix = entry.path;
   result.base = {entry.fd.get(), trees_[entry.tree].recursive};
   return result;
 }
 
-std::int64_t FileService::add_entry(Entry entry) {
+std::int64_t FileService::add_entry(EntryRef entry) {
+  const std::lock_guard lock(mutex_);
   auto free_place = std::find(entries_.begin(), entries_.end(), nullptr);
   if (free_place == entries_.end()) {
     if (entries_.size() == kMaxHandles) {
@@ -171,7 +157,7 @@ std::int64_t FileService::add_entry(Entry entry) {
     }
     free_place = entries_.insert(entries_.end(), nullptr);
   }
-  *free_place = std::make_unique<Entry>(std::move(entry));
+  *free_place = std::move(entry);
   ++open_count_;
   return static_cast<std::int64_t>(trees_.size()) + (free_place - entries_.begin());
 }
@@ -244,128 +230,8 @@ std::int64_t FileService::lookup(const abi::RequestSlot& request, std::span<std:
   return 0;
 }
 
-std::int64_t FileService::open(const abi::RequestSlot& request, std::span<std::byte> bounce,
-                               FileAnswer& answer) {
-  const BaseOrErrno base = base_of(request.handle);
-  const auto path = copy_path(bounce, 0, request.path_length);
-  const std::uint32_t flags =
-      request.flags & ~(abi::kNoFollow | abi::kAllAttributes | abi::kReadAhead);
-  if (base.os_errno != 0 || !path || (flags & ~kOpenFlags) != 0) {
-    return base.os_errno != 0 ? -base.os_errno : -EINVAL;
-  }
-  if (request.slot != -1 &&
-      (request.slot < abi::kFdInjectedFirst || request.slot > abi::kFdInjectedLast)) {
-    return -EINVAL;
-  }
-  if (read_only(base.tree) && writes(flags)) {
-    // Linux answers for what exists first: EEXIST, EISDIR and ENOENT win over EROFS.
-    const Opened there = open_beneath(base.base, *path, O_PATH, 0);
-    if (!there.fd && there.os_errno != ENOENT) {
-      return answer_failure(there.os_errno, base.base, *path, bounce, answer.reply);
-    }
-    if (!there.fd && (flags & O_CREAT) == 0) {
-      return -ENOENT;
-    }
-    const bool creates_only = (flags & O_ACCMODE) == O_RDONLY && (flags & O_TRUNC) == 0;
-    if (!there.fd || !creates_only) {
-      return -EROFS;
-    }
-    return (flags & O_EXCL) != 0 ? -EEXIST : -EROFS;
-  }
-  if (base.base.cross_mounts && (flags & O_TRUNC) != 0) {
-    // Some kernel file systems act on the truncation itself: afterwards is too late.
-    const Opened there = open_beneath(base.base, *path, O_PATH, 0);
-    if (there.fd && on_kernel_file_system(there.fd.get())) {
-      return -EACCES;
-    }
-  }
-  // A place, not a file: openat2 takes no other flags with it.
-  ComponentAttributes components(bounce, answer.reply);
-  const bool wants_all = (request.flags & abi::kAllAttributes) != 0;
-  if (wants_all) {
-    components.add_directories(base.base, *path);
-  }
-  const bool place_only = (flags & O_PATH) != 0;
-  const std::uint64_t host_flags = place_only ? flags & std::uint32_t{O_PATH | O_DIRECTORY}
-                                              : (flags & ~std::uint32_t{O_CLOEXEC}) | O_NONBLOCK;
-  std::uint32_t mode = request.mode;
-  if ((flags & O_CREAT) != 0 && request.masked != 0 && !path->empty()) {
-    const Parent parent = open_parent(base.base, *path);
-    mode = parent.os_errno == 0 ? mode_of_new(parent.fd, mode, request.masked) : mode;
-  }
-  // A granted file has no directory to open it beneath but the jail's own.
-  const GrantedTree& tree = trees_[base.tree];
-  const bool is_file_tree =
-      path->empty() && static_cast<std::size_t>(request.handle) < trees_.size() && !tree.directory;
-  Opened opened = is_file_tree ? open_beneath({tree.parent.get(), true}, tree.name, host_flags, 0)
-                               : open_beneath(base.base, *path, host_flags, mode);
-  if (!opened.fd) {
-    if (opened.os_errno == ENXIO || opened.os_errno == EACCES) {
-      // A device or socket node: the guest has its own drivers and wants to know the number.
-      const Opened node = open_beneath(base.base, *path, O_PATH, 0);
-      if (node.fd && attributes_of(node.fd.get(), answer.reply.attr) == 0 &&
-          !S_ISREG(answer.reply.attr.mode) && !S_ISDIR(answer.reply.attr.mode)) {
-        return -ENXIO;
-      }
-    }
-    return answer_failure(opened.os_errno, base.base, *path, bounce, answer.reply);
-  }
-  if (const int error = attributes_of(opened.fd.get(), answer.reply.attr); error != 0) {
-    return -error;
-  }
-  const abi::FileAttr& attr = answer.reply.attr;
-  if (wants_all && !path->empty()) {
-    components.add(attr);
-  }
-  if (S_ISLNK(attr.mode) && (request.flags & abi::kNoFollow) == 0) {
-    return answer_failure(ELOOP, base.base, *path, bounce, answer.reply);
-  }
-  if (!S_ISREG(attr.mode) && !S_ISDIR(attr.mode) && !place_only) {
-    return -ENXIO;
-  }
-  if ((base.base.cross_mounts || is_file_tree) && on_kernel_file_system(opened.fd.get())) {
-    return -EACCES;
-  }
-  Entry entry;
-  entry.fd = std::move(opened.fd);
-  entry.tree = base.tree;
-  entry.access = static_cast<int>(place_only ? std::uint32_t{O_PATH} : flags & O_ACCMODE);
-  entry.directory = S_ISDIR(attr.mode);
-  entry.path = join(base.prefix, *path);
-  entry.device = attr.device;
-  entry.inode = attr.inode;
-  const std::int64_t handle = add_entry(std::move(entry));
-  if (handle >= 0 && request.slot >= 0 && S_ISREG(attr.mode) && !place_only &&
-      (flags & O_ACCMODE) == O_RDONLY) {
-    answer.inject_fd = entry_of(static_cast<abi::Handle>(handle))->fd.get();
-    answer.slot = request.slot;
-  }
-  if (handle >= 0 && (request.flags & abi::kReadAhead) != 0 && S_ISREG(attr.mode)) {
-    read_ahead(*entry_of(static_cast<abi::Handle>(handle)), attr.size, bounce, answer.reply);
-  }
-  return handle;
-}
-
-/// A small file whole; of a large one what a program looks at to see what it is.
-void FileService::read_ahead(const Entry& entry, std::uint64_t size, std::span<std::byte> bounce,
-                             abi::RequestReply& reply) {
-  constexpr std::size_t kHead = 4096;
-  if (entry.access != O_RDONLY ||
-      abi::kAttributesOffset + reply.count * sizeof(abi::FileAttr) > abi::kDataOffset) {
-    return;
-  }
-  // Room for more than there should be: the end is told by what does not come. Where the size says
-  // otherwise it is not: an error of the medium ends a read, too.
-  const std::size_t want = size < abi::kMaxReadAhead ? abi::kMaxReadAhead : kHead;
-  const ssize_t count = ::pread(entry.fd.get(), &bounce[abi::kDataOffset], want, 0);
-  if (count >= 0) {
-    reply.length = static_cast<std::uint32_t>(count);
-    reply.link_end = static_cast<std::uint64_t>(count) == size ? 1 : 0;
-  }
-}
-
 std::int64_t FileService::read(const abi::RequestSlot& request, std::span<std::byte> bounce) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr || entry->access == O_WRONLY || entry->access == O_PATH) {
     return -EBADF;
   }
@@ -382,7 +248,7 @@ std::int64_t FileService::read(const abi::RequestSlot& request, std::span<std::b
 
 std::int64_t FileService::write(const abi::RequestSlot& request, std::span<std::byte> bounce,
                                 FileAnswer& answer) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr || (entry->access != O_WRONLY && entry->access != O_RDWR)) {
     return -EBADF;
   }
@@ -432,13 +298,14 @@ std::size_t convert_records(std::span<const std::byte> host_records, std::span<s
 
 std::int64_t FileService::read_dir(const abi::RequestSlot& request, std::span<std::byte> bounce,
                                    FileAnswer& answer) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr || !entry->directory) {
     return entry == nullptr ? -EBADF : -ENOTDIR;
   }
   if (request.offset > kMaxOffset) {
     return -EINVAL;
   }
+  const std::lock_guard reading(entry->reading);
   if (request.offset != entry->next_cookie &&
       ::lseek(entry->fd.get(), static_cast<off_t>(request.offset), SEEK_SET) < 0) {
     return -errno;
@@ -480,16 +347,22 @@ std::int64_t FileService::read_dir(const abi::RequestSlot& request, std::span<st
 }
 
 std::int64_t FileService::close(abi::Handle handle) {
-  if (entry_of(handle) == nullptr) {
+  if (handle < 0 || static_cast<std::size_t>(handle) < trees_.size()) {
     return -EBADF;
   }
-  entries_[static_cast<std::size_t>(handle) - trees_.size()].reset();
+  const std::size_t index = static_cast<std::size_t>(handle) - trees_.size();
+  EntryRef closed;  // by the end of the function: closing may take its time
+  const std::lock_guard lock(mutex_);
+  if (index >= entries_.size() || entries_[index] == nullptr) {
+    return -EBADF;
+  }
+  closed = std::move(entries_[index]);
   --open_count_;
   return 0;
 }
 
 std::int64_t FileService::inject(const abi::RequestSlot& request, FileAnswer& answer) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr) {
     return -EBADF;
   }
@@ -506,6 +379,7 @@ std::int64_t FileService::inject(const abi::RequestSlot& request, FileAnswer& an
   }
   if (writable || entry->access == O_RDONLY) {
     answer.inject_fd = entry->fd.get();
+    answer.keep = entry;
     answer.slot = request.slot;
     return request.slot;
   }
@@ -550,7 +424,7 @@ std::int64_t FileService::read_link(const abi::RequestSlot& request, std::span<s
 }
 
 std::int64_t FileService::truncate(const abi::RequestSlot& request, FileAnswer& answer) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr) {
     return -EBADF;
   }
@@ -565,7 +439,7 @@ std::int64_t FileService::truncate(const abi::RequestSlot& request, FileAnswer& 
 }
 
 std::int64_t FileService::sync(const abi::RequestSlot& request) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr) {
     return -EBADF;
   }

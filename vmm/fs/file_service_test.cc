@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -37,19 +38,25 @@ class FileServiceTest : public ::testing::Test {
   }
 
   void make_service(bool read_only) {
-    std::vector<GrantedTree> trees;
     GrantedTree tree;
     tree.parent = UniqueFd{::open(top_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
     tree.name = "0";
     tree.root = UniqueFd{::open((top_ + "/0").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
     tree.read_only = read_only;
+    serve(std::move(tree));
+  }
+
+  /// One tree, with the caller's own rights.
+  void serve(GrantedTree tree) {
+    std::vector<GrantedTree> trees;
     trees.push_back(std::move(tree));
     Ceiling ceiling;
     ceiling.uid = ::getuid();
     ceiling.gid = ::getgid();
     auto service = FileService::create(std::move(trees), ceiling);
     ASSERT_TRUE(service.has_value());
-    service_ = std::make_unique<FileService>(std::move(*service));
+    service_ = std::move(*service);
+    credentials_.emplace(service_->credentials());
   }
 
   abi::RequestSlot request(abi::HostOp op, const std::string& path, abi::Handle handle = 0) {
@@ -63,7 +70,9 @@ class FileServiceTest : public ::testing::Test {
     std::memcpy(bounce_.data(), path.data(), std::min(path.size(), bounce_.size()));
     return slot;
   }
-  FileAnswer ask(const abi::RequestSlot& slot) { return service_->handle(slot, bounce_); }
+  FileAnswer ask(const abi::RequestSlot& slot) {
+    return service_->handle(slot, bounce_, *credentials_);
+  }
   std::int64_t open(const std::string& path, std::uint32_t flags, std::uint32_t mode = 0) {
     abi::RequestSlot slot = request(abi::HostOp::Open, path);
     slot.flags = flags;
@@ -76,6 +85,7 @@ class FileServiceTest : public ::testing::Test {
 
   std::string top_;
   std::unique_ptr<FileService> service_;
+  std::optional<OperationCredentials> credentials_;  // of this thread
   std::vector<std::byte> bounce_ = std::vector<std::byte>(abi::kBounceSize);
 };
 
@@ -449,19 +459,12 @@ TEST_F(FileServiceTest, A_nameless_file_can_be_given_a_name) {
 
 // What `-v /:/host` grants: the host's root with all that is mounted below it.
 TEST_F(FileServiceTest, Kernel_file_systems_below_a_tree_are_not_served) {
-  std::vector<GrantedTree> trees;
   GrantedTree root;
   root.parent = UniqueFd{::open("/", O_PATH | O_CLOEXEC)};
   root.name = ".";
   root.root = UniqueFd{::open("/", O_PATH | O_CLOEXEC)};
   root.recursive = true;
-  trees.push_back(std::move(root));
-  Ceiling ceiling;
-  ceiling.uid = ::getuid();
-  ceiling.gid = ::getgid();
-  auto service = FileService::create(std::move(trees), ceiling);
-  ASSERT_TRUE(service.has_value());
-  service_ = std::make_unique<FileService>(std::move(*service));
+  serve(std::move(root));
   using abi::HostOp;
   for (const HostOp op :
        {HostOp::Walk, HostOp::Open, HostOp::ReadLink, HostOp::SetMode, HostOp::SetTimes,

@@ -11,8 +11,6 @@
 namespace runhl::vmm::fs {
 namespace {
 
-constexpr std::uint64_t kMaxOffset = INT64_MAX;
-
 bool is_type(std::uint32_t mode) {
   return mode == F_RDLCK || mode == F_WRLCK || mode == F_UNLCK;
 }
@@ -20,7 +18,7 @@ bool is_type(std::uint32_t mode) {
 }  // namespace
 
 std::int64_t FileService::record_lock(const abi::RequestSlot& request, FileAnswer& answer) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr || entry->access == O_PATH) {
     return -EBADF;
   }
@@ -46,7 +44,7 @@ std::int64_t FileService::record_lock(const abi::RequestSlot& request, FileAnswe
 }
 
 std::int64_t FileService::file_lock(const abi::RequestSlot& request) {
-  Entry* entry = entry_of(request.handle);
+  const EntryRef entry = entry_of(request.handle);
   if (entry == nullptr || entry->access == O_PATH) {
     return -EBADF;
   }

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -14,10 +13,12 @@
 #include <cerrno>
 #include <cstring>
 
-namespace runhl::vmm::fs {
-namespace {
+#include "runhl/vmm/machine.h"
 
-constexpr int kRetries = 4;  // EAGAIN: a rename or mount raced with the resolution
+namespace runhl::vmm {
+
+namespace fs {
+namespace {
 
 abi::Timestamp timestamp_of(const statx_timestamp& time) {
   return {.seconds = time.tv_sec, .nanoseconds = time.tv_nsec, .reserved = 0};
@@ -58,6 +59,20 @@ std::optional<std::string> copy_path(std::span<const std::byte> bounce, std::uin
   return path;
 }
 
+int open_again(int directory, const std::string& path, open_how how) {
+  constexpr int kRetries = 4;
+  const char* const name = path.empty() ? "." : path.c_str();
+  for (int attempt = 0;; ++attempt) {
+    const long fd = ::syscall(SYS_openat2, directory, name, &how, sizeof(how));
+    if (fd >= 0) {
+      return static_cast<int>(fd);
+    }
+    if (errno != EAGAIN || attempt == kRetries) {
+      return -errno;
+    }
+  }
+}
+
 Opened open_beneath(const Base& base, const std::string& path, std::uint64_t flags,
                     std::uint32_t mode) {
   open_how how{};
@@ -66,16 +81,8 @@ Opened open_beneath(const Base& base, const std::string& path, std::uint64_t fla
       (flags & (O_CREAT | (O_TMPFILE & ~std::uint64_t{O_DIRECTORY}))) != 0 ? mode & 07777 : 0;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS |
                 (base.cross_mounts ? 0U : RESOLVE_NO_XDEV);
-  const char* name = path.empty() ? "." : path.c_str();
-  for (int attempt = 0;; ++attempt) {
-    const long fd = ::syscall(SYS_openat2, base.fd, name, &how, sizeof(how));
-    if (fd >= 0) {
-      return {UniqueFd{static_cast<int>(fd)}, 0};
-    }
-    if (errno != EAGAIN || attempt == kRetries) {
-      return {UniqueFd{}, errno};
-    }
-  }
+  const int fd = open_again(base.fd, path, how);
+  return fd >= 0 ? Opened{UniqueFd{fd}, 0} : Opened{UniqueFd{}, -fd};
 }
 
 Parent open_parent(const Base& base, const std::string& path) {
@@ -228,18 +235,47 @@ std::uint32_t mode_of_new(int directory, std::uint32_t mode, std::uint32_t maske
   return (mode | (masked & 0777)) & 07777;
 }
 
-bool on_kernel_file_system(int fd) {
+FileSystemKind file_system_kind(int fd) {
   constexpr std::uint32_t kEfivarfs = 0xde5e81e4;  // linux/magic.h has it from 5.15 on only
-  constexpr std::array<std::uint32_t, 14> kKernelFileSystems = {
+  constexpr std::array<std::uint32_t, 14> kKernels = {
       PROC_SUPER_MAGIC, SYSFS_MAGIC,    CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,
       TRACEFS_MAGIC,    BPF_FS_MAGIC,   SECURITYFS_MAGIC,   SELINUX_MAGIC,       SMACK_MAGIC,
       kEfivarfs,        PSTOREFS_MAGIC, DEVPTS_SUPER_MAGIC, NSFS_MAGIC};
   struct statfs buffer{};
   if (::fstatfs(fd, &buffer) != 0) {
-    return true;  // what cannot be told is not served
+    return FileSystemKind::Kernel;  // what cannot be told is not served
   }
-  return std::find(kKernelFileSystems.begin(), kKernelFileSystems.end(),
-                   static_cast<std::uint32_t>(buffer.f_type)) != kKernelFileSystems.end();
+  const auto type = static_cast<std::uint32_t>(buffer.f_type);
+  if (std::find(kKernels.begin(), kKernels.end(), type) != kKernels.end()) {
+    return FileSystemKind::Kernel;
+  }
+  return may_wait_behind(type) ? FileSystemKind::MayWait : FileSystemKind::Plain;
 }
 
-}  // namespace runhl::vmm::fs
+}  // namespace fs
+
+bool may_wait_behind(std::uint64_t type) {
+  // linux/magic.h lacks some of them.
+  constexpr std::uint32_t kPlan9 = 0x01021997, kGfs2 = 0x01161970, kLustre = 0x0bd00bd0,
+                          kVboxsf = 0x786f4256, kVmhgfs = 0xbacbacbc;
+  constexpr std::array<std::uint32_t, 16> kWaiting = {FUSE_SUPER_MAGIC,
+                                                      NFS_SUPER_MAGIC,
+                                                      SMB_SUPER_MAGIC,
+                                                      CIFS_SUPER_MAGIC,
+                                                      SMB2_SUPER_MAGIC,
+                                                      kPlan9,
+                                                      CEPH_SUPER_MAGIC,
+                                                      AFS_SUPER_MAGIC,
+                                                      AFS_FS_MAGIC,
+                                                      CODA_SUPER_MAGIC,
+                                                      OCFS2_SUPER_MAGIC,
+                                                      AUTOFS_SUPER_MAGIC,
+                                                      kGfs2,
+                                                      kLustre,
+                                                      kVboxsf,
+                                                      kVmhgfs};
+  return std::find(kWaiting.begin(), kWaiting.end(), static_cast<std::uint32_t>(type)) !=
+         kWaiting.end();
+}
+
+}  // namespace runhl::vmm

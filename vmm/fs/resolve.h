@@ -3,6 +3,7 @@
 // mount unless the tree was granted with what is mounted below it.
 #pragma once
 
+#include <linux/openat2.h>
 #include <sys/stat.h>
 
 #include <cstdint>
@@ -28,6 +29,10 @@ struct Base {
 std::optional<std::string> copy_path(std::span<const std::byte> bounce, std::uint64_t offset,
                                      std::uint32_t length);
 bool is_clean_path(std::string_view path);
+
+/// openat2, again where a rename or a mount raced with the resolution. A descriptor, or -errno. An
+/// empty path is the directory itself.
+int open_again(int directory, const std::string& path, open_how how);
 
 struct Opened {
   UniqueFd fd;
@@ -89,9 +94,16 @@ std::uint32_t mode_of_new(int directory, std::uint32_t mode, std::uint32_t maske
 /// missing name, or one that something is mounted on. False: this host cannot tell mount points.
 bool attributes_in(int directory, const char* name, abi::FileAttr& attr);
 
-/// True for proc, sysfs, cgroup, debugfs and their kin, which are never served.
-bool on_kernel_file_system(int fd);
-/// The same of what was found beneath `base`: only a tree granted with its mounts reaches one.
+enum class FileSystemKind : std::uint8_t {
+  Plain,
+  MayWait,  // a network or a program is behind it: whoever asks may wait for ever
+  Kernel,   // proc, sysfs, cgroup, debugfs and their kin, which are never served
+};
+FileSystemKind file_system_kind(int fd);
+inline bool on_kernel_file_system(int fd) {
+  return file_system_kind(fd) == FileSystemKind::Kernel;
+}
+/// Of what was found beneath `base`: only a tree granted with its mounts reaches one.
 inline bool is_refused(const Base& base, int fd) {
   return base.cross_mounts && on_kernel_file_system(fd);
 }

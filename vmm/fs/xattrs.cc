@@ -131,7 +131,7 @@ std::size_t keep_served(std::span<char> names) {
 // names: O_PATH descriptors have none of their own.
 std::int64_t FileService::call_for(abi::Handle handle, const NamedFile& file,
                                    const XattrCall& call) {
-  const Entry* const entry = entry_of(handle);
+  const EntryRef entry = entry_of(handle);
   const bool itself = file.path.empty();
   if (itself && entry != nullptr && entry->access != O_PATH) {
     return call_on_open(file.fd, call);

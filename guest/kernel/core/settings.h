@@ -43,6 +43,15 @@ struct Settings {
 
 Settings& settings();
 
+/// A number stands for itself: it orders nothing else.
+inline std::int64_t value_of(const Setting& setting) {
+  return setting.load(std::memory_order_relaxed);
+}
+/// Of those that are unsigned on Linux.
+inline std::uint64_t unsigned_value_of(const Setting& setting) {
+  return static_cast<std::uint64_t>(value_of(setting));
+}
+
 /// uname(2) and /proc/sys/kernel/{ostype,osrelease,version}.
 inline constexpr std::string_view kSystemName = "Linux";
 inline constexpr std::string_view kSystemRelease = "6.1.0-runhl";

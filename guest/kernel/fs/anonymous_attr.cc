@@ -16,4 +16,8 @@ abi::FileAttr anonymous_attr() {
   return attr;
 }
 
+bool is_anonymous_inode(File& file) {
+  return file.as_inotify() != nullptr || file.anonymous_name().starts_with('[');
+}
+
 }  // namespace runhl::kernel

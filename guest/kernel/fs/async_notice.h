@@ -24,6 +24,9 @@ struct SignalOwner {
 
 class AsyncNotice final : public PollObserver, public boost::intrusive::list_base_hook<> {
  public:
+  AsyncNotice() = default;
+  AsyncNotice(const AsyncNotice&) = delete;
+  AsyncNotice& operator=(const AsyncNotice&) = delete;
   ~AsyncNotice() override;
   bool on_event(std::uint32_t events) override;
 

@@ -7,15 +7,16 @@
 #include <algorithm>
 
 #include "fs/cgroup/cgroup_fs.h"
-#include "fs/hostfs.h"
-#include "fs/initrd_archive.h"
-#include "fs/injected_files.h"
+#include "fs/hostfs/host_node.h"
+#include "fs/hostfs/injected_files.h"
+#include "fs/hostfs/read_ahead.h"
+#include "fs/objects/queue_file.h"
 #include "fs/path.h"
 #include "fs/proc/load_average.h"
 #include "fs/proc/proc_fs.h"
-#include "fs/read_ahead.h"
 #include "fs/sysfs/sys_fs.h"
-#include "fs/tmpfs.h"
+#include "fs/tmpfs/initrd_archive.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "fs/tty/devpts.h"
 #include "fs/vfs.h"
 #include "host/events.h"
@@ -55,8 +56,20 @@ struct HostFiles {
   InjectedFiles injected;
   NameCache cache{most_cached_names()};
   ReadAhead ahead;
-  HostTree trusted{.injected = &injected, .cache = &cache, .ahead = &ahead};
+  ParkedFiles parked;
+  HostTree trusted{.injected = &injected, .cache = &cache, .ahead = &ahead, .parked = &parked};
   HostTree strict{.injected = &injected, .ahead = &ahead};
+  HostTree waiting_trusted{
+      .injected = &injected, .cache = &cache, .ahead = &ahead, .may_wait = true};
+  HostTree waiting_strict{.injected = &injected, .ahead = &ahead, .may_wait = true};
+
+  [[nodiscard]] const HostTree& of(std::uint32_t mount_flags) const {
+    const bool waits = (mount_flags & abi::kMountMayWait) != 0;
+    if ((mount_flags & abi::kMountStrict) != 0) {
+      return waits ? waiting_strict : strict;
+    }
+    return waits ? waiting_trusted : trusted;
+  }
 };
 
 /// As /proc/mounts names a file system. What the host serves has the host's file system behind it,
@@ -160,9 +173,8 @@ Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tm
   Ref<TmpfsNode> node;
   switch (mount.kind) {
     case abi::MountKind::Tree:
-      return Ref<Node>(TRY(make_ref<HostNode>(
-          mount.tree, HostNode::Close::Never,
-          (mount.flags & abi::kMountStrict) != 0 ? host_.strict : host_.trusted)));
+      return Ref<Node>(
+          TRY(make_ref<HostNode>(mount.tree, HostNode::Close::Never, host_.of(mount.flags))));
     case abi::MountKind::Tmpfs: {
       const std::uint64_t size = mount.size_bytes != 0 ? mount.size_bytes : default_tmpfs_size();
       node = TRY(TmpfsNode::create_root(bounded(size), mount.mode != 0 ? mount.mode : 01777));
@@ -180,8 +192,7 @@ Result<Ref<Node>> Mounter::make_node(const abi::BootMount& mount, TmpfsNode*& tm
       node = TRY(TmpfsNode::create_root(0, 0555));
       break;
     case abi::MountKind::Mqueue:
-      node = TRY(TmpfsNode::create_root(0, 01777));
-      break;
+      return Ref<Node>(TRY(queue_root()));
     case abi::MountKind::Proc:
       return Ref<Node>(TRY(make_proc_root()));
     case abi::MountKind::Sys:
@@ -227,8 +238,9 @@ Result<Mounter::Spot> Mounter::find(std::string_view target) {
 Result<Mounter::Spot> Mounter::find_or_make(const abi::BootMount& mount, std::string_view target) {
   const bool is_file = (mount.flags & abi::kMountFile) != 0;
   for (;;) {
-    Spot whole = TRY(find(target));
-    if (whole.exists) {
+    Result<Spot> whole = find(target);
+    // EACCES: the host has something there that it never serves, another proc perhaps.
+    if (whole ? whole->exists : to_int(whole.error()) != EACCES) {
       return whole;
     }
     std::string_view missing;
@@ -310,6 +322,9 @@ Result<void> Mounter::add(const Spot& spot, const abi::BootMount& mount, Ref<Nod
   added->tmpfs = tmpfs;
   added->in_guest_only = !spot.exists;
   added->type = TRY(Text::copy(type_name(mount.kind)));
+  using Kind = abi::MountKind;
+  added->never_exec = mount.kind == Kind::Proc || mount.kind == Kind::Sys ||
+                      mount.kind == Kind::Cgroup || mount.kind == Kind::Mqueue;
   return {};
 }
 
@@ -345,6 +360,7 @@ Result<void> Mounter::make_read_only(std::string_view target) {
       TRY(MountTable::instance().add(spot.parent, spot.walk->path(), opened.node,
                                      over.flags | abi::kMountReadOnly, over.source.view()));
   added->type = TRY(Text::copy(over.type.view()));
+  added->never_exec = over.never_exec;
   Text subtree = TRY(Text::join(over.subtree.view(), over.subtree.view().empty() ? "" : "/"));
   added->subtree = TRY(Text::join(subtree.view(), spot.walk->path()));
   return {};

@@ -4,11 +4,13 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 
 #include "core/random.h"
-#include "fs/pipe.h"
+#include "fs/objects/pipe.h"
 #include "fs/tty/pty.h"
+#include "sched/long_work.h"
 
 namespace runhl::kernel {
 namespace {
@@ -16,6 +18,9 @@ namespace {
 // Linux Documentation/admin-guide/devices.txt, major 1.
 constexpr std::uint32_t kMemoryMajor = 1;
 enum class MemoryDevice : std::uint32_t { Null = 3, Zero = 5, Full = 7, Random = 8, Urandom = 9 };
+
+/// A signal ends a read of random bytes behind so many of them, as on Linux.
+constexpr std::size_t kUninterrupted = 4096;
 
 Result<std::size_t> put_random(IoBuffer& buffer) {
   std::array<std::byte, 256> block;
@@ -28,6 +33,25 @@ Result<std::size_t> put_random(IoBuffer& buffer) {
       return done != 0 ? Result<std::size_t>(done) : moved;
     }
     done += *moved;
+    if (done % kUninterrupted == 0 && !take_breath()) {
+      break;
+    }
+  }
+  return done;
+}
+
+Result<std::size_t> put_zeros(IoBuffer& buffer) {
+  constexpr std::size_t kPart = 1 * kMiB;
+  std::size_t done = 0;
+  while (!buffer.full()) {
+    const Result<std::size_t> moved = buffer.put_zeros(std::min(buffer.remaining(), kPart));
+    if (!moved) {
+      return done != 0 ? Result<std::size_t>(done) : moved;
+    }
+    done += *moved;
+    if (!take_breath()) {
+      break;
+    }
   }
   return done;
 }
@@ -43,7 +67,7 @@ class DeviceFile final : public File {
         return 0;
       case MemoryDevice::Zero:
       case MemoryDevice::Full:
-        return buffer.put_zeros(buffer.remaining());
+        return put_zeros(buffer);
       case MemoryDevice::Random:
       case MemoryDevice::Urandom:
         return put_random(buffer);
@@ -128,6 +152,34 @@ Result<Ref<File>> open_special(const abi::FileAttr& attr, std::uint32_t flags, M
       return fail(ENXIO);
   }
   return Ref<File>(TRY(make_ref<DeviceFile>(device, attr, flags, mount)));
+}
+
+namespace {
+
+/// Files with a node are asked nothing: that may be a request to the monitor, and they are none.
+Result<abi::FileAttr> device_attributes(File& file) {
+  const abi::FileAttr attr = file.node() != nullptr ? abi::FileAttr{} : TRY(file.attributes());
+  return S_ISCHR(attr.mode) ? Result<abi::FileAttr>(attr) : fail(ENODEV);
+}
+
+bool is_memory_device(File& file, MemoryDevice device) {
+  const Result<abi::FileAttr> attr = device_attributes(file);
+  return attr && attr->rdev_major == kMemoryMajor &&
+         attr->rdev_minor == static_cast<std::uint32_t>(device);
+}
+
+}  // namespace
+
+bool is_device(File& file) {
+  return device_attributes(file).has_value();
+}
+
+bool gives_splice(File& file) {
+  return !is_memory_device(file, MemoryDevice::Null);
+}
+
+bool takes_splice(File& file) {
+  return !is_memory_device(file, MemoryDevice::Full);
 }
 
 }  // namespace runhl::kernel

@@ -6,6 +6,9 @@
 #include <new>
 
 #include "fs/file_locks.h"
+#include "fs/objects/queue_file.h"
+#include "fs/socket.h"
+#include "fs/unix/flight.h"
 #include "mm/heap.h"
 
 namespace runhl::kernel {
@@ -19,8 +22,15 @@ struct Closing {
   Closing(const Closing&) = delete;
   Closing& operator=(const Closing&) = delete;
   ~Closing() {
-    if (file != nullptr) {
-      release_posix_locks(table, *file);
+    if (file == nullptr) {
+      return;
+    }
+    release_posix_locks(table, *file);
+    queue_descriptor_closed(*file);
+    if (sockets_in_flight() && file->as_socket() != nullptr) [[unlikely]] {
+      const bool has_ended = file->reference_count() == 1;
+      file = nullptr;
+      collect_lost_sockets(has_ended);
     }
   }
   const FdTable& table;

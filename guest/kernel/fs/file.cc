@@ -6,7 +6,8 @@
 
 #include "fs/async_notice.h"
 #include "fs/file_locks.h"
-#include "fs/inotify.h"
+#include "fs/objects/inotify.h"
+#include "proc/task.h"
 
 namespace runhl::kernel {
 
@@ -42,7 +43,11 @@ Result<aspace::Backing> File::backing(std::uint64_t /*offset*/, std::uint64_t /*
 }
 Result<std::uint32_t> File::check_map(std::uint32_t protection, bool shared) {
   const bool writes = shared && (protection & PROT_WRITE) != 0;
-  return !readable() || (writes && !writable()) ? fail(EACCES) : fail(ENODEV);
+  if (!readable() || (writes && !writable())) {
+    return fail(EACCES);
+  }
+  const bool no_exec = mount_ == nullptr || mount_->no_exec();  // nameless files are on such ones
+  return no_exec && (protection & PROT_EXEC) != 0 ? fail(EPERM) : fail(ENODEV);
 }
 Result<Ref<File>> File::reopen(std::uint32_t /*flags*/) {
   return fail(ENXIO);
@@ -55,7 +60,9 @@ std::uint32_t File::poll_watch(std::uint32_t /*events*/) {
   return poll_state();
 }
 
-File::File(std::uint32_t flags, Mount* mount) : mount_(mount), flags_(flags) {}
+File::File(std::uint32_t flags, Mount* mount)
+    : mount_(mount), flags_(flags), opener_(current().credentials.serial) {}
+
 void File::set_watched_place(Ref<WatchedPlace> place) {
   watched_place_ = std::move(place);
 }

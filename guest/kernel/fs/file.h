@@ -4,13 +4,13 @@
 //   NodeFile      regular files and directories of any file system   fs/node_file.h
 //   DeviceFile    null, zero, full, random                           fs/device_file.h
 //   StreamFile    the container's three streams                      fs/stream_file.h
-//   PipeEnd       pipe(2)                                            fs/pipe.h
-//   Epoll         epoll_create(2)                                    fs/epoll.h
-//   EventFile     eventfd(2)                                         fs/event_file.h
-//   Inotify       inotify_init(2)                                    fs/inotify.h
-//   TimerFile     timerfd_create(2)                                  fs/timer_file.h
-//   SignalFile    signalfd(2)                                        fs/signal_file.h
-//   PidFile       pidfd_open(2), clone(2)                            fs/pid_file.h
+//   PipeEnd       pipe(2)                                            fs/objects/pipe.h
+//   Epoll         epoll_create(2)                                    fs/objects/epoll.h
+//   EventFile     eventfd(2)                                         fs/objects/event_file.h
+//   Inotify       inotify_init(2)                                    fs/objects/inotify.h
+//   TimerFile     timerfd_create(2)                                  fs/objects/timer_file.h
+//   SignalFile    signalfd(2)                                        fs/objects/signal_file.h
+//   PidFile       pidfd_open(2), clone(2)                            fs/objects/pid_file.h
 //   Socket        socket(2)                                          fs/socket.h
 #pragma once
 
@@ -143,6 +143,8 @@ class File : public MapObject {
   [[nodiscard]] const Ref<Place>& place() const { return place_; }
   void set_place(Ref<Place> place) { place_ = std::move(place); }  // by who made it, at once
   [[nodiscard]] Mount* mount() const { return mount_; }
+  /// Credentials::serial of who opened it.
+  [[nodiscard]] std::uint64_t opener() const { return opener_; }
   [[nodiscard]] std::uint32_t flags() const { return flags_.load(std::memory_order_relaxed); }
   void set_flags(std::uint32_t flags) { flags_.store(flags, std::memory_order_relaxed); }
   /// 1 reads, 2 writes; O_ACCMODE itself is neither (open for ioctl only).
@@ -165,6 +167,7 @@ class File : public MapObject {
  private:
   Mount* mount_;  // of the path it was opened by; null: none
   std::atomic<std::uint32_t> flags_;
+  const std::uint64_t opener_;
   Ref<Place> place_;
   std::atomic<AsyncNotice*> async_notice_{nullptr};  // owned
   Watchers watchers_;

@@ -352,7 +352,7 @@ Result<void> wait_for_release(const LockRequest& request, const Attempt& attempt
 Result<LockKey> key_of(File& file) {
   const Ref<Node> node = file.node();
   if (node == nullptr) {
-    return LockKey{.filesystem = &file};  // pipes and streams: flock among its own descriptors
+    return LockKey{.filesystem = &file};  // pipes and sockets: among those who share it
   }
   return node->lock_key();
 }
@@ -360,9 +360,6 @@ Result<LockKey> key_of(File& file) {
 }  // namespace
 
 Result<void> lock_file(File& file, const LockRequest& request, LockWait wait) {
-  if (file.node() == nullptr && request.owner.kind != FileLockKind::Flock) {
-    return {};  // a pipe or socket: nobody else can name it
-  }
   const LockKey key = TRY(key_of(file));
   Nanoseconds pause = kFirstPause;
   for (;;) {
@@ -423,7 +420,7 @@ Result<LockRequest> find_conflict(File& file, const LockRequest& request) {
 }
 
 void release_posix_locks(const FdTable& table, File& file) {
-  if (!any_held() || file.node() == nullptr) {
+  if (!any_held()) {
     return;
   }
   const LockRequest all{.owner = {.kind = FileLockKind::Posix, .id = &table}};

@@ -13,8 +13,8 @@
 #include <string>
 
 #include "fs/fd_table.h"
-#include "fs/hostfs.h"
-#include "fs/injected_files.h"
+#include "fs/hostfs/host_node.h"
+#include "fs/hostfs/injected_files.h"
 #include "fs/mount.h"
 #include "fs/node_file.h"
 #include "hosted/monitor_backend.h"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/inode_object.h"
 
-#include <new>
-
+#include "core/first_use.h"
 #include "sched/locks.h"
 
 namespace runhl::kernel {
@@ -49,31 +48,23 @@ class InodeObjects {
 namespace {
 
 constinit SpinLock g_inodes_lock{LockRank::Pipe};
-alignas(InodeObjects) constinit std::byte g_inodes_memory[sizeof(InodeObjects)]{};
-constinit InodeObjects* g_inodes = nullptr;  // guarded by g_inodes_lock, as what it points to
-
-InodeObjects& inodes_locked() {
-  if (g_inodes == nullptr) {
-    g_inodes = new (g_inodes_memory) InodeObjects;
-  }
-  return *g_inodes;
-}
+constinit FirstUse<InodeObjects> g_inodes;  // guarded by g_inodes_lock
 
 }  // namespace
 
 void InodeObject::forget_inode() {
   const SpinLock::Guard guard(g_inodes_lock);
-  inodes_locked().forget(*this);
+  g_inodes->forget(*this);
 }
 
 Ref<InodeObject> find_inode_object(const InodeKey& key) {
   const SpinLock::Guard guard(g_inodes_lock);
-  return inodes_locked().find(key);
+  return g_inodes->find(key);
 }
 
 Ref<InodeObject> keep_inode_object(const InodeKey& key, const Ref<InodeObject>& fresh) {
   const SpinLock::Guard guard(g_inodes_lock);
-  return inodes_locked().keep(key, fresh);
+  return g_inodes->keep(key, fresh);
 }
 
 }  // namespace runhl::kernel

@@ -3,7 +3,28 @@
 
 #include <cstring>
 
+#include "runhl/core/units.h"
+
 namespace runhl::kernel {
+namespace {
+
+/// Up to the page that faults.
+std::size_t clear_user_partial(UserAddress to, std::size_t size) {
+  if (clear_user(to, size)) {
+    return size;
+  }
+  std::size_t done = 0;
+  while (done < size) {
+    const std::size_t part = std::min(size - done, kPageSize - (to + done) % kPageSize);
+    if (!clear_user(to + done, part)) {
+      break;
+    }
+    done += part;
+  }
+  return done;
+}
+
+}  // namespace
 
 IoBuffer::IoBuffer(std::span<const UserSpan> segments) : segments_(segments) {
   for (const UserSpan& segment : segments) {
@@ -72,7 +93,7 @@ std::size_t IoBuffer::move_user(std::byte* kernel_side, std::size_t size, Direct
       done = copy_to_user_partial(span.address + at_, kernel_side, part);
       break;
     case Direction::Zero:
-      done = clear_user(span.address + at_, part) ? part : 0;
+      done = clear_user_partial(span.address + at_, part);
       break;
     case Direction::Take:
       done = copy_from_user_partial(kernel_side, span.address + at_, part);
@@ -80,6 +101,31 @@ std::size_t IoBuffer::move_user(std::byte* kernel_side, std::size_t size, Direct
   }
   at_ += done;
   return done;
+}
+
+std::size_t IoBuffer::segment_remaining() const {
+  std::size_t segment = segment_;
+  std::size_t at = at_;
+  while (segment + 1 < segments_.size() && at == segments_[segment].size) {
+    ++segment;
+    at = 0;
+  }
+  return segments_.empty() ? remaining_ : std::min(remaining_, segments_[segment].size - at);
+}
+
+bool IoBuffer::can_take_more() const {
+  if (!is_user() || remaining_ == 0) {
+    return false;
+  }
+  std::size_t segment = segment_;
+  std::size_t at = at_;
+  while (!segments_.empty() && at == segments_[segment].size) {
+    ++segment;
+    at = 0;
+  }
+  const UserSpan span = segments_.empty() ? single_ : segments_[segment];
+  std::byte next{};
+  return copy_from_user_partial(&next, span.address + at, 1) == 1;
 }
 
 void IoBuffer::untake(std::size_t size) {

@@ -35,6 +35,10 @@ class IoBuffer {
   Result<std::size_t> put_zeros(std::size_t size);
   /// Out of the buffer (the file is written).
   Result<std::size_t> take(void* to, std::size_t size);
+  /// Of a program's bytes that take() stopped before: they can be taken after all.
+  [[nodiscard]] bool can_take_more() const;
+  /// What is left of the segment that comes next: some files take one as one write.
+  [[nodiscard]] std::size_t segment_remaining() const;
   /// Gives back the last `size` bytes that take() moved: the file did not accept them.
   void untake(std::size_t size);
 

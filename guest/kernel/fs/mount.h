@@ -31,6 +31,7 @@ struct Mount : boost::intrusive::list_base_hook<> {
   Ref<Node> root;
   TmpfsNode* tmpfs = nullptr;  // root, where it is one
   std::uint32_t flags = 0;     // abi::MountFlags
+  bool never_exec = false;     // whatever the flags say: Linux's SB_I_NOEXEC
   bool in_guest_only = false;  // the mount point does not exist in the parent
   std::uint32_t id = 0;
   Text source;
@@ -38,7 +39,7 @@ struct Mount : boost::intrusive::list_base_hook<> {
   Text subtree;  // of the file system, where not all of it is mounted here; no leading '/'
 
   [[nodiscard]] bool read_only() const { return (flags & abi::kMountReadOnly) != 0; }
-  [[nodiscard]] bool no_exec() const { return (flags & abi::kMountNoExec) != 0; }
+  [[nodiscard]] bool no_exec() const { return never_exec || (flags & abi::kMountNoExec) != 0; }
 };
 
 class Place : public RefCounted<Place>, public boost::intrusive::list_base_hook<> {

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -61,6 +62,10 @@ NodeFile::~NodeFile() {
 /// Of a file that never had a name (memfd): what has one is opened by that or by its node.
 Result<Ref<File>> NodeFile::reopen(std::uint32_t flags) {
   Ref<NodeFile> again = TRY(make_ref<NodeFile>(node_, mode_, flags, *mount()));
+  if (again->writable()) {
+    const InodeKey key = inode_key(TRY(node_->attributes()));
+    again->keep_hold(TRY(WriteHold::create(key, WriteHold::Kind::Writer)));
+  }
   again->set_nameless_path(TRY(Text::copy(nameless_path_.view())));
   return Ref<File>(std::move(again));
 }
@@ -72,21 +77,41 @@ Result<std::size_t> NodeFile::read(IoBuffer& buffer) {
   return done;
 }
 
+/// Linux writes page by page: the source may be a mapping of pages that the file gets meanwhile,
+/// which are there once the first part is written.
+Result<std::size_t> NodeFile::write_parts(IoBuffer& buffer, std::uint64_t offset,
+                                          std::uint64_t& end) {
+  Result<std::size_t> first = node_->write_at(buffer, offset, end);
+  if (!first && to_int(first.error()) == EFAULT && buffer.can_take_more()) {
+    first = node_->write_at(buffer, offset, end);  // the file reaches up to here now
+  }
+  std::size_t done = TRY(first);
+  while (done != 0 && buffer.can_take_more()) {
+    const std::uint64_t at = offset == kAppendOffset ? kAppendOffset : end;
+    const Result<std::size_t> more = node_->write_at(buffer, at, end);
+    if (!more || *more == 0) {
+      break;
+    }
+    done += *more;
+  }
+  return done;
+}
+
 Result<std::size_t> NodeFile::write(IoBuffer& buffer) {
   const Mutex::Guard guard(position_lock_);
   const bool append = (flags() & O_APPEND) != 0;
   std::uint64_t end = position_;
   TRY(keep_size_limit(buffer, append ? kAppendOffset : position_));
-  const std::size_t done = TRY(node_->write_at(buffer, append ? kAppendOffset : position_, end));
+  const std::size_t done = TRY(write_parts(buffer, append ? kAppendOffset : position_, end));
   position_ = end;
   return done;
 }
 
 Result<std::size_t> NodeFile::append(IoBuffer& buffer, bool moves) {
   const Mutex::Guard guard(position_lock_);
-  std::uint64_t end = 0;
+  std::uint64_t end = position_;
   TRY(keep_size_limit(buffer, kAppendOffset));
-  const std::size_t done = TRY(node_->write_at(buffer, kAppendOffset, end));
+  const std::size_t done = TRY(write_parts(buffer, kAppendOffset, end));
   position_ = moves ? end : position_;
   return done;
 }
@@ -100,7 +125,7 @@ Result<std::size_t> NodeFile::write_at(IoBuffer& buffer, std::uint64_t offset) {
   // Linux: O_APPEND wins over pwrite's offset.
   const std::uint64_t at = (flags() & O_APPEND) != 0 ? kAppendOffset : offset;
   TRY(keep_size_limit(buffer, at));
-  return node_->write_at(buffer, at, end);
+  return write_parts(buffer, at, end);
 }
 
 Result<std::uint64_t> NodeFile::seek(std::int64_t offset, int whence) {
@@ -166,6 +191,10 @@ Result<std::uint64_t> NodeFile::copy_out_to(UserAddress to, std::uint64_t offset
   return TRY(node_->read_at(buffer, offset));
 }
 
+Result<void> NodeFile::remove_range(std::uint64_t offset, std::uint64_t length) {
+  return node_->allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
 Result<void> NodeFile::sync_mapping() {
   return node_->sync(false);
 }
@@ -175,7 +204,7 @@ Result<std::uint32_t> NodeFile::check_map(std::uint32_t protection, bool shared)
     return fail(EACCES);
   }
   if (!S_ISREG(mode_)) {
-    return fail(ENODEV);
+    return File::check_map(protection, shared);
   }
   std::uint32_t allowed = PROT_READ | PROT_WRITE | PROT_EXEC;
   if (shared && !writable()) {

@@ -7,6 +7,7 @@
 #include "fs/file.h"
 #include "fs/mount.h"
 #include "fs/text.h"
+#include "fs/write_access.h"
 #include "sched/locks.h"
 
 namespace runhl::kernel {
@@ -18,6 +19,8 @@ class NodeFile final : public File {
  public:
   NodeFile(Ref<Node> node, std::uint32_t mode, std::uint32_t flags, Mount& mount)
       : File(flags, &mount), node_(std::move(node)), mode_(mode) {}
+  NodeFile(const NodeFile&) = delete;
+  NodeFile& operator=(const NodeFile&) = delete;
   ~NodeFile() override;
 
   Result<std::size_t> read(IoBuffer& buffer) override;
@@ -38,12 +41,15 @@ class NodeFile final : public File {
   std::uint64_t mapped_end() override { return node_->mapped_end(); }
   Result<std::uint64_t> copy_out_to(UserAddress to, std::uint64_t offset,
                                     std::uint64_t length) override;
+  Result<void> remove_range(std::uint64_t offset, std::uint64_t length) override;
   Result<void> sync_mapping() override;
   [[nodiscard]] const void* identity() const override { return node_.get(); }
   Result<std::uint32_t> check_map(std::uint32_t protection, bool shared) override;
   Result<Ref<File>> reopen(std::uint32_t flags) override;
   /// Of a file that has never had a path, before anybody knows it: "/memfd:x".
   void set_nameless_path(Text path) { nameless_path_ = std::move(path); }
+  /// Of a file that is open for writing, as long as it is.
+  void keep_hold(WriteHold hold) { hold_ = std::move(hold); }
   [[nodiscard]] std::string_view anonymous_name() const override { return nameless_path_.view(); }
   [[nodiscard]] Ref<Node> node() const override { return node_; }
   [[nodiscard]] std::uint64_t position() const override {
@@ -51,10 +57,12 @@ class NodeFile final : public File {
   }
 
  private:
+  Result<std::size_t> write_parts(IoBuffer& buffer, std::uint64_t offset, std::uint64_t& end);
   Result<void> keep_size_limit(IoBuffer& buffer, std::uint64_t offset);
 
   Ref<Node> node_;
   Text nameless_path_;
+  WriteHold hold_;
   std::uint32_t mode_;  // st_mode at open: the type matters
   std::atomic<bool> mapped_{false};
   Mutex position_lock_{LockRank::FilePosition};

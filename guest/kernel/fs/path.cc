@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fs/path.h"
 
+#include <linux/capability.h>
 #include <linux/limits.h>
 #include <sys/stat.h>
 
@@ -8,12 +9,31 @@
 #include <new>
 
 #include "fs/fs_context.h"
+#include "fs/permission.h"
 #include "proc/task.h"
 
 namespace runhl::kernel {
 namespace {
 
 constexpr unsigned kMaxLinks = 40;  // Linux MAXSYMLINKS
+
+/// What is still to come behind a link. A "." at the end has been taken already, but of the link:
+/// it counts for what that leads to.
+std::string_view behind_link(const PathWalk& walk) {
+  const bool at_end = walk.given().find_first_not_of('/') == std::string_view::npos;
+  return at_end && walk.last() == LastName::Dot ? std::string_view("/.") : walk.given();
+}
+
+/// The directory that a ".." is looked up in, which nothing was asked of: that of the process, or
+/// one above it.
+Result<void> check_search(PathWalk& walk) {
+  const Credentials& who = current().credentials;
+  if (who.has(CAP_DAC_OVERRIDE) || who.has(CAP_DAC_READ_SEARCH)) {
+    return {};
+  }
+  return check_access(TRY(walk.base()->walk(walk.spec(Follow::No))), file_identity(who),
+                      kAccessExecute);
+}
 
 }  // namespace
 
@@ -128,6 +148,10 @@ Result<void> PathWalk::take(std::string_view name) {
 }
 
 Result<void> PathWalk::append(std::string_view name) {
+  if (name.size() > NAME_MAX && given().find_first_not_of('/') == std::string_view::npos) {
+    overlong_ = true;  // an error once the directory has been found
+    return {};
+  }
   TRY(descend(name));
   enter_mounts();
   return {};
@@ -161,6 +185,8 @@ Result<void> PathWalk::go_up() {
       return {};
     }
     rest_at_ += 2;
+  } else {
+    TRY(check_search(*this));
   }
   FsContext* const fs = current().fs;
   if (fs != nullptr && fs->root_changed() && fs->root()->is_at(*mount_, path())) {
@@ -206,7 +232,19 @@ Result<void> PathWalk::verify() {
   if (!S_ISDIR(attr->mode)) {
     return fail(ENOTDIR);
   }
+  // Whatever comes behind, "." and ".." too, is looked up in it.
+  TRY(check_access(*attr, file_identity(current().credentials), kAccessExecute));
   verified_size_ = path_size_;
+  return {};
+}
+
+/// The present path is all but the last name.
+Result<void> PathWalk::verify_parent_of_overlong() {
+  for (unsigned links_before = ~0U; links_before != links_;) {
+    links_before = links_;
+    TRY(verify());
+    TRY(consume());
+  }
   return {};
 }
 
@@ -227,7 +265,7 @@ Result<void> PathWalk::follow_link() {
     return fail(EIO);
   }
   const std::string_view behind = sent.substr(stop_.end);  // begins with '/' unless empty
-  const std::string_view left = given();
+  const std::string_view left = behind_link(*this);
   const std::size_t slash = left.empty() || left.front() == '/' ? 0 : 1;
   const std::size_t total = target.size() + behind.size() + slash + left.size();
   if (total >= kRestSize) {
@@ -264,7 +302,7 @@ Result<void> PathWalk::jump() {
     return fail(EIO);
   }
   const std::string_view behind = sent.substr(stop_.end);
-  const std::string_view left = given();
+  const std::string_view left = behind_link(*this);
   // Both come behind the object: first into rest_, as follow_link() does.
   const std::size_t slash = left.empty() || left.front() == '/' ? 0 : 1;
   if (behind.size() + slash + left.size() >= kRestSize) {
@@ -294,6 +332,13 @@ Result<void> PathWalk::jump() {
 Result<void> PathWalk::resolve_parent() {
   for (;;) {
     TRY(consume());
+    if (overlong_) {
+      return verify_parent_of_overlong();
+    }
+    if (last_ == LastName::Dot && verified_size_ < path_size_) {
+      TRY(verify());  // the directory that it stands in is all of it
+      continue;
+    }
     const std::size_t slash = path().rfind('/');
     const std::size_t parent = slash == std::string_view::npos ? 0 : slash;
     if (path_size_ == 0 || parent <= verified_size_) {

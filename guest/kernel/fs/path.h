@@ -56,6 +56,7 @@ class PathWalk {
   auto run(Follow follow, F&& act) -> decltype(act(std::declval<Node&>(), PathSpec{})) {
     for (;;) {
       TRY(consume());
+      TRY(refuse_overlong());
       stop_.hit = false;
       auto result = act(*base_, spec(follow));
       if (result || !stop_.hit) {
@@ -65,8 +66,9 @@ class PathWalk {
     }
   }
   /// Everything but the last name is resolved and known to be free of symlinks: for operations on
-  /// two paths. The last name is not looked at.
+  /// two paths. The last name is not looked at: overlong() tells that it is longer than any can be.
   Result<void> resolve_parent();
+  [[nodiscard]] bool overlong() const { return overlong_; }
   /// Goes one plain name down without asking whether it exists or is a mount point.
   Result<void> descend(std::string_view name);
 
@@ -91,6 +93,12 @@ class PathWalk {
   Result<void> append(std::string_view name);
   Result<void> go_up();
   Result<void> verify();
+  Result<void> verify_parent_of_overlong();
+  Result<void> refuse_overlong() {
+    return overlong_ ? verify_parent_of_overlong().and_then(
+                           []() -> Result<void> { return fail(ENAMETOOLONG); })
+                     : Result<void>{};
+  }
   Result<void> follow_link();
   Result<void> jump();
   Result<void> begin_at(const Directory& directory);
@@ -107,6 +115,7 @@ class PathWalk {
   unsigned links_ = 0;
   LastName last_ = LastName::Root;
   bool must_be_directory_ = false;
+  bool overlong_ = false;  // the last name, which path_ then does not have
   LinkStop stop_;
   std::array<char, abi::kMaxPath> path_;
   std::array<char, kRestSize> rest_;

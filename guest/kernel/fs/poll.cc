@@ -103,7 +103,8 @@ bool expired(Nanoseconds deadline) {
 
 }  // namespace
 
-Result<std::size_t> poll_files(std::span<PollItem> items, Nanoseconds deadline) {
+Result<std::size_t> poll_files(std::span<PollItem> items, Nanoseconds deadline,
+                               Interruptible interruptible) {
   std::size_t ready = scan_state(items);
   if (ready != 0 || expired(deadline)) {
     return ready;
@@ -115,8 +116,8 @@ Result<std::size_t> poll_files(std::span<PollItem> items, Nanoseconds deadline) 
     if (ready != 0) {
       return ready;
     }
-    const Result<void> slept = wait(
-        alarm.queue, [&alarm] { return alarm.rang.exchange(false); }, deadline, Interruptible::Yes);
+    const Result<void> slept =
+        wait(alarm.queue, [&alarm] { return alarm.rang.exchange(false); }, deadline, interruptible);
     if (!slept && to_int(slept.error()) != ETIMEDOUT) {
       return tl::unexpected(slept.error());
     }

@@ -23,6 +23,7 @@ inline constexpr std::uint32_t kAlwaysPolled = 0x08 | 0x10;  // POLLERR | POLLHU
 
 /// How many items have revents; 0 after `deadline` (CLOCK_MONOTONIC, kNoDeadline: never).
 /// Errors: EINTR, ENOMEM.
-Result<std::size_t> poll_files(std::span<PollItem> items, Nanoseconds deadline);
+Result<std::size_t> poll_files(std::span<PollItem> items, Nanoseconds deadline,
+                               Interruptible interruptible = Interruptible::Yes);
 
 }  // namespace runhl::kernel

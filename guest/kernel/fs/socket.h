@@ -2,7 +2,7 @@
 // What socket system calls ask of a socket of any family.
 //
 //   Socket (a File: read and write are receive and send without flags)
-//     └── UnixSocket    AF_UNIX    fs/unix_socket.h
+//     └── UnixSocket    AF_UNIX    fs/unix/socket.h
 #pragma once
 
 #include <sys/socket.h>
@@ -43,6 +43,8 @@ struct SocketCredentials {
 /// What a message of the current task carries unless it names others.
 SocketCredentials own_credentials();
 
+// `= {}`: what a designated initializer may leave out.
+// NOLINTBEGIN(readability-redundant-member-init)
 struct SendRequest {
   IoBuffer& data;
   std::uint32_t flags = 0;            // MSG_*
@@ -60,6 +62,7 @@ struct ReceiveRequest {
   Owned<PassedFiles> files = {};
   std::optional<SocketCredentials> credentials = {};  // where SO_PASSCRED is set
 };
+// NOLINTEND(readability-redundant-member-init)
 
 class UnixEndpoint;
 
@@ -77,6 +80,8 @@ class Socket : public File {
   virtual Result<SocketAddress> name() = 0;
   virtual Result<SocketAddress> peer_name() = 0;
   virtual Result<void> shutdown(int how) = 0;
+  /// What a sender is told before its message is looked at: ENOTCONN.
+  virtual Result<void> check_connected() { return {}; }
   virtual Result<std::size_t> send(SendRequest& request) = 0;
   virtual Result<std::size_t> receive(ReceiveRequest& request) = 0;
   /// SOL_SOCKET and the family's own; `value` is what the program gave, or where the answer goes:

@@ -73,7 +73,7 @@ Result<std::size_t> SpliceFile::read(IoBuffer& buffer) {
     return file.read(buffer);
   }
   const std::size_t done = TRY(file.read_at(buffer, offset));
-  offset += done;
+  offset += moves ? done : 0;
   return done;
 }
 
@@ -82,13 +82,13 @@ Result<std::size_t> SpliceFile::write(IoBuffer& buffer) {
     return file.write(buffer);
   }
   const std::size_t done = TRY(file.write_at(buffer, offset));
-  offset += done;
+  offset += moves ? done : 0;
   return done;
 }
 
 void SpliceFile::rewind(std::size_t size) {
   if (!own_position) {
-    offset -= size;
+    offset -= moves ? size : 0;
   } else if (size != 0) {
     (void)file.seek(-static_cast<std::int64_t>(size), SEEK_CUR);  // streams cannot: lost
   }
@@ -139,7 +139,8 @@ Result<std::size_t> splice_pipes(Pipe& from, Pipe& to, std::size_t size, Blockin
                                  Pipe::Leave leave) {
   for (;;) {
     if (!TRY(from.wait_readable(blocking))) {
-      return 0;
+      const Result<void> room = to.wait_writable(Blocking::No);  // EPIPE even with nothing to give
+      return !room && to_int(room.error()) == EPIPE ? fail(EPIPE) : Result<std::size_t>(0);
     }
     TRY(to.wait_writable(blocking));
     const std::size_t done = from.transfer(to, size, leave);

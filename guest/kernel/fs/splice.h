@@ -6,7 +6,7 @@
 
 #include "core/result.h"
 #include "fs/file.h"
-#include "fs/pipe.h"
+#include "fs/objects/pipe.h"
 
 namespace runhl::kernel {
 
@@ -15,6 +15,7 @@ struct SpliceFile {
   File& file;
   bool own_position = true;
   std::uint64_t offset = 0;  // moves along
+  bool moves = true;         // devices are everywhere the same
 
   Result<std::size_t> read(IoBuffer& buffer);
   Result<std::size_t> write(IoBuffer& buffer);

@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-#include "fs/pipe.h"
+#include "fs/objects/pipe.h"
 #include "fs/poll.h"
 #include "proc/task.h"
 

@@ -38,6 +38,8 @@ class StreamFile final : public File {
   static Result<Ref<StreamFile>> create(std::uint32_t stream, std::uint32_t mode,
                                         std::uint32_t flags);
   StreamFile(Ref<StreamWatch> watch, std::uint32_t stream, std::uint32_t mode, std::uint32_t flags);
+  StreamFile(const StreamFile&) = delete;
+  StreamFile& operator=(const StreamFile&) = delete;
   ~StreamFile() override;
 
   Result<std::size_t> read(IoBuffer& buffer) override;

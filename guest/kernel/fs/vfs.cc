@@ -6,11 +6,14 @@
 #include <sys/stat.h>
 
 #include "fs/device_file.h"
+#include "fs/device_rules.h"
 #include "fs/fd_table.h"
 #include "fs/fs_context.h"
-#include "fs/inotify.h"
 #include "fs/node_file.h"
+#include "fs/objects/inotify.h"
 #include "fs/permission.h"
+#include "fs/write_access.h"
+#include "fs/xattr_namespace.h"
 #include "proc/task.h"
 
 namespace runhl::kernel {
@@ -37,8 +40,45 @@ Result<Ref<Directory>> start_directory(int dirfd) {
   return directory;
 }
 
+/// Whatever ends in a slash or a dot is a directory, or the call is about nothing.
+Result<void> require_directory(const PathWalk& walk, Node& base, const PathSpec& at) {
+  const bool looks_inside = walk.last() == LastName::Dot;
+  if (!walk.must_be_directory() || (at.path.empty() && !looks_inside)) {
+    return {};
+  }
+  const abi::FileAttr attr = TRY(base.walk(at));
+  if (!S_ISDIR(attr.mode)) {
+    return fail(ENOTDIR);
+  }
+  return looks_inside ? check_access(attr, file_identity(current().credentials), kAccessExecute)
+                      : Result<void>{};
+}
+
+/// Runs `act` on what is there already, in the order of Linux: the path before anything else.
+template <typename F>
+auto run_on_existing(PathWalk& walk, Follow follow, F&& act) {
+  return walk.run(follow, [&](Node& base, const PathSpec& at) -> decltype(act(base, at)) {
+    TRY(require_directory(walk, base, at));
+    return act(base, at);
+  });
+}
+
+/// The directory that the last name stands in is one.
+Result<void> require_parent(Node& base, PathSpec at) {
+  const std::size_t slash = at.path.rfind('/');
+  if (slash == std::string_view::npos) {
+    return {};
+  }
+  at.path = at.path.substr(0, slash);
+  at.follow = true;
+  return S_ISDIR(TRY(base.walk(at)).mode) ? Result<void>{} : fail(ENOTDIR);
+}
+
 /// The last name may be made or removed here; `dot_error` for "." and "..".
 Result<void> require_name(const PathWalk& walk, int dot_error, int root_error) {
+  if (walk.overlong()) {
+    return {};
+  }
   if (walk.last() == LastName::Dot || walk.last() == LastName::DotDot) {
     return fail(dot_error);
   }
@@ -51,10 +91,30 @@ Result<void> require_name(const PathWalk& walk, int dot_error, int root_error) {
 /// Of what is to be made; what "." and ".." stand in has to be there first.
 Result<void> require_new_name(const PathWalk& walk, Node& base, const PathSpec& at) {
   const Result<void> named = require_name(walk, EEXIST, EEXIST);
-  if (!named && walk.last() != LastName::Normal && !at.path.empty()) {
-    TRY(base.walk(at));
+  if (!named && walk.last() != LastName::Normal) {
+    TRY(require_directory(walk, base, at));
   }
   return named;
+}
+
+/// A slash behind the name of what is no directory: EEXIST, or ENOENT where there is nothing yet.
+Result<void> refuse_slash(const PathWalk& walk, Node& base, PathSpec at) {
+  if (!walk.must_be_directory()) {
+    return {};
+  }
+  at.follow = false;
+  TRY(base.walk(at));
+  return fail(EEXIST);
+}
+
+/// O_CREAT with a name that no new file can have.
+Result<void> refuse_creation(const PathWalk& walk, Node& base, const PathSpec& at, bool exclusive) {
+  if (walk.last() == LastName::Normal) {
+    TRY(require_parent(base, at));
+    return fail(EISDIR);  // a slash at the end
+  }
+  TRY(require_directory(walk, base, at));
+  return fail(exclusive ? EEXIST : EISDIR);
 }
 
 /// EROFS for a name that does not exist, unless it could not be made for want of its directory.
@@ -86,6 +146,26 @@ Result<void> refuse_read_only(const PathWalk& walk, Node& base, const PathSpec& 
   return fail(EROFS);
 }
 
+/// Of a link that is to be called so, before anything is asked of what it shall lead to.
+Result<void> refuse_link_name(const PathWalk& to, const PathSpec& target) {
+  TRY(require_name(to, EEXIST, EEXIST));
+  if (to.overlong()) {
+    return fail(ENAMETOOLONG);
+  }
+  TRY(refuse_slash(to, *to.base(), target));
+  return refuse_read_only(to, *to.base(), target, true);
+}
+
+/// EEXIST: the name is taken, which is told before a link's other refusals.
+Result<void> refuse_existing(const PathWalk& to, const PathSpec& target) {
+  return to.base()->walk(target) ? fail(EEXIST) : Result<void>{};
+}
+
+std::uint32_t device_access(std::uint32_t wanted) {
+  return ((wanted & kAccessRead) != 0 ? std::uint32_t{abi::kDeviceRead} : 0U) |
+         ((wanted & kAccessWrite) != 0 ? std::uint32_t{abi::kDeviceWrite} : 0U);
+}
+
 Result<Ref<File>> make_placeless_file(PathWalk& walk, OpenedNode opened, std::uint32_t flags) {
   Mount& mount = walk.mount();
   const std::uint32_t kept = flags & ~kOpenOnly;
@@ -97,8 +177,14 @@ Result<Ref<File>> make_placeless_file(PathWalk& walk, OpenedNode opened, std::ui
         return own_kind;
       }
     }
-    return Ref<File>(
-        TRY(make_ref<NodeFile>(std::move(opened.node), opened.attr.mode, kept, mount)));
+    WriteHold hold;
+    if (type == S_IFREG && (flags & O_PATH) == 0 && (flags & O_ACCMODE) != O_RDONLY) {
+      hold = TRY(WriteHold::create(inode_key(opened.attr), WriteHold::Kind::Writer));
+    }
+    Ref<NodeFile> file =
+        TRY(make_ref<NodeFile>(std::move(opened.node), opened.attr.mode, kept, mount));
+    file->keep_hold(std::move(hold));
+    return Ref<File>(std::move(file));
   }
   const std::uint32_t access = ((flags & O_ACCMODE) != O_WRONLY ? std::uint32_t{kAccessRead} : 0U) |
                                ((flags & O_ACCMODE) != O_RDONLY ? std::uint32_t{kAccessWrite} : 0U);
@@ -106,6 +192,7 @@ Result<Ref<File>> make_placeless_file(PathWalk& walk, OpenedNode opened, std::ui
   if ((type == S_IFCHR || type == S_IFBLK) && (mount.flags & abi::kMountNoDev) != 0) {
     return fail(EACCES);
   }
+  TRY(check_device(opened.attr, device_access(access)));
   return open_special(opened.attr, kept | (flags & O_NOCTTY), mount);
 }
 
@@ -128,9 +215,20 @@ Result<Ref<File>> make_file(PathWalk& walk, OpenedNode opened, std::uint32_t fla
   return file;
 }
 
+/// What runs is not cut; afterwards it would be too late to ask.
+Result<void> refuse_cut_program(Node& base, const PathSpec& at, std::uint32_t flags) {
+  if ((flags & O_TRUNC) == 0 || (flags & O_PATH) != 0) {
+    return {};
+  }
+  const Result<abi::FileAttr> attr = base.walk(at);
+  return attr && S_ISREG(attr->mode) && runs_as_program(inode_key(*attr)) ? fail(ETXTBSY)
+                                                                          : Result<void>{};
+}
+
 Result<OpenedNode> open_node(PathWalk& walk, Node& base, const PathSpec& at, OpenRequest request) {
   const bool creates = (request.flags & O_CREAT) != 0;
   const bool writes = (request.flags & O_ACCMODE) != O_RDONLY || (request.flags & O_TRUNC) != 0;
+  TRY(refuse_cut_program(base, at, request.flags));
   if (!walk.mount().read_only() || (!creates && !writes) || (request.flags & O_PATH) != 0) {
     return base.open(at, request);
   }
@@ -156,6 +254,7 @@ Result<void> check_access_on(const Mount* mount, const abi::FileAttr& attr, std:
                              bool effective_ids) {
   const Credentials& who = current().credentials;
   TRY(check_access(attr, effective_ids ? file_identity(who) : real_identity(who), wanted));
+  TRY(check_device(attr, device_access(wanted)));
   const bool plain = S_ISREG(attr.mode) || S_ISDIR(attr.mode) || S_ISLNK(attr.mode);
   if (mount == nullptr) {
     return {};
@@ -289,9 +388,13 @@ Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options) {
     const std::uint32_t mode = options.mode & 07777;
     OpenRequest request{.flags = flags, .mode = mode & ~current_umask(), .inject = options.inject};
     at.masked = mode & current_umask();
+    const bool plain = walk.last() == LastName::Normal && !walk.must_be_directory();
+    if ((flags & O_CREAT) != 0 && !plain) {
+      return tl::unexpected(refuse_creation(walk, base, at, exclusive).error());
+    }
     if (walk.must_be_directory()) {
-      if ((flags & O_CREAT) != 0) {
-        return fail(EISDIR);
+      if (walk.last() == LastName::Dot) {
+        TRY(require_directory(walk, base, at));
       }
       request.flags |= O_DIRECTORY;
     }
@@ -305,6 +408,8 @@ Result<Ref<File>> vfs_open(PathWalk& walk, const OpenOptions& options) {
     Result<OpenedNode> result = open_node(walk, base, at, request);
     if (result) {
       news.after(base, at);
+    } else if (to_int(result.error()) == ELOOP && !at.stop->hit && (flags & O_DIRECTORY) != 0) {
+      return fail(ENOTDIR);  // a symlink that was not to be followed
     }
     return result;
   }));
@@ -319,13 +424,20 @@ Result<abi::FileAttr> vfs_stat(PathWalk& walk, Follow follow) {
   if (walk.must_be_directory() && !S_ISDIR(attr.mode)) {
     return fail(ENOTDIR);
   }
+  if (walk.must_be_directory() && walk.last() == LastName::Dot) {
+    TRY(check_access(attr, file_identity(current().credentials), kAccessExecute));
+  }
   return attr;
 }
 
 Result<Ref<Directory>> vfs_open_directory(PathWalk& walk) {
-  OpenedNode opened = TRY(walk.run(Follow::Yes, [](Node& base, const PathSpec& at) {
+  const auto open = [&walk](Node& base, const PathSpec& at) -> Result<OpenedNode> {
+    if (walk.at_mount_root()) {  // open already
+      return OpenedNode{.node = walk.base(), .attr = TRY(base.attributes())};
+    }
     return base.open(at, {.flags = O_PATH | O_DIRECTORY, .mode = 0, .inject = false});
-  }));
+  };
+  OpenedNode opened = TRY(walk.run(Follow::Yes, open));
   if (opened.node == nullptr || !S_ISDIR(opened.attr.mode)) {
     return fail(ENOTDIR);
   }
@@ -348,8 +460,8 @@ Result<void> vfs_access_file(File& file, std::uint32_t wanted, bool effective_id
 }
 
 Result<std::size_t> vfs_read_link(PathWalk& walk, std::span<char> target) {
-  return walk.run(Follow::No,
-                  [&](Node& base, const PathSpec& at) { return base.read_link(at, target); });
+  return run_on_existing(
+      walk, Follow::No, [&](Node& base, const PathSpec& at) { return base.read_link(at, target); });
 }
 
 Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode) {
@@ -367,9 +479,7 @@ Result<void> vfs_make_directory(PathWalk& walk, std::uint32_t mode) {
 Result<void> vfs_make_special(PathWalk& walk, std::uint32_t mode, DeviceNumber number) {
   return walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
     TRY(require_new_name(walk, base, at));
-    if (walk.must_be_directory()) {
-      return fail(ENOENT);
-    }
+    TRY(refuse_slash(walk, base, at));
     at.follow = false;
     TRY(refuse_read_only(walk, base, at, true));
     at.masked = mode & 0777 & current_umask();
@@ -382,9 +492,7 @@ Result<void> vfs_make_special(PathWalk& walk, std::uint32_t mode, DeviceNumber n
 Result<void> vfs_make_symlink(PathWalk& walk, std::string_view target) {
   return walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
     TRY(require_new_name(walk, base, at));
-    if (walk.must_be_directory()) {
-      return fail(ENOENT);
-    }
+    TRY(refuse_slash(walk, base, at));
     at.follow = false;
     TRY(refuse_read_only(walk, base, at, true));
     TRY(base.make_symlink(at, target));
@@ -395,8 +503,9 @@ Result<void> vfs_make_symlink(PathWalk& walk, std::string_view target) {
 
 Result<void> vfs_remove(PathWalk& walk, bool directory) {
   TRY(walk.run(Follow::No, [&](Node& base, PathSpec at) -> Result<void> {
-    if (directory && walk.last() == LastName::Dot) {
-      return fail(EINVAL);
+    if (walk.last() == LastName::Dot) {
+      TRY(require_directory(walk, base, at));
+      return fail(directory ? EINVAL : EISDIR);
     }
     TRY(require_name(walk, directory ? ENOTEMPTY : EISDIR, EBUSY));
     at.follow = false;
@@ -434,9 +543,19 @@ Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags) {
   PathSpec source = from.spec(Follow::No);
   PathSpec target = to.spec(Follow::No);
   source.follow = target.follow = false;
+  if (from.overlong()) {
+    return fail(ENAMETOOLONG);
+  }
   TRY(refuse_read_only(from, *from.base(), source, false));
+  if (to.overlong()) {
+    TRY(from.base()->walk(source));
+    return fail(ENAMETOOLONG);
+  }
   if (from.must_be_directory() || to.must_be_directory()) {
     const abi::FileAttr attr = TRY(from.base()->walk(source));
+    if ((flags & RENAME_NOREPLACE) != 0) {
+      TRY(refuse_existing(to, target));
+    }
     if (!S_ISDIR(attr.mode)) {
       return fail(ENOTDIR);
     }
@@ -463,25 +582,19 @@ Result<void> vfs_rename(PathWalk& from, PathWalk& to, std::uint32_t flags) {
 }
 
 Result<void> vfs_link(PathWalk& from, PathWalk& to, Follow follow) {
-  if (follow == Follow::Yes) {
-    TRY(from.run(Follow::Yes, [](Node& base, const PathSpec& at) { return base.walk(at); }));
-  } else {
-    TRY(from.resolve_parent());
-  }
+  TRY(run_on_existing(from, follow, [](Node& base, const PathSpec& at) { return base.walk(at); }));
   TRY(to.resolve_parent());
-  TRY(require_name(to, EEXIST, EEXIST));
-  if (from.last() != LastName::Normal && from.last() != LastName::Root) {
-    return fail(EPERM);  // "." and "..": a directory
-  }
-  if (&from.mount() != &to.mount() || from.base()->filesystem() != to.base()->filesystem()) {
-    return fail(EXDEV);
-  }
   PathSpec source = from.spec(Follow::No);
   PathSpec target = to.spec(Follow::No);
   source.follow = target.follow = false;
-  TRY(refuse_read_only(to, *to.base(), target, true));
-  if (to.must_be_directory()) {
-    return fail(ENOENT);
+  TRY(refuse_link_name(to, target));
+  if (&from.mount() != &to.mount() || from.base()->filesystem() != to.base()->filesystem()) {
+    TRY(refuse_existing(to, target));
+    return fail(EXDEV);
+  }
+  if (from.last() != LastName::Normal) {
+    TRY(refuse_existing(to, target));
+    return fail(EPERM);  // a directory
   }
   TRY(from.base()->make_link(source, *to.base(), target));
   tell_change(*to.base(), target, IN_CREATE, FileEvent::To::Parent);
@@ -492,22 +605,19 @@ Result<void> vfs_link(PathWalk& from, PathWalk& to, Follow follow) {
 Result<void> vfs_link_file(File& file, PathWalk& to) {
   const Ref<Node> node = file.node();
   TRY(to.resolve_parent());
-  TRY(require_name(to, EEXIST, EEXIST));
-  if (node == nullptr || file.mount() != &to.mount() ||
-      node->filesystem() != to.base()->filesystem()) {
-    return fail(EXDEV);
-  }
   PathSpec target = to.spec(Follow::No);
   target.follow = false;
-  TRY(refuse_read_only(to, *to.base(), target, true));
-  if (to.must_be_directory()) {
-    return fail(ENOENT);
+  TRY(refuse_link_name(to, target));
+  if (node == nullptr || file.mount() != &to.mount() ||
+      node->filesystem() != to.base()->filesystem()) {
+    TRY(refuse_existing(to, target));
+    return fail(EXDEV);
   }
   return node->link_self(*to.base(), target);
 }
 
 Result<void> vfs_set_mode(PathWalk& walk, std::uint32_t mode, Follow follow) {
-  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+  return run_on_existing(walk, follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
     TRY(base.set_mode(at, mode & 07777));
     tell_change(base, at, IN_ATTRIB);
@@ -516,7 +626,7 @@ Result<void> vfs_set_mode(PathWalk& walk, std::uint32_t mode, Follow follow) {
 }
 
 Result<void> vfs_set_owner(PathWalk& walk, OwnerChange owner, Follow follow) {
-  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+  return run_on_existing(walk, follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
     TRY(base.set_owner(at, owner));
     tell_change(base, at, IN_ATTRIB);
@@ -536,7 +646,7 @@ Result<void> check_times(const std::array<abi::Timestamp, 2>& times) {
 
 Result<void> vfs_set_times(PathWalk& walk, const std::array<abi::Timestamp, 2>& times,
                            Follow follow) {
-  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+  return run_on_existing(walk, follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
     if (const Result<void> valid = check_times(times); !valid) {
       TRY(base.walk(at));  // a missing file comes first
@@ -550,9 +660,10 @@ Result<void> vfs_set_times(PathWalk& walk, const std::array<abi::Timestamp, 2>& 
 
 Result<abi::StatFsReply> vfs_statfs(PathWalk& walk) {
   // StatFs takes a handle: open the name for nothing but its place.
-  const Result<OpenedNode> opened = walk.run(Follow::Yes, [](Node& base, const PathSpec& at) {
-    return base.open(at, {.flags = O_PATH, .mode = 0, .inject = false});
-  });
+  const Result<OpenedNode> opened =
+      run_on_existing(walk, Follow::Yes, [](Node& base, const PathSpec& at) {
+        return base.open(at, {.flags = O_PATH, .mode = 0, .inject = false});
+      });
   if (opened && opened->node != nullptr) {
     return opened->node->statfs();
   }
@@ -564,28 +675,44 @@ Result<abi::StatFsReply> vfs_statfs(PathWalk& walk) {
 
 // ---- extended attributes -----------------------------------------------------------------------
 
+namespace {
+
+Result<void> check_other_name(Node& base, const PathSpec& at, std::string_view name,
+                              std::uint32_t wanted) {
+  if (in_xattr_namespace(name)) {
+    return {};
+  }
+  return check_access(TRY(base.walk(at)), file_identity(current().credentials), wanted);
+}
+
+}  // namespace
+
 Result<std::size_t> vfs_get_xattr(PathWalk& walk, Follow follow, std::string_view name,
                                   std::span<std::byte> out) {
-  return walk.run(follow,
-                  [&](Node& base, const PathSpec& at) { return base.get_xattr(at, name, out); });
+  return run_on_existing(walk, follow, [&](Node& base, const PathSpec& at) -> Result<std::size_t> {
+    TRY(check_other_name(base, at, name, kAccessRead));
+    return base.get_xattr(at, name, out);
+  });
 }
 
 Result<void> vfs_set_xattr(PathWalk& walk, Follow follow, std::string_view name,
                            const XattrValue& value) {
-  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+  return run_on_existing(walk, follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
+    TRY(check_other_name(base, at, name, kAccessWrite));
     return base.set_xattr(at, name, value);
   });
 }
 
 Result<std::size_t> vfs_list_xattrs(PathWalk& walk, Follow follow, std::span<std::byte> out) {
-  return walk.run(follow,
-                  [&](Node& base, const PathSpec& at) { return base.list_xattrs(at, out); });
+  return run_on_existing(walk, follow,
+                         [&](Node& base, const PathSpec& at) { return base.list_xattrs(at, out); });
 }
 
 Result<void> vfs_remove_xattr(PathWalk& walk, Follow follow, std::string_view name) {
-  return walk.run(follow, [&](Node& base, const PathSpec& at) -> Result<void> {
+  return run_on_existing(walk, follow, [&](Node& base, const PathSpec& at) -> Result<void> {
     TRY(refuse_read_only(walk, base, at, false));
+    TRY(check_other_name(base, at, name, kAccessWrite));
     return base.remove_xattr(at, name);
   });
 }

@@ -20,8 +20,8 @@
 #include "fs/boot_mounts.h"
 #include "fs/fd_table.h"
 #include "fs/fs_context.h"
-#include "fs/name_cache.h"
-#include "fs/tmpfs.h"
+#include "fs/hostfs/name_cache.h"
+#include "fs/tmpfs/tmpfs.h"
 #include "hosted/monitor_backend.h"
 #include "hosted/task_hosted.h"
 
@@ -503,6 +503,35 @@ TEST_F(VfsTest, A_known_path_costs_no_trip_for_a_second) {
   EXPECT_EQ(hosted::request_count() - again, 2U);
 }
 
+TEST_F(VfsTest, Making_a_known_path_real_costs_no_trip) {
+  const auto read_link = [](const std::string& path) {
+    std::array<char, 64> target{};
+    const auto size = vfs_read_link(*walk(path), target);
+    return size ? std::string(target.data(), *size)
+                : "error " + std::to_string(to_int(size.error()));
+  };
+  const std::string no_link = "error " + std::to_string(EINVAL);
+  hosted::advance_clock(NameCache::kValidity);  // the directories are no longer young
+  EXPECT_EQ(read_link("/dir"), no_link);
+  EXPECT_EQ(read_link("/dir/sub"), no_link) << "a mount point";
+  EXPECT_EQ(read_link("/dir/sub/data"), no_link);
+  EXPECT_EQ(read_link("/dir/sub/up"), "../../file");
+  EXPECT_EQ(read_link("/rel/up"), "../../file");
+  const unsigned before = hosted::request_count();
+  EXPECT_EQ(read_link("/dir"), no_link);
+  EXPECT_EQ(read_link("/dir/sub/data"), no_link);
+  EXPECT_EQ(read_link("/dir/sub/up"), "../../file");
+  EXPECT_EQ(read_link("/rel/up"), "../../file");
+  EXPECT_EQ(hosted::request_count(), before);
+  EXPECT_EQ(read_link("/dir/none"), "error " + std::to_string(ENOENT));
+  EXPECT_EQ(read_link("/file/none"), "error " + std::to_string(ENOTDIR));
+  EXPECT_EQ(read_link("/loop/none"), "error " + std::to_string(ELOOP));
+  stdfs::remove(top_ + "/root/dir/sub/data");
+  stdfs::create_symlink("elsewhere", top_ + "/root/dir/sub/data");
+  hosted::advance_clock(NameCache::kValidity);
+  EXPECT_EQ(read_link("/dir/sub/data"), "elsewhere");
+}
+
 TEST_F(VfsTest, A_change_on_the_host_is_seen_within_a_second) {
   stdfs::create_directories(top_ + "/root/dir/parent");
   write_host("root/dir/parent/data", "x");
@@ -638,6 +667,88 @@ TEST_F(VfsTest, A_directory_larger_than_the_cache_is_listed_and_searched_all_the
     EXPECT_EQ(cache.find(*directory, {.path = name}, 1).answer, NameCache::Answer::Unknown)
         << "not all of it was kept, so nothing is known to be missing";
   }
+}
+
+// ---- parked files ------------------------------------------------------------------------------
+
+TEST_F(VfsTest, A_file_that_was_just_closed_opens_without_a_trip) {
+  hosted::advance_clock(NameCache::kValidity);  // the directories are no longer young
+  ASSERT_EQ(read("/dir/tell"), "error 2");
+  write_host("root/dir/tell", "first");
+  hosted::advance_clock(NameCache::kValidity);
+  ASSERT_EQ(read("/dir/tell"), "first");
+  ASSERT_EQ(read("/dir/tell"), "first") << "the first one may have moved the access time on";
+  const unsigned before = hosted::request_count();
+  auto file = open("/dir/tell", O_RDONLY);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(hosted::request_count(), before);
+  EXPECT_EQ((*file)->attributes()->size, 5U);
+  write_host("root/dir/tell", "other");
+  EXPECT_EQ(read("/dir/tell"), "other") << "names are cached, data never is";
+}
+
+TEST_F(VfsTest, A_parked_file_serves_only_the_name_and_the_file_that_it_was) {
+  write_host("root/dir/old", "old");
+  write_host("root/dir/new", "new");
+  hosted::advance_clock(NameCache::kValidity);
+  ASSERT_EQ(read("/dir/old"), "old");
+  ASSERT_EQ(error_of(vfs_rename(*walk("/dir/new"), *walk("/dir/old"), 0)), 0);
+  EXPECT_EQ(read("/dir/old"), "new");
+  ASSERT_EQ(error_of(vfs_remove(*walk("/dir/old"), false)), 0);
+  EXPECT_EQ(open_error("/dir/old", O_RDONLY), ENOENT);
+  write_host("root/dir/old", "host");
+  hosted::advance_clock(NameCache::kValidity);
+  ASSERT_EQ(read("/dir/old"), "host");
+  write_host("root/dir/replacing", "newer");
+  stdfs::rename(top_ + "/root/dir/replacing", top_ + "/root/dir/old");
+  hosted::advance_clock(NameCache::kValidity);
+  EXPECT_EQ(read("/dir/old"), "newer");
+}
+
+TEST_F(VfsTest, A_removed_file_is_not_kept_open) {
+  const auto open_on_host = [this](const std::string& path) {
+    for (const auto& entry : stdfs::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      if (stdfs::read_symlink(entry.path(), gone).string().starts_with(top_ + path)) {
+        return true;
+      }
+    }
+    return false;
+  };
+  write_host("root/dir/big", "big");
+  hosted::advance_clock(NameCache::kValidity);
+  ASSERT_EQ(read("/dir/big"), "big");
+  EXPECT_TRUE(open_on_host("/root/dir/big"));
+  ASSERT_EQ(error_of(vfs_remove(*walk("/dir/big"), false)), 0);
+  EXPECT_EQ(stat_error("/dir/another"), ENOENT) << "closed on the way of another request";
+  EXPECT_FALSE(open_on_host("/root/dir/big"));
+  write_host("root/dir/big", "again");
+  hosted::advance_clock(NameCache::kValidity);
+  {
+    const auto file = open("/dir/big", O_RDONLY);
+    ASSERT_EQ(error_of(vfs_remove(*walk("/dir/big"), false)), 0);
+  }
+  EXPECT_EQ(stat_error("/dir/more"), ENOENT);
+  EXPECT_FALSE(open_on_host("/root/dir/big")) << "removed while it was open";
+}
+
+TEST_F(VfsTest, A_parked_file_is_for_whom_the_host_let_open_it) {
+  hosted::advance_clock(NameCache::kValidity);
+  ASSERT_EQ(read("/dir/sub/data"), "data");
+  ASSERT_EQ(read("/dir/sub/data"), "data");
+  const unsigned before = hosted::request_count();
+  ASSERT_TRUE(open("/dir/sub/data", O_RDONLY));
+  EXPECT_EQ(hosted::request_count(), before);
+  current().credentials.fsgid += 1;
+  ASSERT_TRUE(open("/dir/sub/data", O_RDONLY));
+  EXPECT_GT(hosted::request_count(), before) << "somebody else";
+  current().credentials.fsgid -= 1;
+  ASSERT_EQ(read("/file"), "hello");
+  ASSERT_EQ(read("/file"), "hello");
+  ASSERT_EQ(error_of(vfs_set_mode(*walk("/file"), 0600, Follow::Yes)), 0);
+  const unsigned changed = hosted::request_count();
+  ASSERT_TRUE(open("/file", O_RDONLY));
+  EXPECT_GT(hosted::request_count(), changed) << "a mode was changed";
 }
 
 // ---- reading ahead -----------------------------------------------------------------------------

@@ -2,9 +2,9 @@
 #include "host/clock.h"
 
 #include <elf.h>
-#include <time.h>
 
 #include <cstring>
+#include <ctime>
 #include <string_view>
 
 #include "arch/x86_64/carrier.h"

@@ -26,13 +26,16 @@ struct RequestState {
   std::atomic<bool> done{false};
   std::int32_t result = 0;
   RingListener* listener = nullptr;  // of a posted request
+  bool may_wait = false;             // guarded by g_pool.lock
+  bool orphaned = false;             // the same; a file request whose caller was killed
 };
 
 struct RequestPool {
   SpinLock lock{LockRank::Ring};
   std::uint64_t free = ~0ULL;   // guarded by lock; bit i: request i
   std::uint64_t abandoned = 0;  // guarded by lock; the monitor may still write into these
-  WaitQueue freed;
+  std::uint32_t waiting = 0;    // guarded by lock; requests that may wait
+  WaitQueue freed, freed_to_wait;
   std::array<RequestState, abi::kRequestSlotCount> requests{};
 };
 static_assert(abi::kRequestSlotCount == 64);
@@ -58,8 +61,14 @@ std::uint64_t abandoned_and_answered(std::uint64_t abandoned) {
   return answered;
 }
 
-std::uint32_t take_request() {
+/// More do not wait at one time: file systems that hang leave the others some requests.
+constexpr std::uint32_t kMaxWaiting = 48;
+
+std::uint32_t take_request(Patience patience) {
   const SpinLock::Guard guard(g_pool.lock);
+  if (patience == Patience::MayWait && g_pool.waiting >= kMaxWaiting) {
+    return kNoSlot;
+  }
   if (g_pool.abandoned != 0) [[unlikely]] {
     const std::uint64_t answered = abandoned_and_answered(g_pool.abandoned);
     g_pool.abandoned &= ~answered;
@@ -70,6 +79,10 @@ std::uint32_t take_request() {
   }
   const auto index = static_cast<std::uint32_t>(__builtin_ctzll(g_pool.free));
   g_pool.free &= g_pool.free - 1;
+  if (patience == Patience::MayWait) {
+    g_pool.requests[index].may_wait = true;
+    ++g_pool.waiting;
+  }
   return index;
 }
 
@@ -77,8 +90,15 @@ void give_request(std::uint32_t index) {
   {
     const SpinLock::Guard guard(g_pool.lock);
     g_pool.free |= 1ULL << index;
+    if (std::exchange(g_pool.requests[index].may_wait, false)) {
+      --g_pool.waiting;
+    }
   }
   wake_one(g_pool.freed);
+  // Whoever waits was in the queue before he looked under the lock, so he is seen here.
+  if (__atomic_load_n(&g_pool.freed_to_wait.head, __ATOMIC_RELAXED) != nullptr) {
+    wake_one(g_pool.freed_to_wait);
+  }
 }
 
 std::span<std::byte> bounce_buffer(std::uint32_t index) {
@@ -109,6 +129,20 @@ void fill_credentials(abi::FsCredentials& out) {
   std::copy_n(from.groups.begin(), from.group_count, out.groups.begin());
 }
 
+/// A file request whose caller was killed is over. What it opened is closed with the same slot.
+void end_orphaned(std::uint32_t index) {
+  abi::RequestSlot& slot = request_slot(index);
+  if (slot.op == abi::HostOp::Open && slot.reply.result > 0) {
+    slot.op = abi::HostOp::Close;
+    slot.handle = static_cast<abi::Handle>(slot.reply.result);
+    slot.close = {};
+    ring_submit({abi::RingOp::File, index, 0, index, 0, 0, 0});
+    return;
+  }
+  g_pool.requests[index].orphaned = false;
+  give_request(index);
+}
+
 void complete(const abi::RingCompletion& completion) {
   const std::uint32_t index = completion.tag & ~kTagDetached;
   if (index >= abi::kRequestSlotCount) {
@@ -125,7 +159,16 @@ void complete(const abi::RingCompletion& completion) {
     return;
   }
   state.result = completion.result;
-  state.done.store(true, std::memory_order_release);
+  bool orphaned = false;
+  {
+    const SpinLock::Guard guard(g_pool.lock);
+    state.done.store(true, std::memory_order_release);
+    orphaned = state.orphaned;
+  }
+  if (orphaned) {
+    end_orphaned(index);
+    return;
+  }
   wake_all(state.done_queue);
 }
 
@@ -185,7 +228,7 @@ void ring_take_completions() {
 }
 
 bool ring_post_bytes(abi::RingOp op, std::uint64_t value, std::span<const std::byte> bytes) {
-  const std::uint32_t index = take_request();
+  const std::uint32_t index = take_request(Patience::Short);
   if (index == kNoSlot) {
     return false;
   }
@@ -206,21 +249,29 @@ void log_line(std::string_view text) {
                         std::as_bytes(std::span(text)).first(std::min(text.size(), kMaxLine)));
 }
 
+bool host_owes_answers() {
+  // Without the lock: one that is just given back costs a tick.
+  const std::uint64_t ours = __atomic_load_n(&g_pool.free, __ATOMIC_RELAXED) |
+                             __atomic_load_n(&g_pool.abandoned, __ATOMIC_RELAXED);
+  return ours != ~0ULL;
+}
+
 std::uint64_t host_traffic() {
   const abi::GuestStats& stats = host_header().stats;
   return stats.reserved_calls + stats.ring_entries + stats.context_switches;
 }
 
-Result<HostRequest> HostRequest::acquire() {
-  std::uint32_t index = take_request();
+Result<HostRequest> HostRequest::acquire(Patience patience) {
+  std::uint32_t index = take_request(patience);
   if (index == kNoSlot) {
-    (void)wait(
-        g_pool.freed,
-        [&index] {
-          index = take_request();
+    const bool long_one = patience == Patience::MayWait;
+    TRY(wait(
+        long_one ? g_pool.freed_to_wait : g_pool.freed,
+        [&index, patience] {
+          index = take_request(patience);
           return index != kNoSlot;
         },
-        kNoDeadline, Interruptible::No);
+        kNoDeadline, long_one ? Interruptible::Killable : Interruptible::No));
   }
   std::memset(&request_slot(index), 0, sizeof(abi::RequestSlot));
   request_slot(index).slot = -1;
@@ -251,9 +302,38 @@ void HostRequest::abandon() {
   abandoned_ = true;
 }
 
+Result<std::int64_t> HostRequest::call_by_ring(Interruptible interruptible) {
+  RequestState& state = g_pool.requests[index_];
+  state.done.store(false, std::memory_order_relaxed);
+  ring_submit({abi::RingOp::File, index_, 0, index_, 0, 0, 0});
+  const auto done = [&state] { return state.done.load(std::memory_order_acquire); };
+  const Result<void> waited = wait(state.done_queue, done, kNoDeadline, interruptible);
+  if (!waited) {
+    const SpinLock::Guard guard(g_pool.lock);
+    if (!done()) {
+      // The slot and its buffer are the monitor's until it answers.
+      state.orphaned = true;
+      abandoned_ = true;
+      return tl::unexpected(waited.error());
+    }
+  }
+  // A completion has 32 bits; a refusal (no thread, no room) comes as one alone.
+  const std::int64_t result = state.result < 0 ? state.result : slot().reply.result;
+  if (result < 0) {
+    return fail(static_cast<int>(-result));
+  }
+  return result;
+}
+
 Result<std::int64_t> HostRequest::call() {
   abi::RequestSlot& request = slot();
   fill_credentials(request.credentials);
+  if (g_pool.requests[index_].may_wait) {
+    return call_by_ring(Interruptible::Killable);
+  }
+  if ((monitor_page().flags & abi::kHasInjection) == 0) {
+    return call_by_ring(Interruptible::No);  // a call that nobody hears would kill the cell
+  }
   ++host_header().stats.reserved_calls;
   for (;;) {
     __atomic_store_n(&request.reply.result, kUnanswered, __ATOMIC_RELEASE);
@@ -302,6 +382,7 @@ std::uint32_t HostRequest::ring_post(abi::RingOp op, std::uint32_t stream, std::
   const std::uint32_t index = std::exchange(index_, kNoSlot);
   g_pool.requests[index].listener = &listener;
   ring_submit({op, index, stream, index, 0, 0, value});
+  this_cpu().raise(kPendTick);  // the caller may go on to its program
   return index;
 }
 

@@ -33,9 +33,15 @@ class RingListener {
   ~RingListener() = default;
 };
 
+enum class Patience : std::uint8_t {
+  Short,    // the host's kernel answers by itself
+  MayWait,  // for a disk, or for somebody beyond the host's kernel: only the caller's task does
+};
+
 class HostRequest {
  public:
-  static Result<HostRequest> acquire();
+  /// EINTR: the process is being killed (MayWait alone).
+  static Result<HostRequest> acquire(Patience patience = Patience::Short);
   HostRequest(HostRequest&& other) noexcept;
   HostRequest& operator=(HostRequest&&) = delete;
   HostRequest(const HostRequest&) = delete;
@@ -46,7 +52,10 @@ class HostRequest {
   [[nodiscard]] std::span<std::byte> bounce() const;  // kBounceSize bytes
   [[nodiscard]] std::uint32_t index() const { return index_; }
 
-  /// Short synchronous work, by notification. The result is >= 0; slot().reply stays valid.
+  /// What the slot asks for: by notification, which holds up the vCPU, or over the ring where it
+  /// may wait, or where the host has no listener for us. The result is >= 0; slot().reply stays
+  /// valid. EINTR: the process is being killed; the request goes on without us and is not to be
+  /// touched.
   Result<std::int64_t> call();
 
   /// The same entry on the ring: bounce = this request's. Waits by the sleep primitive; EINTR when
@@ -61,11 +70,12 @@ class HostRequest {
 
  private:
   explicit HostRequest(std::uint32_t index) : index_(index) {}
+  Result<std::int64_t> call_by_ring(Interruptible interruptible);
   /// Its cell died during the call: whoever answers may still write into it.
   void abandon();
 
   std::uint32_t index_;
-  bool abandoned_ = false;
+  bool abandoned_ = false;  // the slot is not ours to give back
 };
 
 /// Completes a posted request with EINTR, unless it has completed.
@@ -73,6 +83,9 @@ void ring_cancel(std::uint32_t tag, std::uint32_t stream);
 
 /// An entry that has no completion (StreamClose, BootDone, Exit).
 void ring_post(abi::RingOp op, std::uint32_t stream, std::uint64_t value);
+
+/// A request is under way: a task waits for its answer, or a listener.
+bool host_owes_answers();
 
 /// Grows with everything that this kernel says to the host and with every change of the running
 /// task: while it stands still nobody outside has heard of what the running task does.

@@ -111,5 +111,17 @@ Result<void> advise(std::uint64_t /*address*/, std::uint64_t /*length*/, int /*a
   return begin();
 }
 
+Result<void> resident(std::uint64_t address, std::span<std::byte> pages) {
+  TRY(begin());
+  for (std::byte& page : pages) {
+    if (!g_pages.contains(address)) {
+      return fail(ENOMEM);
+    }
+    page = std::byte{1};
+    address += kPageSize;
+  }
+  return {};
+}
+
 }  // namespace aspace
 }  // namespace runhl::kernel

@@ -37,7 +37,7 @@ std::uint64_t host_traffic() {
   return g_requests;
 }
 
-Result<HostRequest> HostRequest::acquire() {
+Result<HostRequest> HostRequest::acquire(Patience /*patience*/) {
   for (std::uint32_t i = 0; i < g_lanes.size(); ++i) {
     if (!g_lanes[i].used) {
       g_lanes[i].used = true;

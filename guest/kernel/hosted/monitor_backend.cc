@@ -13,14 +13,16 @@ namespace {
 
 class MonitorBackend final : public Backend {
  public:
-  explicit MonitorBackend(vmm::fs::FileService service) : service_(std::move(service)) {}
+  explicit MonitorBackend(std::unique_ptr<vmm::fs::FileService> service)
+      : service_(std::move(service)), credentials_(service_->credentials()) {}
   void handle(abi::RequestSlot& slot, std::byte* bounce) override {
     const abi::RequestSlot copy = slot;
-    slot.reply = service_.handle(copy, {bounce, abi::kBounceSize}).reply;
+    slot.reply = service_->handle(copy, {bounce, abi::kBounceSize}, credentials_).reply;
   }
 
  private:
-  vmm::fs::FileService service_;
+  std::unique_ptr<vmm::fs::FileService> service_;
+  vmm::fs::OperationCredentials credentials_;  // of the thread that all requests come from
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "fs/tty/devpts.h"
 #include "fs/tty/pty.h"
 #include "mm/file_cuts.h"
+#include "sched/long_work.h"
 
 namespace runhl::kernel {
 
@@ -47,6 +48,9 @@ std::uint32_t file_cut_count() {
 }
 std::uint32_t vcpu_count() {
   return 2;
+}
+Result<void> take_breath() {
+  return {};
 }
 
 }  // namespace runhl::kernel

@@ -31,6 +31,12 @@ Task& current() {
 Result<void> signal_send_task(Task& /*task*/, const SignalInfo& /*info*/) {
   return {};
 }
+Result<void> signal_send(Process& /*process*/, const SignalInfo& /*info*/, Origin /*origin*/) {
+  return {};
+}
+Ref<Process> find_process(std::int32_t /*pid*/) {
+  return nullptr;
+}
 
 namespace hosted {
 

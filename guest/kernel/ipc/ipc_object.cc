@@ -7,7 +7,7 @@
 
 #include "fs/permission.h"
 #include "fs/pseudo/text_writer.h"
-#include "fs/tmpfs_rules.h"
+#include "fs/tmpfs/rules.h"
 #include "ipc/ipc_status.h"
 #include "proc/task.h"
 
@@ -105,11 +105,6 @@ Ref<IpcObject> IpcTable::remove(IpcObject& object) {
   return {&object, false};
 }
 
-IpcObject* IpcTable::next(std::uint32_t place) {
-  const auto found = objects_.lower_bound(place, PlaceLess{});
-  return found == objects_.end() ? nullptr : &*found;
-}
-
 Result<IpcObject*> IpcTable::at(std::int32_t place) {
   const auto found = objects_.find(static_cast<std::uint32_t>(place), PlaceLess{});
   return found == objects_.end() ? fail(EINVAL) : Result<IpcObject*>(&*found);
@@ -150,6 +145,10 @@ void add_ipc_owner(TextWriter& out, const IpcObject& object) {
 
 std::int64_t ipc_time_now() {
   return file_time_now().seconds;
+}
+
+std::int32_t ipc_caller() {
+  return current().process->pid;
 }
 
 }  // namespace runhl::kernel

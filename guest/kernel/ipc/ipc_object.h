@@ -44,6 +44,7 @@ class IpcTable {
   IpcTable() = default;
   IpcTable(const IpcTable&) = delete;
   IpcTable& operator=(const IpcTable&) = delete;
+  ~IpcTable() = default;
 
   SpinLock lock{LockRank::Pipe};
 
@@ -55,8 +56,8 @@ class IpcTable {
   Result<std::int32_t> add(Ref<IpcObject> object, std::int64_t limit);
   /// Off the table; the caller lets go of it without the lock.
   Ref<IpcObject> remove(IpcObject& object);
-  /// The object at `place` or the next one behind; null: none.
-  IpcObject* next(std::uint32_t place);
+  /// By their places.
+  [[nodiscard]] boost::intrusive::set<IpcObject>& objects() { return objects_; }
   /// For *_STAT, which counts places.
   Result<IpcObject*> at(std::int32_t place);
   [[nodiscard]] std::size_t count() const { return objects_.size(); }
@@ -113,5 +114,7 @@ struct IpcOwner {
 void set_ipc_owner(IpcObject& object, const IpcOwner& owner);
 /// Seconds of the wall clock.
 std::int64_t ipc_time_now();
+/// The calling process's number, as objects note it.
+std::int32_t ipc_caller();
 
 }  // namespace runhl::kernel

@@ -23,14 +23,6 @@ Result<SemaphoreSet*> find_set(std::int32_t id) {
   return &set_of(*TRY(g_sets->find(id)));
 }
 
-std::int32_t own_number() {
-  return current().process->pid;
-}
-
-std::int64_t setting(const Setting& value) {
-  return value.load(std::memory_order_relaxed);
-}
-
 template <typename T>
 Result<std::unique_ptr<T[]>> make_array(std::size_t count) {
   std::unique_ptr<T[]> array(new (std::nothrow) T[count]{});
@@ -55,7 +47,7 @@ Result<void> semaphore_sets_init() {
 }
 
 Result<std::int32_t> sem_get(std::int32_t key, std::int32_t count, std::uint32_t flags) {
-  if (count < 0 || count > setting(settings().sem_msl)) {
+  if (count < 0 || count > value_of(settings().sem_msl)) {
     return fail(EINVAL);
   }
   const auto size = static_cast<std::size_t>(count);
@@ -67,13 +59,13 @@ Result<std::int32_t> sem_get(std::int32_t key, std::int32_t count, std::uint32_t
     if (size == 0) {
       return fail(EINVAL);
     }
-    if (sem_totals().semaphores + static_cast<std::int64_t>(size) > setting(settings().sem_mns)) {
+    if (sem_totals().semaphores + static_cast<std::int64_t>(size) > value_of(settings().sem_mns)) {
       return fail(ENOSPC);
     }
     auto semaphores = TRY(make_array<Semaphore>(size));
     return make_ref<SemaphoreSet>(std::move(semaphores), size);
   };
-  return ipc_get(*g_sets, key, flags, setting(settings().sem_mni), fits, make);
+  return ipc_get(*g_sets, key, flags, value_of(settings().sem_mni), fits, make);
 }
 
 // ---- semop -------------------------------------------------------------------------------------
@@ -142,7 +134,7 @@ class Attempt {
 
   void finish() {
     for (const sembuf& operation : operations_) {
-      semaphore(operation).last_user = own_number();
+      semaphore(operation).last_user = ipc_caller();
     }
     set_.used = ipc_time_now();
   }
@@ -268,8 +260,8 @@ void sem_undo_all(Process& process) {
   }
   process.undoes_semaphores = false;
   const SpinLock::Guard guard(g_sets->lock);
-  for (IpcObject* at = g_sets->next(0); at != nullptr; at = g_sets->next(at->place + 1)) {
-    SemaphoreSet& set = set_of(*at);
+  for (IpcObject& object : g_sets->objects()) {
+    SemaphoreSet& set = set_of(object);
     SemaphoreUndo* const undo = undo_of(set, process);
     if (undo == nullptr) {
       continue;
@@ -345,7 +337,7 @@ Result<void> sem_set_value(std::int32_t id, std::int32_t number, std::int32_t va
   for (const SemaphoreUndo& undo : set.undos) {
     undo.adjustments[index] = 0;
   }
-  set.semaphores[index] = {.value = value, .last_user = own_number()};
+  set.semaphores[index] = {.value = value, .last_user = ipc_caller()};
   set.changed = ipc_time_now();
   wake_all(set.changes);
   return {};
@@ -374,7 +366,7 @@ Result<void> sem_set_all(std::int32_t id, std::span<const std::uint16_t> values)
   const SpinLock::Guard guard(g_sets->lock);
   SemaphoreSet& set = *TRY(find_set(id));
   for (std::size_t i = 0; i < std::min(values.size(), set.count); ++i) {
-    set.semaphores[i] = {.value = values[i], .last_user = own_number()};
+    set.semaphores[i] = {.value = values[i], .last_user = ipc_caller()};
   }
   for (const SemaphoreUndo& undo : set.undos) {
     std::fill_n(undo.adjustments.get(), set.count, std::int16_t{0});
@@ -400,16 +392,16 @@ SetTotals sem_totals() {
   SetTotals totals{.sets = static_cast<std::int32_t>(g_sets->count()),
                    .semaphores = 0,
                    .highest_place = g_sets->highest_place()};
-  for (IpcObject* at = g_sets->next(0); at != nullptr; at = g_sets->next(at->place + 1)) {
-    totals.semaphores += static_cast<std::int32_t>(set_of(*at).count);
+  for (IpcObject& object : g_sets->objects()) {
+    totals.semaphores += static_cast<std::int32_t>(set_of(object).count);
   }
   return totals;
 }
 
 void write_semaphore_sets(TextWriter& out) {
   const SpinLock::Guard guard(g_sets->lock);
-  for (IpcObject* at = g_sets->next(0); at != nullptr; at = g_sets->next(at->place + 1)) {
-    const SemaphoreSet& each = set_of(*at);
+  for (IpcObject& object : g_sets->objects()) {
+    const SemaphoreSet& each = set_of(object);
     add_ipc_key(out, each);
     out.add(' ', Decimal{.value = each.count, .width = 10});
     add_ipc_owner(out, each);

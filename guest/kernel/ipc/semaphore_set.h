@@ -41,6 +41,8 @@ struct SemaphoreWaiter : boost::intrusive::list_base_hook<> {
 struct SemaphoreSet final : IpcObject {
   SemaphoreSet(std::unique_ptr<Semaphore[]> of, std::size_t size)
       : semaphores(std::move(of)), count(size) {}
+  SemaphoreSet(const SemaphoreSet&) = delete;
+  SemaphoreSet& operator=(const SemaphoreSet&) = delete;
   ~SemaphoreSet() override;
 
   const std::unique_ptr<Semaphore[]> semaphores;

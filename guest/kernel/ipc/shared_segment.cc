@@ -34,10 +34,6 @@ Ref<IpcObject> take_off(SharedSegment& segment) {
   return g_segments->remove(segment);
 }
 
-std::int32_t own_number() {
-  return current().process->pid;
-}
-
 }  // namespace
 
 Result<void> shared_segments_init() {
@@ -50,7 +46,7 @@ void SegmentMemory::mapping_added() {
   if (segment_ != nullptr) {
     ++segment_->attaches;
     segment_->attached = ipc_time_now();
-    segment_->last_user = own_number();
+    segment_->last_user = ipc_caller();
   }
 }
 
@@ -61,7 +57,7 @@ void SegmentMemory::mapping_removed() {
     return;
   }
   segment_->detached = ipc_time_now();
-  segment_->last_user = own_number();
+  segment_->last_user = ipc_caller();
   if (--segment_->attaches == 0 && (segment_->mode & kRemoveAtLastDetach) != 0) {
     gone = take_off(*segment_);
   }
@@ -72,19 +68,16 @@ void SegmentMemory::name_in_maps(TextWriter& out) const {
 }
 
 Result<std::int32_t> shm_get(std::int32_t key, std::uint64_t size, std::uint32_t flags) {
-  const auto setting = [](const Setting& value) {
-    return static_cast<std::uint64_t>(value.load(std::memory_order_relaxed));
-  };
   const auto fits = [size](const IpcObject& object) {
     const auto& segment = static_cast<const SharedSegment&>(object);
     return segment.memory->size() < size ? fail(EINVAL) : Result<void>{};
   };
   const auto make = [&]() -> Result<Ref<SharedSegment>> {
-    if (size == 0 || size > setting(settings().shmmax)) {
+    if (size == 0 || size > unsigned_value_of(settings().shmmax)) {
       return fail(EINVAL);
     }
     const std::uint64_t pages = size / kPageSize + (size % kPageSize != 0 ? 1 : 0);
-    const std::uint64_t all = setting(settings().shmall);
+    const std::uint64_t all = unsigned_value_of(settings().shmall);
     if (pages > all || shm_totals().pages > all - pages) {
       return fail(ENOSPC);
     }
@@ -94,10 +87,10 @@ Result<std::int32_t> shm_get(std::int32_t key, std::uint64_t size, std::uint32_t
     Ref<SharedMemory> memory = TRY(SharedMemory::create(size));
     Ref<SegmentMemory> shown = TRY(make_ref<SegmentMemory>(std::move(memory), key));
     Ref<SharedSegment> segment = TRY(make_ref<SharedSegment>(std::move(shown)));
-    segment->creator = own_number();
+    segment->creator = ipc_caller();
     return segment;
   };
-  return ipc_get(*g_segments, key, flags, settings().shmmni.load(), fits, make);
+  return ipc_get(*g_segments, key, flags, value_of(settings().shmmni), fits, make);
 }
 
 namespace {
@@ -207,8 +200,8 @@ SegmentTotals shm_totals() {
   SegmentTotals totals{.count = static_cast<std::int32_t>(g_segments->count()),
                        .highest_place = g_segments->highest_place(),
                        .pages = 0};
-  for (IpcObject* at = g_segments->next(0); at != nullptr; at = g_segments->next(at->place + 1)) {
-    totals.pages += pages_of(segment_of(*at));
+  for (IpcObject& object : g_segments->objects()) {
+    totals.pages += pages_of(segment_of(object));
   }
   return totals;
 }
@@ -218,8 +211,8 @@ void write_shared_segments(TextWriter& out) {
   const auto number = [](std::uint64_t value, std::uint32_t width) {
     return Decimal{.value = value, .width = width};
   };
-  for (IpcObject* at = g_segments->next(0); at != nullptr; at = g_segments->next(at->place + 1)) {
-    const SharedSegment& each = segment_of(*at);
+  for (IpcObject& object : g_segments->objects()) {
+    const SharedSegment& each = segment_of(object);
     add_ipc_key(out, each);
     out.add(' ', number(each.memory->size(), 21), ' ',
             number(static_cast<std::uint32_t>(each.creator), 5), ' ',

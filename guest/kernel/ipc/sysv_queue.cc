@@ -28,11 +28,7 @@ Result<Ref<SysvQueue>> find_queue(std::int32_t id, std::uint32_t access) {
 }
 
 std::uint64_t default_limit() {
-  return static_cast<std::uint64_t>(settings().msgmnb.load(std::memory_order_relaxed));
-}
-
-std::int32_t own_number() {
-  return current().process->pid;
+  return unsigned_value_of(settings().msgmnb);
 }
 
 /// Waits for what `attempt()` decides; a call that a signal interrupts is made again unless there
@@ -64,7 +60,7 @@ Result<std::int32_t> msg_get(std::int32_t key, std::uint32_t flags) {
     return queue;
   };
   return ipc_get(
-      *g_queues, key, flags, settings().msgmni.load(),
+      *g_queues, key, flags, value_of(settings().msgmni),
       [](const IpcObject&) { return Result<void>{}; }, make);
 }
 
@@ -87,7 +83,7 @@ Result<void> msg_send(std::int32_t id, std::unique_ptr<SysvMessage> message, std
     queue->bytes += message->text.view().size();
     queue->messages.push_back(*message.release());
     queue->sent = ipc_time_now();
-    queue->last_sender = own_number();
+    queue->last_sender = ipc_caller();
     outcome = {};
     return true;
   };
@@ -139,7 +135,7 @@ SysvMessage* take(SysvQueue& queue, SysvMessage& message) {
   queue.bytes -= message.text.view().size();
   queue.messages.erase(queue.messages.iterator_to(message));
   queue.received = ipc_time_now();
-  queue.last_receiver = own_number();
+  queue.last_receiver = ipc_caller();
   return &message;
 }
 
@@ -223,17 +219,17 @@ QueueTotals msg_totals() {
                      .messages = 0,
                      .highest_place = g_queues->highest_place(),
                      .bytes = 0};
-  for (IpcObject* at = g_queues->next(0); at != nullptr; at = g_queues->next(at->place + 1)) {
-    totals.messages += static_cast<std::int32_t>(queue_of(*at).messages.size());
-    totals.bytes += queue_of(*at).bytes;
+  for (IpcObject& object : g_queues->objects()) {
+    totals.messages += static_cast<std::int32_t>(queue_of(object).messages.size());
+    totals.bytes += queue_of(object).bytes;
   }
   return totals;
 }
 
 void write_sysv_queues(TextWriter& out) {
   const SpinLock::Guard guard(g_queues->lock);
-  for (IpcObject* at = g_queues->next(0); at != nullptr; at = g_queues->next(at->place + 1)) {
-    const SysvQueue& each = queue_of(*at);
+  for (IpcObject& object : g_queues->objects()) {
+    const SysvQueue& each = queue_of(object);
     add_ipc_key(out, each);
     out.add("  ", Decimal{.value = each.bytes, .width = 10}, ' ',
             Decimal{.value = each.messages.size(), .width = 10}, ' ',

@@ -25,6 +25,9 @@ struct SysvMessage : boost::intrusive::list_base_hook<> {
 };
 
 struct SysvQueue final : IpcObject {
+  SysvQueue() = default;
+  SysvQueue(const SysvQueue&) = delete;
+  SysvQueue& operator=(const SysvQueue&) = delete;
   ~SysvQueue() override;
 
   boost::intrusive::list<SysvMessage> messages;

@@ -84,7 +84,7 @@ Result<UserAddress> AddressSpace::map(const MapRequest& request) {
   const Mutex::Guard guard(lock_);
   const UserAddress start = TRY(map_locked(request));
   if ((request.flags & (MAP_POPULATE | MAP_LOCKED)) != 0 || lock_future_) {
-    populate(start, start + align_up(request.length, kPageSize));
+    (void)populate(start, start + align_up(request.length, kPageSize));  // nobody is told
   }
   return start;
 }
@@ -95,10 +95,11 @@ Result<Owned<Vma>> AddressSpace::make_vma(const MapRequest& request, UserAddress
   Owned<Vma> vma = TRY(make<Vma>());
   vma->start = start;
   vma->end = start + length;
-  vma->protection = request.protection;
   vma->max_protection = request.max_protection;
   vma->kind = request.kind;
   vma->shared = shared;
+  vma->no_reserve = (request.flags & MAP_NORESERVE) != 0;
+  vma->set_protection(request.protection);
   vma->grows_down = (request.flags & MAP_GROWSDOWN) != 0;
   vma->locked = lock_future_ || (request.flags & MAP_LOCKED) != 0;
   vma->object = MappedObject(request.object);
@@ -368,8 +369,12 @@ Result<MappingInfo> AddressSpace::find(UserAddress address) {
   if (vma == nullptr) {
     return fail(ENOMEM);
   }
-  return MappingInfo{
-      .start = vma->start, .end = vma->end, .protection = vma->protection, .shared = vma->shared};
+  return MappingInfo{.start = vma->start,
+                     .end = vma->end,
+                     .protection = vma->protection,
+                     .shared = vma->shared,
+                     .object = vma->object.ref().get(),
+                     .offset = vma->offset};
 }
 
 Result<UserAddress> AddressSpace::reserve_annex(UserAddress near) {

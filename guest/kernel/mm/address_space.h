@@ -60,6 +60,7 @@ class AddressSpace {
   explicit AddressSpace(const Rlimits& limits) : limits_(limits) {}
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
+  ~AddressSpace() = default;
 
   /// Of the cell that has this address space.
   [[nodiscard]] FileWindows& file_windows() { return file_windows_; }
@@ -115,7 +116,7 @@ class AddressSpace {
   //   child, as its first act on the map: child_mm->finish_fork();
   Mutex& fork_lock() { return lock_; }
   /// The same map, layout and break. Pages are the host's to copy.
-  Result<std::unique_ptr<AddressSpace>> clone_for_fork(const Rlimits& limits) const;
+  [[nodiscard]] Result<std::unique_ptr<AddressSpace>> clone_for_fork(const Rlimits& limits) const;
   /// In the child's cell: drops what MADV_DONTFORK and MADV_WIPEONFORK keep from it.
   Result<void> finish_fork();
 
@@ -127,13 +128,18 @@ class AddressSpace {
   void set_heap_start(UserAddress start);
   [[nodiscard]] const UserLayout& layout() const { return layout_; }
   [[nodiscard]] std::uint64_t total_bytes() const { return tree_.total_bytes(); }
+  /// The most that anybody who looked has found in memory, `now` among it.
+  std::uint64_t peak_resident(std::uint64_t now) {
+    peak_resident_ = std::max(peak_resident_, now);
+    return peak_resident_;
+  }
   [[nodiscard]] std::uint64_t data_bytes() const { return tree_.data_bytes(); }
   [[nodiscard]] std::uint64_t locked_bytes() const { return tree_.locked_bytes(); }
 
  private:
   FileWindows file_windows_;
 
-  Result<void> check_limits(std::uint64_t added, bool data) const;
+  [[nodiscard]] Result<void> check_limits(std::uint64_t added, bool data) const;
   Result<UserAddress> place(const MapRequest& request, std::uint64_t length);
   Result<Owned<Vma>> make_vma(const MapRequest& request, UserAddress start, std::uint64_t length);
   Result<void> back(Vma& vma, UserAddress start, UserAddress end);
@@ -144,6 +150,7 @@ class AddressSpace {
   Result<void> protect_locked(UserAddress start, UserAddress end, std::uint32_t protection);
   Result<void> check_source(const RemapRequest& request);
   Result<UserAddress> remap_fixed(RemapRequest request);
+  Result<UserAddress> remap_each(const RemapRequest& request);
   Result<UserAddress> remap_anywhere(const RemapRequest& request);
   Result<UserAddress> grow_locked(Vma& vma, const RemapRequest& request);
   Result<UserAddress> move_locked(const RemapRequest& request, UserAddress to);
@@ -155,8 +162,9 @@ class AddressSpace {
   template <typename F>
   Result<void> mark(UserAddress start, UserAddress end, F&& set);
   Result<void> mark_locked(UserAddress start, UserAddress end, bool locked);
+  Result<void> mark_until_hole(UserAddress start, UserAddress end, bool locked);
   std::uint64_t locked_in(UserAddress start, UserAddress end);
-  void populate(UserAddress start, UserAddress end);
+  Result<void> populate(UserAddress start, UserAddress end);
   bool grow_down(UserAddress address);
   FaultOutcome map_grown(UserAddress address, bool at_once);
   template <typename F>
@@ -168,6 +176,7 @@ class AddressSpace {
   UserLayout layout_;
   UserAddress heap_start_ = 0;
   UserAddress heap_end_ = 0;             // the break, any byte
+  std::uint64_t peak_resident_ = 0;      // bytes
   std::uint64_t future_lock_limit_ = 0;  // of lock_future()
   bool lock_future_ = false;
   std::uint32_t cuts_seen_ = file_cut_count();

@@ -147,14 +147,23 @@ Result<void> AddressSpace::sync(UserAddress start, std::uint64_t length, int fla
                        });
 }
 
-/// What a program would find after touching every page. Refusals are the pages' own affair.
-void AddressSpace::populate(UserAddress start, UserAddress end) {
-  (void)for_each_part(start, end, [](Vma& vma, UserAddress from, UserAddress to) -> Result<void> {
-    const bool writes = !vma.shared && (vma.protection & PROT_WRITE) != 0;
-    if (vma.protection != PROT_NONE) {
-      (void)aspace::advise(from, to - from, writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+/// What a program would find after touching every page. ENOMEM: it would find a bus error or a
+/// page without permissions; other refusals are the pages' own affair.
+Result<void> AddressSpace::populate(UserAddress start, UserAddress end) {
+  return for_each_part(start, end, [](Vma& vma, UserAddress from, UserAddress to) -> Result<void> {
+    if (vma.protection == PROT_NONE) {
+      return fail(ENOMEM);
     }
-    return {};
+    const bool reads = vma.shared && (vma.protection & PROT_READ) != 0;
+    const bool writes = !reads && (vma.protection & PROT_WRITE) != 0;
+    const Result<void> done =
+        aspace::advise(from, to - from, writes ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+    // Pages that the file has grown by are mapped when they are touched.
+    const std::uint64_t reach = vma.offset + (to - vma.start);
+    const bool may_grow = vma.object != nullptr && !vma.copied &&
+                          vma.object->mapped_end() >= reach &&
+                          vma.object->mapped_end() != ~std::uint64_t{0};
+    return !done && to_int(done.error()) == EFAULT && !may_grow ? fail(ENOMEM) : Result<void>{};
   });
 }
 
@@ -173,6 +182,17 @@ Result<void> AddressSpace::mark_locked(UserAddress start, UserAddress end, bool 
   });
 }
 
+/// As Linux's mlock and munlock: what lies behind a hole stays as it is.
+Result<void> AddressSpace::mark_until_hole(UserAddress start, UserAddress end, bool locked) {
+  UserAddress reached = start;
+  for (auto at = tree_.first_ending_above(start);
+       at != tree_.end() && at->start <= reached && reached < end; ++at) {
+    reached = std::min(at->end, end);
+  }
+  TRY(mark_locked(start, reached, locked));
+  return reached < end ? fail(ENOMEM) : Result<void>{};
+}
+
 Result<void> AddressSpace::lock_range(UserAddress start, std::uint64_t length, std::uint64_t limit,
                                       bool populate_pages) {
   const UserRange range = TRY(user_range(start, length, ENOMEM));
@@ -181,24 +201,14 @@ Result<void> AddressSpace::lock_range(UserAddress start, std::uint64_t length, s
   if (limit != ~0ULL && (tree_.locked_bytes() > limit || more > limit - tree_.locked_bytes())) {
     return fail(ENOMEM);
   }
-  TRY(mark_locked(range.start, range.end, true));
-  if (!populate_pages) {
-    return {};
-  }
-  return for_each_part(range.start, range.end,
-                       [](Vma& vma, UserAddress, UserAddress) {
-                         return vma.protection == PROT_NONE ? fail(ENOMEM) : Result<void>{};
-                       })
-      .and_then([this, range]() -> Result<void> {
-        populate(range.start, range.end);
-        return {};
-      });
+  TRY(mark_until_hole(range.start, range.end, true));
+  return populate_pages ? populate(range.start, range.end) : Result<void>{};
 }
 
 Result<void> AddressSpace::unlock_range(UserAddress start, std::uint64_t length) {
   const UserRange range = TRY(user_range(start, length, ENOMEM));
   const Mutex::Guard guard(lock_);
-  return mark_locked(range.start, range.end, false);
+  return mark_until_hole(range.start, range.end, false);
 }
 
 void AddressSpace::lock_future(bool on, std::uint64_t limit) {
@@ -214,7 +224,7 @@ Result<void> AddressSpace::lock_all(std::uint64_t limit, bool populate_pages) {
   }
   (void)mark_locked(0, abi::kUserEnd, true);  // holes are no error here
   if (populate_pages) {
-    populate(0, abi::kUserEnd);
+    (void)populate(0, abi::kUserEnd);  // what cannot be touched is no error here
   }
   return {};
 }

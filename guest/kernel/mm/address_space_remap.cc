@@ -26,6 +26,14 @@ Result<void> check_flags(const RemapRequest& request) {
   return {};
 }
 
+/// A new address is one, and no part of what moves there.
+Result<void> check_target(const RemapRequest& request) {
+  const UserRange range = TRY(user_range(request.new_address, request.new_length, EINVAL));
+  const bool overlaps =
+      range.start < request.address + request.old_length && request.address < range.end;
+  return overlaps ? fail(EINVAL) : Result<void>{};
+}
+
 /// Moves pages without changing their number. The host may have cut a mapping of ours in several
 /// (it merges less after a fork) and moves only one at a time: then by halves.
 Result<void> move_halves(UserAddress from, std::uint64_t length, UserAddress to) {
@@ -48,6 +56,10 @@ Result<UserAddress> AddressSpace::remap(const RemapRequest& request) {
   if (request.new_length > abi::kUserEnd) {
     return fail((request.flags & MREMAP_FIXED) != 0 ? EINVAL : ENOMEM);
   }
+  const bool to_address = (request.flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0;
+  if (to_address) {
+    TRY(check_target(exact));
+  }
   const Mutex::Guard guard(lock_);
   if (tree_.find(request.address) == nullptr) {
     return fail(EFAULT);
@@ -55,10 +67,18 @@ Result<UserAddress> AddressSpace::remap(const RemapRequest& request) {
   if (request.old_length > abi::kUserEnd - request.address) {
     return fail(EFAULT);
   }
-  if ((request.flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) != 0) {
+  const bool moves_only = exact.old_length == exact.new_length &&
+                          (request.flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) == MREMAP_FIXED;
+  if (moves_only) {
+    return remap_each(exact);
+  }
+  if (to_address) {
     return remap_fixed(exact);
   }
-  if (exact.old_length >= exact.new_length) {  // shrinking unmaps, over any number of mappings
+  if (exact.old_length == exact.new_length) {
+    return request.address;
+  }
+  if (exact.old_length > exact.new_length) {  // shrinking unmaps, over any number of mappings
     TRY(unmap_locked(request.address + exact.new_length, request.address + exact.old_length));
     return request.address;
   }
@@ -75,13 +95,29 @@ Result<void> AddressSpace::check_source(const RemapRequest& request) {
   return vma->end - request.address < moved ? fail(EFAULT) : Result<void>();
 }
 
+/// A move without a change of size takes all mappings of the range along, and the holes between
+/// them, where the target stays as it is.
+Result<UserAddress> AddressSpace::remap_each(const RemapRequest& request) {
+  const UserAddress end = request.address + request.old_length;
+  for (UserAddress at = request.address; at < end;) {
+    const auto vma = tree_.first_ending_above(at);
+    if (vma == tree_.end() || vma->start >= end) {
+      break;
+    }
+    RemapRequest part = request;
+    part.address = std::max(vma->start, at);
+    part.old_length = part.new_length = std::min(vma->end, end) - part.address;
+    part.new_address = request.new_address + (part.address - request.address);
+    at = part.address + part.old_length;
+    TRY(remap_fixed(part));
+  }
+  return request.new_address;
+}
+
 /// MREMAP_FIXED; MREMAP_DONTUNMAP, for which the new address is a hint.
 Result<UserAddress> AddressSpace::remap_fixed(RemapRequest request) {
   const bool fixed = (request.flags & MREMAP_FIXED) != 0;
   const UserRange range = TRY(user_range(request.new_address, request.new_length, EINVAL));
-  if (range.start < request.address + request.old_length && request.address < range.end) {
-    return fail(EINVAL);
-  }
   TRY(check_source(request));  // before the target goes
   if (fixed) {
     if (range.start < abi::kUserBase) {

@@ -6,7 +6,9 @@
 // The caller holds the mm lock and no spinlock: a host mm call may take microseconds.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/result.h"
 
@@ -37,5 +39,7 @@ Result<void> move(std::uint64_t from, std::uint64_t from_length, std::uint64_t t
 Result<void> discard(std::uint64_t address, std::uint64_t length);  // MADV_DONTNEED
 Result<void> advise(std::uint64_t address, std::uint64_t length,
                     int advice);  // MADV_*HUGEPAGE, ...
+/// One byte a page from `address` on: bit 0 says that it is in memory. ENOMEM: not all is mapped.
+Result<void> resident(std::uint64_t address, std::span<std::byte> pages);
 
 }  // namespace runhl::kernel::aspace

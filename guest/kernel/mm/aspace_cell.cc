@@ -86,4 +86,8 @@ Result<void> advise(std::uint64_t address, std::uint64_t length, int advice) {
   return checked(host::madvise(address, length, advice));
 }
 
+Result<void> resident(std::uint64_t address, std::span<std::byte> pages) {
+  return checked(host::mincore(address, pages.size() * kPageSize, pages.data()));
+}
+
 }  // namespace runhl::kernel::aspace

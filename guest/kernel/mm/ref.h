@@ -62,6 +62,8 @@ class CountedObject {
     }
     return nullptr;
   }
+  /// At this moment; others may be at work on it.
+  [[nodiscard]] std::uint32_t reference_count() const { return ReferenceCount::load(references_); }
 
  protected:
   /// Still whole, but no longer to be referred to; no lock of a descriptor table is held.

@@ -21,6 +21,8 @@ namespace runhl::kernel {
 class SharedMemory final : public MapObject {
  public:
   static Result<Ref<SharedMemory>> create(std::uint64_t size_bytes);
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
   ~SharedMemory() override;
 
   [[nodiscard]] std::uint64_t size() const { return size_; }

@@ -15,6 +15,8 @@ struct MappingInfo {
   UserAddress start = 0, end = 0;
   std::uint32_t protection = 0;  // PROT_*
   bool shared = false;
+  const MapObject* object = nullptr;  // to be compared: which one it is
+  std::uint64_t offset = 0;           // of `start` in it
 };
 
 /// What /proc/PID/maps calls a mapping that shows no file.

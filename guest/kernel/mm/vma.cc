@@ -15,6 +15,11 @@ bool Vma::is_data() const {
   return !shared && (protection & PROT_WRITE) != 0 && !grows_down;
 }
 
+void Vma::set_protection(std::uint32_t wanted) {
+  protection = wanted;
+  accounted = accounted || (!shared && !no_reserve && (wanted & PROT_WRITE) != 0);
+}
+
 bool Vma::continues_in(const Vma& next) const {
   if (end != next.start || protection != next.protection || max_protection != next.max_protection ||
       kind != next.kind || flags() != next.flags() || object != next.object ||
@@ -96,7 +101,7 @@ void VmaTree::set_protection(UserAddress start, UserAddress end, std::uint32_t p
   for (auto at = first_ending_above(start); at != set_.end() && at->start < end; ++at) {
     KERNEL_CHECK(at->start >= start && at->end <= end);
     discount(*at);
-    at->protection = protection;
+    at->set_protection(protection);
     account(*at);
   }
   merge_around(start, end);

@@ -31,6 +31,8 @@ struct VmaFlags {
   bool wipe_on_fork = false;  // MADV_WIPEONFORK: it reads zeroes there
   bool huge = false;          // MADV_HUGEPAGE
   bool no_huge = false;       // MADV_NOHUGEPAGE
+  bool no_reserve = false;    // MAP_NORESERVE
+  bool accounted = false;     // Linux's VM_ACCOUNT: private, and is or was writable
   bool copied = false;        // private; holds a copy of the file, not a mapping of it
 
   friend bool operator==(const VmaFlags&, const VmaFlags&) = default;
@@ -47,6 +49,7 @@ struct Vma : boost::intrusive::set_base_hook<boost::intrusive::optimize_size<tru
 
   [[nodiscard]] std::uint64_t size() const { return end - start; }
   [[nodiscard]] bool is_data() const;  // counts against RLIMIT_DATA
+  void set_protection(std::uint32_t wanted);
   [[nodiscard]] const VmaFlags& flags() const { return *this; }
   [[nodiscard]] bool continues_in(const Vma& next) const;
 

@@ -20,6 +20,7 @@
 #include "proc/process.h"
 #include "proc/process_table.h"
 #include "proc/signals.h"
+#include "proc/start_hooks.h"
 #include "sched/scheduler.h"
 
 namespace runhl::kernel {
@@ -69,8 +70,29 @@ Result<Ref<Process>> make_init_process(const abi::BootConfig& config) {
   signals->unkillable = true;
   process->signals = signals.release();
   process->no_new_privileges = config.no_new_privileges != 0;
+  process->oom_adjust = process->oom_adjust_lowest = config.oom_adjust;
   set_rlimits(*process, config);
   return process;
+}
+
+/// The hooks, then the program, which is not loaded yet; an error is told, and is the end.
+void start_with_hooks() {
+  constexpr std::string_view kName = "runhl:[init]";  // until it has a program's
+  std::copy(kName.begin(), kName.end(), current().name.begin());
+  BootFailure failure;
+  const abi::BootConfig& config = boot_config();
+  const auto run = [&]() -> Result<void> {
+    TRY(run_start_hooks(config, failure));
+    return exec_init_program(config, failure);
+  };
+  if (const Result<void> started = run(); !started) {
+    const std::string_view message = failure.message.data();
+    (void)ring_post_bytes(abi::RingOp::Started, static_cast<std::uint64_t>(to_int(started.error())),
+                          std::as_bytes(std::span(message)));
+    constexpr int kExitCode1 = 1 << 8;  // runc's
+    process_exit(kExitCode1);
+  }
+  ring_post(abi::RingOp::Started, 0, 0);
 }
 
 /// The init task's first function, on its own kernel stack; it returns into the program.
@@ -82,6 +104,9 @@ void init_main() {
   }
   ring_post(abi::RingOp::BootDone, 0, 0);
   wait_for_start();
+  if (boot_config().start_hook_count != 0) {
+    start_with_hooks();
+  }
 }
 
 /// Process 1 leads group 1 in session 1.
@@ -98,6 +123,7 @@ Result<void> make_init(const abi::BootConfig& config) {
   const Ref<Process> process = TRY(make_init_process(config));
   const Ref<Task> task = TRY(task_create(&init_main));
   task->credentials = boot_credentials(config);
+  task->scheduling.nice = config.nice;
   const Ref<Cell> cell = TRY(cell_create(*process));
   TRY(enter_as_init(*process, *task));
   cell_enter(*cell, *process, *task);

@@ -45,13 +45,13 @@ Result<void> add_carrier(Cell& cell, Clone clone) {
     slot_give(index);
     return fail(static_cast<int>(-pid));
   }
-  intrusive_ptr_add_ref(&cell);  // the carrier's
+  Ref<Cell> of_carrier(&cell);
   cell.carrier = &carrier;
   if (!carrier_publish(carrier, static_cast<std::int32_t>(pid))) {
     cell.carrier = nullptr;
-    intrusive_ptr_release(&cell);
     return fail(EAGAIN);  // killed by the host before it began
   }
+  of_carrier.detach();
   return {};
 }
 
@@ -96,6 +96,9 @@ Result<Ref<Cell>> cell_fork(Process& child) {
   Cell& own = *current().cell;
   Ref<Cell> cell = TRY(make_ref<Cell>());
   cell->limits = Ref<Process>(&child);
+  if (own.rewriter != nullptr) {
+    rewriter_prepare_fork(*own.rewriter);
+  }
   const Mutex::Guard guard(own.mm->fork_lock());
   cell->mm = TRY(own.mm->clone_for_fork(child.rlimits));
   if (own.rewriter != nullptr) {

@@ -13,7 +13,7 @@
 #include "core/user_memory.h"
 #include "fs/fd_table.h"
 #include "fs/fs_context.h"
-#include "fs/pid_file.h"
+#include "fs/objects/pid_file.h"
 #include "host/events.h"
 #include "proc/cell.h"
 #include "proc/process.h"
@@ -55,8 +55,7 @@ Result<void> check_flags(const CloneRequest& request) {
     const bool unprivileged = has(request, CLONE_NEWUSER);
     return fail(unprivileged || current().credentials.has(CAP_SYS_ADMIN) ? EINVAL : EPERM);
   }
-  const bool pidfd_of_thread = threads && has(request, CLONE_PIDFD);
-  return pidfd_of_thread || has(request, CLONE_INTO_CGROUP) ? fail(EINVAL) : Result<void>{};
+  return has(request, CLONE_INTO_CGROUP) ? fail(EINVAL) : Result<void>{};
 }
 
 /// The container's own limit (config.json's pids). Zombies count, as in Linux's pids cgroup.
@@ -156,6 +155,9 @@ void copy_user_state(const CloneRequest& request, Task& child) {
   }
   child.name = parent.name;
   child.credentials = parent.credentials;
+  if (!has(request, CLONE_THREAD)) {
+    renew_credentials(child.credentials);
+  }
   child.memory_policy = parent.memory_policy;
   child.signals.blocked = parent.signals.blocked;
   if (!has(request, CLONE_VM)) {
@@ -190,6 +192,9 @@ void child_main() {
 Result<std::int32_t> enter_family(const CloneRequest& request, Process& child, Task& first) {
   Process& self = *current().process;
   const ProcessTable::Guard family;
+  if (fatal_signal_pending(current())) {
+    return fail(kRestartNoIntr);  // SIGKILL for everybody has not reached this child
+  }
   Ref<Pid> id = TRY(family->allocate_number());
   Process* const parent = has(request, CLONE_PARENT) ? self.parent : &self;
   family->add_process(child, first, std::move(id), parent, self.group);
@@ -214,12 +219,15 @@ Result<void> give_memory(const CloneRequest& request, Process& child, Task& firs
   return {};
 }
 
-/// The parent's pidfd of a child that does not run yet; it tells the program only at the end, since
-/// the child has a copy of the memory.
+/// The parent's pidfd of a child or thread that does not run yet; it tells the program only at the
+/// end, since the child has a copy of the memory.
 class PidfdOfChild {
  public:
   PidfdOfChild(const CloneRequest& request, Process& child)
-      : wanted_(has(request, CLONE_PIDFD)), to_(request.pidfd), child_(child) {}
+      : wanted_(has(request, CLONE_PIDFD)),
+        is_thread_(has(request, CLONE_THREAD)),
+        to_(request.pidfd),
+        child_(child) {}
   PidfdOfChild(const PidfdOfChild&) = delete;
   PidfdOfChild& operator=(const PidfdOfChild&) = delete;
   ~PidfdOfChild() {
@@ -235,10 +243,17 @@ class PidfdOfChild {
     }
     const UserIn<std::int32_t> before(to_);
     TRY(UserOut<std::int32_t>(to_).copy_out(TRY(before.copy_in())));
-    fd_ = TRY(current().files->install(
-        TRY(make_ref<PidFile>(Ref<Process>(&child_), std::uint32_t{O_RDWR})), CloseOnExec::Yes,
-        current().process->rlimits[RLIMIT_NOFILE].soft));
+    const std::uint32_t kind = is_thread_ ? PidFile::kThread : 0;
+    file_ = TRY(make_ref<PidFile>(Ref<Process>(&child_), O_RDWR | kind));
+    fd_ = TRY(current().files->install(file_, CloseOnExec::Yes,
+                                       current().process->rlimits[RLIMIT_NOFILE].soft));
     return {};
+  }
+  /// Of a thread, once it has a number.
+  void name_thread(const Task& task) {
+    if (file_ != nullptr) {
+      file_->name_thread(task.id);
+    }
   }
   void tell() {
     if (fd_ >= 0) {
@@ -247,9 +262,10 @@ class PidfdOfChild {
   }
 
  private:
-  const bool wanted_;
+  const bool wanted_, is_thread_;
   const UserAddress to_;
   Process& child_;
+  Ref<PidFile> file_;
   int fd_ = -1;
 };
 
@@ -260,10 +276,10 @@ void wait_for_release(Process& child) {
       Interruptible::Killable);
 }
 
-Result<std::int32_t> clone_process(const CloneRequest& request) {
+Result<std::int32_t> clone_process(const CloneRequest& request, void (*first_act)()) {
   TRY(check_pids_limit());
   TRY(check_process_limit());
-  const Ref<Task> task = TRY(task_create(&child_main));
+  const Ref<Task> task = TRY(task_create(first_act));
   const Ref<Process> child = TRY(make_process(request));
   copy_user_state(request, *task);
   PidfdOfChild pidfd(request, *child);
@@ -314,8 +330,10 @@ Result<std::int32_t> clone_thread(const CloneRequest& request) {
   const Ref<Task> task = TRY(task_create(&child_main));
   copy_user_state(request, *task);
   task->releases_vfork = false;
+  PidfdOfChild pidfd(request, process);
   const auto build = [&]() -> Result<std::int32_t> {
     TRY(share_files(request, *task));
+    TRY(pidfd.make());
     return join_process(process, *task);
   };
   const Result<std::int32_t> tid = build();
@@ -325,6 +343,8 @@ Result<std::int32_t> clone_thread(const CloneRequest& request) {
     return tid;
   }
   task->cell = Ref<Cell>(current().cell).detach();
+  pidfd.name_thread(*task);
+  pidfd.tell();
   if (has(request, CLONE_PARENT_SETTID)) {
     (void)UserOut<std::int32_t>(request.parent_tid).copy_out(*tid);  // as Linux
   }
@@ -342,7 +362,14 @@ Result<std::int32_t> clone_task(const CloneRequest& request) {
   if (has(request, CLONE_THREAD)) {
     return clone_thread(request);
   }
-  return clone_process(request);
+  return clone_process(request, &child_main);
+}
+
+Result<Ref<Process>> spawn_child(void (*function)(), std::uint64_t argument) {
+  current().frame->rdi = argument;  // no program's registers: the child gets a copy
+  const std::int32_t pid =
+      TRY(clone_process({.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD}, function));
+  return find_process(pid);
 }
 
 }  // namespace runhl::kernel

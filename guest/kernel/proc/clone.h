@@ -6,6 +6,7 @@
 
 #include "core/result.h"
 #include "core/user_memory.h"
+#include "proc/task.h"
 
 namespace runhl::kernel {
 
@@ -21,5 +22,10 @@ struct CloneRequest {
 
 /// The child's number. Errors: EINVAL, EAGAIN, ENOMEM, EPERM, EFAULT.
 Result<std::int32_t> clone_task(const CloneRequest& request);
+
+/// A child of the kernel's own making: `function` in the caller's memory, until it executes a
+/// program; its frame's rdi is `argument`. Returns when it has executed one, or has ended; it stays
+/// until it is waited for. Only where no program runs in the current process. EAGAIN, ENOMEM.
+Result<Ref<Process>> spawn_child(void (*function)(), std::uint64_t argument);
 
 }  // namespace runhl::kernel

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proc/cpu_clock.h"
 
-#include <time.h>
+#include <ctime>
 
 #include "proc/cpu_time.h"
 #include "proc/process_table.h"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "runhl/abi/ring.h"
@@ -16,8 +17,16 @@ struct Credentials {
   std::array<std::uint32_t, abi::kMaxGroups> groups{};
   std::uint64_t effective = 0, permitted = 0, inheritable = 0, bounding = 0, ambient = 0;
   std::uint32_t securebits = 0;
+  std::uint64_t serial = 0;  // of this very set of them: others may look the same
 
   [[nodiscard]] bool has(unsigned capability) const { return (effective >> capability & 1) != 0; }
 };
+
+inline constinit std::atomic<std::uint64_t> g_last_credentials{0};
+
+/// A process, a program and each change begin with credentials of their own; threads share theirs.
+inline void renew_credentials(Credentials& credentials) {
+  credentials.serial = g_last_credentials.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
 }  // namespace runhl::kernel

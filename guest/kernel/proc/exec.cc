@@ -95,17 +95,23 @@ Result<Text> search_path(std::string_view name, std::string_view directories) {
 
 Result<Text> look_up_program(std::string_view name, const StringBlock& environment,
                              BootFailure& failure) {
-  if (name.find('/') == std::string_view::npos) {
-    Result<Text> found = search_path(name, environment.find_variable("PATH"));
-    if (!found) {
-      set_failure(failure, {"exec: \"", name, "\": executable file not found in $PATH"});
-    }
-    return found;
+  if (name.find('/') != std::string_view::npos) {
+    return Text::copy(name);
   }
+  Result<Text> found = search_path(name, environment.find_variable("PATH"));
+  if (!found) {
+    set_failure(failure, {"exec: \"", name, "\": executable file not found in $PATH"});
+  }
+  return found;
+}
+
+/// What is wrong with a program that did not start, if its file is. Not asked before: what starts
+/// needs no second walk.
+Result<void> judge_program(std::string_view name, BootFailure& failure) {
   Stage stage{};
   const Result<void> judged = find_executable(name, stage);
   if (judged) {
-    return Text::copy(name);
+    return {};
   }
   const std::string_view why = error_text(to_int(judged.error()));
   if (stage == Stage::Stat) {
@@ -113,39 +119,58 @@ Result<Text> look_up_program(std::string_view name, const StringBlock& environme
   } else {
     set_failure(failure, {"exec: \"", name, "\": ", why});
   }
-  return tl::unexpected(judged.error());
+  return judged;
 }
 
-Result<void> start_program(const abi::BootConfig& config, BootFailure& failure) {
+Result<ExecRequest> request_program(const abi::BootConfig& config, BootFailure& failure) {
   ExecRequest request;
   TRY(request.arguments.append_list(text_at(config, config.args.offset), config.args.count));
   TRY(request.environment.append_list(text_at(config, config.env.offset), config.env.count));
   TRY(add_home(request.environment, current().credentials.uid));
   request.file_name = TRY(look_up_program(request.arguments.first(), request.environment, failure));
+  return request;
+}
+
+Result<void> start_program(const abi::BootConfig& config, BootFailure& failure) {
+  ExecRequest request = TRY(request_program(config, failure));
   request.walk = TRY(walk_from_cwd(request.file_name.view()));
   // The request is consumed; the name is still in the configuration.
   const Text name = TRY(Text::copy(request.file_name.view()));
   OldImage old_image{};
   const Result<void> started = exec_program(std::move(request), old_image);
   if (!started) {
+    TRY(judge_program(name.view(), failure));
     set_failure(failure, {"exec ", name.view(), ": ", error_text(to_int(started.error()))});
   }
   return started;
 }
 
-}  // namespace
-
-Result<void> exec_init(const abi::BootConfig& config, BootFailure& failure) {
-  const auto run = [&]() -> Result<void> {
-    TRY(build_process(config, failure));
-    TRY(enter_cwd(text_at(config, config.cwd), failure));
-    return start_program(config, failure);
-  };
-  const Result<void> done = run();
+/// What `act` does, with some words for its error if it has none.
+template <typename Act>
+Result<void> with_words(BootFailure& failure, Act act) {
+  const Result<void> done = act();
   if (!done && failure.message[0] == '\0') {
     set_failure(failure, {"start of the container's process: ", error_text(to_int(done.error()))});
   }
   return done;
+}
+
+}  // namespace
+
+Result<void> exec_init(const abi::BootConfig& config, BootFailure& failure) {
+  return with_words(failure, [&]() -> Result<void> {
+    TRY(build_process(config, failure));
+    TRY(enter_cwd(text_at(config, config.cwd), failure));
+    if (config.start_hook_count == 0) {
+      return start_program(config, failure);
+    }
+    const ExecRequest request = TRY(request_program(config, failure));
+    return judge_program(request.file_name.view(), failure);
+  });
+}
+
+Result<void> exec_init_program(const abi::BootConfig& config, BootFailure& failure) {
+  return with_words(failure, [&] { return start_program(config, failure); });
 }
 
 }  // namespace runhl::kernel

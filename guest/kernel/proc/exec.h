@@ -20,9 +20,12 @@ struct BootFailure {
 
 /// Builds files, mounts, address space and the program of the container's init as `config` says,
 /// for the current task, whose frame is zero. On success current().frame has rip, rsp and rflags.
-/// The kernel has set up process, credentials and signals already.
+/// The kernel has set up process, credentials and signals already. With start hooks the program is
+/// looked for, and not loaded: they may change it.
 /// Error: the errno for BootDone; `failure` holds the message.
 Result<void> exec_init(const abi::BootConfig& config, BootFailure& failure);
+/// Behind the start hooks: the program. Error: that for Started.
+Result<void> exec_init_program(const abi::BootConfig& config, BootFailure& failure);
 
 /// What the rest of the kernel must reset when a program replaces another one in this process:
 /// signal handlers, alternate stack, FPU and segment bases, rewritten sites, clear_child_tid, name.

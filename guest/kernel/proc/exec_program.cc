@@ -43,6 +43,7 @@ constexpr std::uint64_t kHwcap2Fsgsbase = 1U << 1;
 /// An executable that was opened, allowed and looked at.
 struct Image {
   Ref<File> file;
+  WriteHold hold;  // of the file
   abi::FileAttr attr{};
   ElfPlan plan;
   std::array<std::byte, kPageSize> first_page;
@@ -69,7 +70,8 @@ class ReadAnything {
 };
 
 Result<Ref<File>> open_program(PathWalk& walk, Follow follow) {
-  const std::uint32_t flags = follow == Follow::Yes ? O_RDONLY : O_RDONLY | O_NOFOLLOW;
+  // A FIFO is refused at once, as on Linux: its opening does not wait for a writer.
+  const std::uint32_t flags = O_RDONLY | O_NONBLOCK | (follow == Follow::Yes ? 0U : O_NOFOLLOW);
   const OpenOptions options{.flags = flags, .mode = 0, .inject = can_inject()};
   Result<Ref<File>> file = vfs_open(walk, options);
   if (file || to_int(file.error()) != EACCES) {
@@ -88,6 +90,7 @@ Result<void> open_image(PathWalk& walk, Follow follow, Image& image) {
     return fail(EACCES);
   }
   TRY(check_access(image.attr, file_identity(current().credentials), kAccessExecute));
+  image.hold = TRY(WriteHold::create(inode_key(image.attr), WriteHold::Kind::Program));
   IoBuffer buffer{std::span<std::byte>(image.first_page)};
   image.first_bytes = TRY(image.file->read_at(buffer, 0));
   return {};
@@ -156,6 +159,7 @@ Result<void> turn_to_interpreter(const ScriptLine& line, ExecRequest& request) {
   }
   TRY(arguments.append(request.file_name.view()));
   if (request.arguments.count() > 1) {
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): strings with their ends, counted
     TRY(arguments.append_list(request.arguments.without_first().data(),
                               request.arguments.count() - 1));
   }
@@ -181,14 +185,26 @@ Result<void> find_image(ExecRequest& request, Image& image) {
   return fail(ELOOP);
 }
 
+/// Out of what was read of the program, as a rule; else read into `image`, until that is opened.
+/// The path fits in one page (elf_loader.cc).
+Result<std::string_view> interpreter_path(const Image& program, Image& image) {
+  const std::uint64_t offset = program.plan.interpreter_offset;
+  std::size_t size = program.plan.interpreter_size;
+  const std::byte* bytes = image.first_page.data();
+  if (offset < program.first_bytes && size <= program.first_bytes - offset) {
+    bytes = program.first_page.data() + offset;
+  } else {
+    IoBuffer buffer{std::span<std::byte>(image.first_page).first(size)};
+    size = TRY(program.file->read_at(buffer, offset));
+  }
+  // SAFETY: any bytes are characters.
+  return std::string_view(reinterpret_cast<const char*>(bytes), size);
+}
+
 Result<Owned<Image>> open_interpreter(const Image& program) {
   Owned<Image> image = TRY(make<Image>());
-  // The path fits in one page (elf_loader.cc); first_page holds it until the file is opened.
-  IoBuffer buffer{std::span<std::byte>(image->first_page).first(program.plan.interpreter_size)};
-  const std::size_t size = TRY(program.file->read_at(buffer, program.plan.interpreter_offset));
-  // SAFETY: any bytes are characters.
-  const std::string_view path(reinterpret_cast<const char*>(image->first_page.data()), size);
-  if (size != program.plan.interpreter_size || path.back() != '\0') {
+  const std::string_view path = TRY(interpreter_path(program, *image));
+  if (path.size() != program.plan.interpreter_size || path.back() != '\0') {
     return fail(ENOEXEC);
   }
   if (path.front() == '\0') {
@@ -326,10 +342,11 @@ Result<void> record_stack(ProgramImage& image, UserAddress stack, const ExecRequ
   return {};
 }
 
-Result<Ref<ProgramImage>> make_image_record(const ExecRequest& request, const Image& program,
+Result<Ref<ProgramImage>> make_image_record(const ExecRequest& request, Image& program,
                                             const LoadedElf& loaded) {
   Ref<ProgramImage> image = TRY(make_ref<ProgramImage>());
   image->executable = program.file;
+  image->hold = std::move(program.hold);
   image->arguments = TRY(Text::copy(request.arguments.bytes()));
   image->environment = TRY(Text::copy(request.environment.bytes()));
   for (std::size_t i = 0; i < program.plan.segment_count; ++i) {
@@ -352,8 +369,7 @@ bool cannot_run(const Image& image) {
 }
 
 /// Everything that destroys the old image. Errors are fatal for the process, as on Linux.
-Result<void> replace_image(const ExecRequest& request, const Image& program,
-                           const Image* interpreter) {
+Result<void> replace_image(const ExecRequest& request, Image& program, const Image* interpreter) {
   Process& process = *current().process;
   release_memory(current());
   posix_timers_clear(process);
@@ -369,6 +385,7 @@ Result<void> replace_image(const ExecRequest& request, const Image& program,
   const ExecCredentials credentials =
       credentials_for_exec(current().credentials, program.attr, may_gain);
   current().credentials = credentials.credentials;
+  renew_credentials(current().credentials);
   // Whoever runs as somebody else is not looked into, nor told of its parent's end.
   const Credentials& who = credentials.credentials;
   process.dumpable = who.euid == who.uid && who.egid == who.gid;

@@ -22,12 +22,18 @@ void on_expiry(Timer& timer) {
   info.number = SIGALRM;
   info.code = kFromKernel;
   (void)signal_send(*self.process, info, Origin::Guest);  // out of memory: lost, as on Linux
-  if (self.interval != 0) {
-    timer_set(timer, std::max(timer.deadline + self.interval, monotonic_now()));
-  }
 }
 
 }  // namespace
+
+void interval_timer_go_on(Process& process) {
+  IntervalTimer* const self = process.real_timer;
+  if (self == nullptr || self->interval == 0 || self->timer.hook.is_linked()) {
+    return;
+  }
+  const Nanoseconds late = std::max<Nanoseconds>(monotonic_now() - self->timer.deadline, 0);
+  timer_set(self->timer, self->timer.deadline + (late / self->interval + 1) * self->interval);
+}
 
 void interval_timer_stop(Process& process) {
   if (process.real_timer != nullptr) {
@@ -38,8 +44,11 @@ void interval_timer_stop(Process& process) {
 
 IntervalSetting interval_timer_get(const Process& process) {
   const IntervalTimer* const self = process.real_timer;
-  if (self == nullptr || !self->timer.hook.is_linked()) {
+  if (self == nullptr) {
     return {};
+  }
+  if (!self->timer.hook.is_linked()) {
+    return {0, self->interval};  // off, or its signal has not been taken
   }
   // One that is due but has not fired counts as about to.
   return {std::max<Nanoseconds>(self->timer.deadline - monotonic_now(), 1), self->interval};
@@ -54,7 +63,7 @@ Result<IntervalSetting> interval_timer_set(Process& process, const IntervalSetti
   }
   IntervalTimer& self = *process.real_timer;
   (void)timer_cancel(self.timer);
-  self.interval = fresh.interval;
+  self.interval = fresh.remaining == 0 ? 0 : fresh.interval;
   if (fresh.remaining != 0) {
     timer_set(self.timer, monotonic_now() + fresh.remaining);
   }

@@ -2,10 +2,10 @@
 #include "proc/posix_timer.h"
 
 #include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <climits>
+#include <ctime>
 #include <utility>
 
 #include "core/linux_signal.h"
@@ -13,6 +13,7 @@
 #include "proc/cpu_clock.h"
 #include "proc/cpu_timers.h"
 #include "proc/signals.h"
+#include "sched/tick.h"
 
 namespace runhl::kernel {
 
@@ -184,7 +185,9 @@ void posix_timer_expired(PosixTimer& timer) {
   const SpinLock::Guard guard(timer.process->signals->lock);
   posix_timer_unqueued(timer);
   if (timer.interval != 0 && timer.deadline != 0) {
-    (void)forward(timer, now_locked(timer));
+    // A period that is shorter than a tick would keep the machine busy for nothing.
+    const Nanoseconds pause = timer.interval < kTickPeriod ? kTickPeriod : 0;
+    (void)forward(timer, now_locked(timer) + pause);
     arm(timer);
   }
 }

@@ -98,6 +98,7 @@ void ProcessTable::remove_task(Task& task) {
   task.process->last_name = task.name;
   task.process->last_credentials = task.credentials;
   task.id->task = nullptr;
+  task.process->ends.notify(POLLIN | POLLRDNORM | POLLHUP);  // of pidfds of threads
   free_unless_used(*task.id);
   task.process->tasks.erase(task.process->tasks.iterator_to(task));
   --task_count_;
@@ -110,6 +111,7 @@ void ProcessTable::take_process_number(Task& task) {
     return;
   }
   task.id->task = nullptr;
+  process.ends.notify(POLLIN | POLLRDNORM | POLLHUP);
   free_unless_used(*task.id);
   task.id = process.id;
   task.id->task = &task;

@@ -8,12 +8,14 @@
 
 #include "fs/file.h"
 #include "fs/text.h"
+#include "fs/write_access.h"
 #include "mm/ref.h"
 
 namespace runhl::kernel {
 
 struct ProgramImage : RefCounted<ProgramImage> {
   Ref<File> executable;
+  WriteHold hold;                             // nobody writes to it
   Text arguments, environment;                // each with its NUL
   std::array<std::uint64_t, 48> auxiliary{};  // pairs, AT_NULL at the end
   std::uint32_t auxiliary_count = 0;          // words

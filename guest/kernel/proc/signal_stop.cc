@@ -15,7 +15,7 @@ void stop_process(Process& process, int number) {
   SignalState& state = *process.signals;
   const ProcessTable::Guard family;
   const SpinLock::Guard guard(state.lock);
-  if (!state.stop_taken || state.exiting.load()) {
+  if (!state.stop_taken || state.killed || state.exiting.load()) {
     return;
   }
   state.stop_signal = number;

@@ -5,6 +5,7 @@
 
 #include "core/linux_signal.h"
 #include "core/panic.h"
+#include "proc/interval_timer.h"
 #include "proc/process.h"
 #include "proc/signal_queue.h"
 #include "sched/scheduler.h"
@@ -207,6 +208,7 @@ Result<void> send(Process& process, Task* only, const SignalInfo& info, Origin o
     if (!is_ignored(state, addressee, info.number, origin)) {
       SignalQueue& queue = only != nullptr ? only->signals.queue : state.shared;
       TRY(queue_signal(process, queue, info, origin));
+      state.killed |= info.number == SIGKILL;
       alert(process, only, info.number);
     }
   }
@@ -371,8 +373,13 @@ void signal_discard(Process& process, int number) {
 bool signal_dequeue_from(Task& task, SignalSet wanted, QueuedSignal& out) {
   SignalState& state = *task.process->signals;
   const SpinLock::Guard guard(state.lock);
-  const bool taken = dequeue_signal(state, task.signals.queue, wanted, out) ||
-                     dequeue_signal(state, state.shared, wanted, out);
+  bool taken = dequeue_signal(state, task.signals.queue, wanted, out);
+  if (!taken) {
+    taken = dequeue_signal(state, state.shared, wanted, out);
+    if (taken && out.info.number == SIGALRM) {
+      interval_timer_go_on(*task.process);
+    }
+  }
   if (taken) {
     state.stop_taken = (signal_bit(out.info.number) & kStops) != 0;
   }

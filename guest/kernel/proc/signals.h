@@ -61,6 +61,7 @@ struct SignalState {
 
   // Group stop (signal_stop.cc).
   bool stop_taken = false;           // guarded by lock: a stop signal is being acted on
+  bool killed = false;               // guarded by lock: SIGKILL was sent, nothing stops it
   std::atomic<bool> stopped{false};  // its threads park on their way to user code
   WaitQueue continued;
   std::uint32_t parked = 0;  // threads that do; guarded by lock

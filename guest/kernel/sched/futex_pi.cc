@@ -83,6 +83,12 @@ Result<Attempt> try_acquire(FutexBucket& bucket, const FutexKey& key, UserAddres
   if (owner == nullptr || tid_of(*owner) != holder || owner->exited.load()) {
     return Attempt::Again;
   }
+  if (first == nullptr && key.scope == FutexScope::Private &&
+      owner->process->mm != task.process->mm) {
+    // Linux marks the word and then finds that nobody of this memory can own it.
+    (void)TRY(compare_exchange_user(address, word, word | FUTEX_WAITERS));
+    return fail(EPERM);
+  }
   if (first != nullptr && first->owner != owner) {
     return fail(EINVAL);  // the word and the kernel do not agree
   }

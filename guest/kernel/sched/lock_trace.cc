@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sched/lock_trace.h"
 
+#ifdef KERNEL_DEBUG
+
 namespace runhl::kernel {
 
 const char* LockTrace::check(const void* lock, LockRank rank) const {
@@ -19,28 +21,20 @@ const char* LockTrace::check(const void* lock, LockRank rank) const {
   return nullptr;
 }
 
-bool LockTrace::push(const void* lock, LockRank rank, LockKind kind) {
-  if (count_ == kMax) {
+bool LockTrace::remove(const void* lock) {
+  std::uint32_t at = count_;
+  while (at != 0 && held_[at - 1].lock != lock) {
+    --at;
+  }
+  if (at == 0) {
     return false;
   }
-  held_[count_++] = {lock, rank, kind};
-  spin_count_ += kind == LockKind::Spin ? 1U : 0U;
+  for (; at < count_; ++at) {
+    held_[at - 1] = held_[at];
+  }
   return true;
 }
 
-bool LockTrace::pop(const void* lock) {
-  for (std::uint32_t i = count_; i-- > 0;) {
-    if (held_[i].lock != lock) {
-      continue;
-    }
-    spin_count_ -= held_[i].kind == LockKind::Spin ? 1U : 0U;
-    for (std::uint32_t next = i + 1; next < count_; ++next) {
-      held_[next - 1] = held_[next];
-    }
-    --count_;
-    return true;
-  }
-  return false;
-}
-
 }  // namespace runhl::kernel
+
+#endif

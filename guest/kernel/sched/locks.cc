@@ -30,9 +30,9 @@ void trace_acquire(const void* lock, LockRank rank, LockKind kind) {
   KERNEL_CHECK(trace->push(lock, rank, kind));
 }
 
-void trace_release(const void* lock) {
+void trace_release(const void* lock, LockKind kind) {
   LockTrace* const trace = lock_host::trace();
-  if (trace != nullptr && !trace->pop(lock)) {
+  if (trace != nullptr && !trace->pop(lock, kind)) {
     panic("lock released by a task that does not hold it");
   }
 }
@@ -104,7 +104,7 @@ void SpinLock::acquire() {
 }
 void SpinLock::release() {
   give(word_);
-  trace_release(this);
+  trace_release(this, LockKind::Spin);
 }
 
 void Mutex::acquire() {
@@ -131,7 +131,7 @@ bool Mutex::try_acquire() {
 void Mutex::release() {
   const std::uint32_t was = parallel() ? __atomic_exchange_n(&word_, kFree, __ATOMIC_RELEASE)
                                        : std::exchange(word_, kFree);
-  trace_release(this);
+  trace_release(this, LockKind::Sleeping);
   if (was == kContended) {
     wake_all(parking_queue(this));
   }

@@ -11,6 +11,7 @@
 //   40    inode                                       sleeping
 //   41    locks of files                              sleeping
 //   42    memory of a file or a shared mapping        sleeping
+//   43    sockets on their way through sockets        sleeping
 //   45    pipe, eventfd, epoll, stream, System V IPC  spin
 //   47    names and attributes of host files          spin
 //   55    process table: numbers, family, groups      spin
@@ -38,6 +39,7 @@ enum class LockRank : std::uint8_t {
   Inode = 40,
   FileLocks = 41,
   MemoryObject = 42,
+  SocketFlights = 43,
   Pipe = 45,
   NameCache = 47,
   TaskList = 55,

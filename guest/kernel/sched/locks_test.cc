@@ -95,9 +95,9 @@ TEST(LockTrace, Knows_spinlocks_from_sleeping_ones) {
   EXPECT_FALSE(trace.holds_spinlock());
   ASSERT_TRUE(trace.push(&b, LockRank::Pipe, LockKind::Spin));
   EXPECT_TRUE(trace.holds_spinlock());
-  EXPECT_TRUE(trace.pop(&a));  // releases need not be in order
-  EXPECT_TRUE(trace.pop(&b));
-  EXPECT_FALSE(trace.pop(&b));
+  EXPECT_TRUE(trace.pop(&a, LockKind::Sleeping));  // releases need not be in order
+  EXPECT_TRUE(trace.pop(&b, LockKind::Spin));
+  EXPECT_FALSE(trace.pop(&b, LockKind::Spin));
   EXPECT_TRUE(trace.empty());
 }
 

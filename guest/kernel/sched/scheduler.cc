@@ -184,7 +184,7 @@ void run_vcpu(Vcpu& cpu, Carrier& own) {
   }
   const std::uint32_t seen = __atomic_load_n(&host_header().event_word, __ATOMIC_ACQUIRE);
   host_poll();
-  timers().expire(monotonic_now());
+  fire_due_timers();
   bury_dead_cells();
   send_async_notices();
   const Choice choice = choose(cpu, own);

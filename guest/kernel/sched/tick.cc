@@ -5,6 +5,7 @@
 
 #include "arch/x86_64/host_syscall.h"
 #include "host/clock.h"
+#include "host/host_call.h"
 #include "proc/cpu_timers.h"
 #include "sched/timers.h"
 
@@ -15,6 +16,9 @@ namespace {
 /// Soon after the running program will have used up what some timer counts; but no finer than this,
 /// or a short period would leave it no time at all.
 constexpr Nanoseconds kFinestCpuTimer = 500'000;
+/// A tick that is due as soon as it is armed comes before the program's next instruction, again and
+/// again: nobody would get anywhere. Linux's sleeps are late by as much (timer slack).
+constexpr Nanoseconds kFinestTick = 50'000;
 
 Nanoseconds nearest_timer(const Vcpu& cpu) {
   const Nanoseconds nearest = timers().nearest();
@@ -30,14 +34,18 @@ Nanoseconds nearest_timer(const Vcpu& cpu) {
 
 void tick_update(Vcpu& cpu) {
   const Nanoseconds nearest = nearest_timer(cpu);
-  const bool shared = cpu.runnable_count.load(std::memory_order_relaxed) != 0;
+  // An answer of the monitor makes somebody runnable; while a program runs, it is a tick that
+  // looks.
+  const bool shared =
+      cpu.runnable_count.load(std::memory_order_relaxed) != 0 || host_owes_answers();
   if (nearest == kNoDeadline && !shared) {
     return;  // one that is still armed only costs a signal
   }
   const Nanoseconds now = monotonic_now();
   const Nanoseconds slice_end = now + kTickPeriod;
-  const Nanoseconds deadline =
-      shared && (nearest == kNoDeadline || nearest > slice_end) ? slice_end : nearest;
+  const Nanoseconds deadline = shared && (nearest == kNoDeadline || nearest > slice_end)
+                                   ? slice_end
+                                   : std::max(nearest, now + kFinestTick);
   Carrier& carrier = this_carrier();
   if (carrier.tick_deadline > now && carrier.tick_deadline <= deadline) {
     return;  // a slice may be shorter: arming anew at each switch would cost more than the switch

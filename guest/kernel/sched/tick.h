@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The host's interruptions of a running program: a POSIX timer per carrier, made at first need and
-// armed only while somebody else could run (100 Hz) or a guest timer is due.
+// armed only while somebody else could run or the monitor owes an answer (100 Hz), or a guest timer
+// is due.
 #pragma once
 
 #include "sched/scheduler.h"

@@ -16,7 +16,7 @@ void record(Timer& timer) {
 class TimerQueueTest : public testing::Test {
  protected:
   TimerQueueTest() { g_fired = &fired_; }
-  ~TimerQueueTest() override {
+  void TearDown() override {
     for (Timer& timer : timers_) {
       queue_.cancel(timer);
     }

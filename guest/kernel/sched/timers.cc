@@ -2,6 +2,7 @@
 #include "sched/timers.h"
 
 #include "core/panic.h"
+#include "host/clock.h"
 #include "sched/scheduler.h"
 
 namespace runhl::kernel {
@@ -27,6 +28,10 @@ void timer_set(Timer& timer, Nanoseconds deadline) {
 
 bool timer_cancel(Timer& timer) {
   return timers().cancel(timer);
+}
+
+void fire_due_timers() {
+  timers().expire(monotonic_now());
 }
 
 }  // namespace runhl::kernel

@@ -50,6 +50,9 @@ class TimerQueue {
 /// The kernel's queue. A new nearest timer makes the running vCPU look at its tick on exit.
 void timer_set(Timer& timer, Nanoseconds deadline);
 bool timer_cancel(Timer& timer);
+/// Of the kernel's queue. Also for a program that has armed a timer: one that is due already fires
+/// then, as on Linux, and not with the next tick. No lock held.
+void fire_due_timers();
 TimerQueue& timers();
 Result<void> timers_init();  // at boot; ENOMEM
 

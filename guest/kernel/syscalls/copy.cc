@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls that move bytes between files.
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 
-#include "fs/pipe.h"
+#include "fs/anonymous_attr.h"
+#include "fs/device_file.h"
+#include "fs/objects/pipe.h"
 #include "fs/vfs.h"
 #include "mm/heap.h"
 #include "runhl/abi/layout.h"
+#include "sched/long_work.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 
@@ -41,6 +45,7 @@ struct CopyPlace {
   File& file;
   bool own = false;
   std::uint64_t offset = 0;
+  bool moves = true;  // devices are everywhere the same
 
   Result<std::size_t> read(IoBuffer& buffer) const {
     return own ? file.read_at(buffer, offset) : file.read(buffer);
@@ -72,9 +77,9 @@ SyscallResult copy_through(CopyPlace& from, CopyPlace& to, std::size_t wanted) {
       break;
     }
     done += *put;
-    from.offset += *put;
+    from.offset += from.moves ? *put : 0;
     to.offset += *put;
-    if (*put < *got) {
+    if (*put < *got || !take_breath()) {
       break;
     }
   }
@@ -91,10 +96,28 @@ Result<void> check_regular(File& file) {
   return S_ISREG(attr.mode) && file.node() != nullptr ? Result<void>{} : fail(EINVAL);
 }
 
+/// Linux takes no bytes from pipes nor from what is no file at all, from sockets for pipes alone,
+/// and does not add to what is open for appending.
+Result<void> check_sendfile(File& in, File& out) {
+  const bool to_pipe = out.as_pipe() != nullptr;
+  const bool bad_source = in.as_pipe() != nullptr || is_anonymous_inode(in) ||
+                          (in.as_socket() != nullptr && !to_pipe) || in.directory() != nullptr;
+  const bool bad_target = !to_pipe && (out.flags() & O_APPEND) != 0;
+  return bad_source || bad_target ? fail(EINVAL) : Result<void>{};
+}
+
+/// Of a target that takes no bytes: Linux notices once there is one.
+SyscallResult refuse_bytes(const CopyPlace& from, std::size_t wanted) {
+  std::byte first{};
+  IoBuffer buffer{std::span<std::byte>(&first, std::min<std::size_t>(wanted, 1))};
+  return TRY(from.read(buffer)) == 0 ? SyscallResult(0) : fail(EINVAL);
+}
+
 /// The position at which a copy begins.
 Result<CopyPlace> place_of(File& file, UserAddress variable) {
   if (variable != 0) {
-    return CopyPlace{.file = file, .own = true, .offset = TRY(copy_offset(variable))};
+    return CopyPlace{
+        .file = file, .own = true, .offset = TRY(copy_offset(variable)), .moves = !is_device(file)};
   }
   constexpr int kCurrent = 1;  // SEEK_CUR
   return CopyPlace{.file = file, .own = true, .offset = TRY(file.seek(0, kCurrent))};
@@ -143,14 +166,24 @@ SyscallResult sys_sendfile(const SyscallArgs& args) {
     return fail(ESPIPE);
   }
   const Ref<File> out = TRY(target_file(to_fd(args.a0)));
+  if (Pipe* const pipe = out->as_pipe()) {  // before the source is looked at, also at its end
+    if (args.a2 != 0) {
+      TRY(copy_offset(args.a2));
+    }
+    TRY(pipe->wait_writable(out->nonblocking() ? Blocking::No : Blocking::Yes));
+  }
+  TRY(check_sendfile(*in, *out));
   // What the target does not take is not taken from the source either: its position follows the
   // bytes that were written.
   const bool placed = args.a2 != 0 || in->has_positions();
   CopyPlace from = placed ? TRY(place_of(*in, args.a2)) : CopyPlace{.file = *in};
-  CopyPlace to{.file = *out};
-  if (Pipe* const pipe = out->as_pipe()) {  // before anything is read, also at its end
-    TRY(pipe->wait_writable(out->nonblocking() ? Blocking::No : Blocking::Yes));
+  if (args.a3 != 0 && !gives_splice(*in)) {
+    return fail(EINVAL);
   }
+  if (is_anonymous_inode(*out) || !takes_splice(*out)) {
+    return placed ? refuse_bytes(from, args.a3) : fail(EINVAL);
+  }
+  CopyPlace to{.file = *out};
   const SyscallResult done = copy_through(from, to, std::min<std::size_t>(args.a3, kMaxTransfer));
   if (done && placed) {
     TRY(give_place(from, args.a2));

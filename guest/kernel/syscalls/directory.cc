@@ -11,6 +11,7 @@
 #include <array>
 #include <cstring>
 
+#include "fs/objects/inotify.h"
 #include "fs/vfs.h"
 #include "mm/heap.h"
 #include "syscalls/context.h"
@@ -75,6 +76,9 @@ SyscallResult list_directory(const SyscallArgs& args, Format format) {
   const Ref<File> file = TRY(current_files().get(to_fd(args.a0)));
   UserEntries entries({.address = args.a1, .size = to_u32(args.a2)}, format);
   TRY(file->read_directory(entries));
+  if (file_watches_exist()) {
+    tell_file_event(*file, IN_ACCESS);  // at the end of it, too
+  }
   return entries.result();
 }
 
@@ -123,10 +127,26 @@ SyscallResult do_rename(int from_dir, UserAddress from, int to_dir, UserAddress 
   return 0;
 }
 
+/// linkat(AT_EMPTY_PATH) is for who opened the descriptor, with the very credentials of that time;
+/// of a path that begins elsewhere it is not asked.
+Result<void> check_opener(int dirfd, UserAddress path) {
+  std::array<char, 1> first{};
+  if (dirfd == AT_FDCWD || !copy_from_user(first.data(), path, 1) || first[0] == '/') {
+    return {};
+  }
+  const Credentials& who = current().credentials;
+  const Ref<File> file = TRY(current_files().get_any(dirfd));
+  return file->opener() == who.serial || who.has(CAP_DAC_READ_SEARCH) ? Result<void>{}
+                                                                      : fail(ENOENT);
+}
+
 SyscallResult do_link(int from_dir, UserAddress from, int to_dir, UserAddress to,
                       std::uint32_t flags) {
   if ((flags & ~std::uint32_t{AT_SYMLINK_FOLLOW | AT_EMPTY_PATH}) != 0) {
     return fail(EINVAL);
+  }
+  if ((flags & AT_EMPTY_PATH) != 0) {
+    TRY(check_opener(from_dir, from));
   }
   if (names_descriptor(from_dir, from, flags)) {
     const Ref<File> file = TRY(current_files().get_any(from_dir));
@@ -134,7 +154,8 @@ SyscallResult do_link(int from_dir, UserAddress from, int to_dir, UserAddress to
     return 0;
   }
   const Follow follow = (flags & AT_SYMLINK_FOLLOW) != 0 ? Follow::Yes : Follow::No;
-  const Owned<PathWalk> source = TRY(walk_from(from_dir, from));
+  const EmptyPath empty = (flags & AT_EMPTY_PATH) != 0 ? EmptyPath::Allow : EmptyPath::Refuse;
+  const Owned<PathWalk> source = TRY(walk_from(from_dir, from, empty));
   const Result<Owned<PathWalk>> target = walk_from(to_dir, to);
   if (!target) {
     TRY(vfs_stat(*source, follow));  // its error comes first

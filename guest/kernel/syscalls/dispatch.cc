@@ -5,15 +5,18 @@
 #include <linux/audit.h>
 
 #include <array>
+#include <optional>
 
 #include "arch/x86_64/rewrite.h"
 #include "core/panic.h"
 #include "core/user_memory.h"
 #include "host/events.h"
 #include "proc/cpu_time.h"
+#include "proc/interrupted.h"
 #include "proc/signals.h"
 #include "sched/scheduler.h"
 #include "syscalls/handlers.h"
+#include "syscalls/privileged.h"
 #include "syscalls/syscall.h"
 #include "syscalls/table.h"
 
@@ -48,6 +51,10 @@ constexpr std::array<Entry, kTableSize> make_table() {
 constexpr std::array<Entry, kTableSize> kTable = make_table();
 
 SyscallResult unimplemented(std::uint32_t number) {
+  const std::optional<unsigned> wanted = wanted_capability(number);
+  if (wanted && !current().credentials.has(*wanted)) {
+    return fail(EPERM);
+  }
   abi::GuestStats& stats = host_header().stats;
   ++stats.unimplemented_syscalls;
   if (number < stats.unimplemented.size()) {
@@ -99,7 +106,9 @@ bool is_restartable(std::uint32_t number) {
 
 std::uint64_t error_value(std::uint32_t number, Errno error) {
   int code = to_int(error);
-  if (code == EINTR && is_restartable(number)) {
+  if (code == kInterrupted) {
+    code = EINTR;
+  } else if (code == EINTR && is_restartable(number)) {
     code = kRestartSys;
   }
   if (code >= kRestartSys) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // epoll_create, epoll_ctl, epoll_wait and their relatives.
-#include "fs/epoll.h"
+#include "fs/objects/epoll.h"
 
 #include <climits>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // eventfd, eventfd2.
-#include "fs/event_file.h"
+#include "fs/objects/event_file.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 

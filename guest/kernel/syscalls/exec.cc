@@ -2,10 +2,10 @@
 // execve and execveat: the image of the one process is replaced in place.
 #include <fcntl.h>
 #include <linux/limits.h>
-#include <signal.h>
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "fs/proc/process_files.h"
 #include "fs/vfs.h"

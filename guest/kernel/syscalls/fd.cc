@@ -8,8 +8,8 @@
 
 #include <algorithm>
 
-#include "fs/memory_file.h"
-#include "fs/pipe.h"
+#include "fs/objects/pipe.h"
+#include "fs/tmpfs/memory_file.h"
 #include "fs/vfs.h"
 #include "syscalls/context.h"
 #include "syscalls/file_owner.h"
@@ -45,7 +45,8 @@ SyscallResult do_open(int dirfd, UserAddress path, std::uint32_t flags, std::uin
   } else {
     flags |= kLargeFile;  // always, for 64-bit programs
   }
-  if ((flags & O_CREAT) == 0) {
+  constexpr std::uint32_t kUnnamed = O_TMPFILE & ~std::uint32_t{O_DIRECTORY};
+  if ((flags & (O_CREAT | kUnnamed)) == 0) {
     mode = 0;
   }
   TRY(check_open_flags(flags));
@@ -58,9 +59,6 @@ SyscallResult do_open(int dirfd, UserAddress path, std::uint32_t flags, std::uin
 
 SyscallResult duplicate(int fd, std::uint64_t lowest, CloseOnExec close_on_exec) {
   Ref<File> file = TRY(current_files().get_any(fd));
-  if (lowest >= descriptor_limit()) {
-    return fail(EINVAL);
-  }
   const int copy = TRY(current_files().install(std::move(file), close_on_exec, descriptor_limit(),
                                                static_cast<int>(lowest)));
   return static_cast<std::uint64_t>(copy);
@@ -184,6 +182,9 @@ SyscallResult sys_fcntl(const SyscallArgs& args) {
   switch (command) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
+      if (to_u32(args.a2) >= descriptor_limit()) {
+        return fail(EINVAL);
+      }
       return duplicate(fd, to_u32(args.a2), to_close_on_exec(command == F_DUPFD_CLOEXEC));
     case F_GETFD:
       return TRY(current_files().close_on_exec(fd)) == CloseOnExec::Yes ? 1U : 0U;

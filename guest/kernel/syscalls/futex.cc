@@ -3,8 +3,8 @@
 
 #include <linux/capability.h>
 #include <linux/futex.h>
-#include <time.h>
 
+#include <ctime>
 #include <memory>
 
 #include "core/user_memory.h"

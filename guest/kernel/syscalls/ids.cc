@@ -21,10 +21,12 @@ std::uint32_t id(std::uint64_t argument) {
   return static_cast<std::uint32_t>(argument);
 }
 
-SyscallResult done(const Result<void>& result) {
+/// Of a call that has changed the credentials, or not.
+SyscallResult changed(const Result<void>& result) {
   if (!result) {
     return tl::unexpected(result.error());
   }
+  renew_credentials(own());
   return 0;
 }
 
@@ -177,28 +179,36 @@ SyscallResult sys_getresgid(const SyscallArgs& args) {
 }
 
 SyscallResult sys_setuid(const SyscallArgs& args) {
-  return done(change_uid(own(), id(args.a0)));
+  return changed(change_uid(own(), id(args.a0)));
 }
 SyscallResult sys_setreuid(const SyscallArgs& args) {
-  return done(change_reuid(own(), id(args.a0), id(args.a1)));
+  return changed(change_reuid(own(), id(args.a0), id(args.a1)));
 }
 SyscallResult sys_setresuid(const SyscallArgs& args) {
-  return done(change_resuid(own(), id(args.a0), id(args.a1), id(args.a2)));
+  return changed(change_resuid(own(), id(args.a0), id(args.a1), id(args.a2)));
 }
 SyscallResult sys_setgid(const SyscallArgs& args) {
-  return done(change_gid(own(), id(args.a0)));
+  return changed(change_gid(own(), id(args.a0)));
 }
 SyscallResult sys_setregid(const SyscallArgs& args) {
-  return done(change_regid(own(), id(args.a0), id(args.a1)));
+  return changed(change_regid(own(), id(args.a0), id(args.a1)));
 }
 SyscallResult sys_setresgid(const SyscallArgs& args) {
-  return done(change_resgid(own(), id(args.a0), id(args.a1), id(args.a2)));
+  return changed(change_resgid(own(), id(args.a0), id(args.a1), id(args.a2)));
 }
 SyscallResult sys_setfsuid(const SyscallArgs& args) {
-  return change_fsuid(own(), id(args.a0));
+  const std::uint32_t old = change_fsuid(own(), id(args.a0));
+  if (own().fsuid != old) {
+    renew_credentials(own());
+  }
+  return old;
 }
 SyscallResult sys_setfsgid(const SyscallArgs& args) {
-  return change_fsgid(own(), id(args.a0));
+  const std::uint32_t old = change_fsgid(own(), id(args.a0));
+  if (own().fsgid != old) {
+    renew_credentials(own());
+  }
+  return old;
 }
 
 SyscallResult sys_getgroups(const SyscallArgs& args) {
@@ -234,6 +244,7 @@ SyscallResult sys_setgroups(const SyscallArgs& args) {
   TRY(copy_from_user(groups.data(), args.a1, count * sizeof(std::uint32_t)));
   c.groups = groups;
   c.group_count = count;
+  renew_credentials(c);
   return 0;
 }
 
@@ -291,7 +302,7 @@ SyscallResult sys_capset(const SyscallArgs& args) {
     wanted.permitted |= std::uint64_t{data.permitted} << (32 * word);
     wanted.inheritable |= std::uint64_t{data.inheritable} << (32 * word);
   }
-  return done(change_capabilities(own(), wanted));
+  return changed(change_capabilities(own(), wanted));
 }
 
 }  // namespace runhl::kernel

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // inotify_init, inotify_init1, inotify_add_watch, inotify_rm_watch.
-#include "fs/inotify.h"
+#include "fs/objects/inotify.h"
 
 #include <sys/stat.h>
 

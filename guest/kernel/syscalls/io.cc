@@ -6,7 +6,7 @@
 
 #include <optional>
 
-#include "fs/inotify.h"
+#include "fs/objects/inotify.h"
 #include "mm/heap.h"
 #include "runhl/abi/layout.h"
 #include "syscalls/context.h"
@@ -63,13 +63,16 @@ Result<std::optional<std::uint64_t>> place_of(const SyscallArgs& args, bool may_
 }
 
 /// RWF_*. Linux asks only when there is something to transfer.
-Result<void> check_flags(std::uint32_t flags, const File& file) {
+Result<void> check_flags(std::uint32_t flags, File& file) {
   constexpr std::uint32_t kNoAppend = 0x20;  // RWF_NOAPPEND, younger than the C library
   constexpr std::uint32_t kKnown = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | kNoAppend;
   // RWF_NOWAIT: no file of ours tells in advance whether it would wait.
   if ((flags & ~kKnown) != 0 ||
       ((flags & kNoAppend) != 0 && (file.flags() & std::uint32_t{O_APPEND}) != 0)) {
     return fail(EOPNOTSUPP);
+  }
+  if ((flags & ~std::uint32_t{RWF_HIPRI}) != 0 && file.directory() != nullptr) {
+    return fail(EOPNOTSUPP);  // said before EISDIR
   }
   return (flags & RWF_APPEND) != 0 && (flags & kNoAppend) != 0 ? fail(EINVAL) : Result<void>();
 }
@@ -96,7 +99,8 @@ SyscallResult write_vector(const SyscallArgs& args, std::optional<std::uint64_t>
   const SyscallResult done = (flags & RWF_APPEND) != 0 ? file->append(buffer, !offset)
                              : offset                  ? file->write_at(buffer, *offset)
                                                        : file->write(buffer);
-  if (done && *done != 0 && (flags & (RWF_DSYNC | RWF_SYNC)) != 0) {
+  const bool syncs = (flags & (RWF_DSYNC | RWF_SYNC)) != 0 && file->node() != nullptr;
+  if (done && *done != 0 && syncs && file->has_positions()) {  // of a pipe nobody asks
     TRY(file->sync((flags & RWF_SYNC) == 0));
   }
   return told(*file, IN_MODIFY, done);

@@ -5,12 +5,13 @@
 
 #include <algorithm>
 
-#include "runhl/abi/layout.h"
+#include "core/user_range.h"
 
 namespace runhl::kernel {
 
 Result<UserSpan> user_span(std::uint64_t address, std::uint64_t size) {
-  if (address >= abi::kUserEnd || size > abi::kUserEnd - address) {
+  const UserAddress end = readable_end(address);
+  if (address >= end || size > end - address) {
     return fail(EFAULT);
   }
   return UserSpan{.address = address, .size = std::min<std::size_t>(size, kMaxTransfer)};

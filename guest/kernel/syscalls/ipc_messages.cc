@@ -7,16 +7,12 @@
 #include "core/settings.h"
 #include "ipc/sysv_queue.h"
 #include "mm/heap.h"
-#include "syscalls/context.h"
 #include "syscalls/handlers.h"
+#include "syscalls/ipc_control.h"
 
 namespace runhl::kernel {
 
 namespace {
-
-std::uint64_t setting(const Setting& value) {
-  return static_cast<std::uint64_t>(value.load(std::memory_order_relaxed));
-}
 
 // struct msgbuf: the type, then the text.
 constexpr std::uint64_t kTextOffset = sizeof(std::int64_t);
@@ -31,7 +27,7 @@ SyscallResult sys_msgsnd(const SyscallArgs& args) {
   const std::int32_t id = to_fd(args.a0);
   const std::uint64_t size = args.a2;
   const auto type = TRY(UserIn<std::int64_t>(args.a1).copy_in());
-  if (size > setting(settings().msgmax) || id < 0 || type < 1) {
+  if (size > unsigned_value_of(settings().msgmax) || id < 0 || type < 1) {
     return fail(EINVAL);
   }
   std::unique_ptr<SysvMessage> message = TRY(make<SysvMessage>());
@@ -69,9 +65,9 @@ namespace {
 SyscallResult tell_limits(std::int32_t command, UserAddress to) {
   const QueueTotals totals = msg_totals();
   msginfo info{};
-  info.msgmax = static_cast<int>(setting(settings().msgmax));
-  info.msgmnb = static_cast<int>(setting(settings().msgmnb));
-  info.msgmni = static_cast<int>(setting(settings().msgmni));
+  info.msgmax = static_cast<int>(unsigned_value_of(settings().msgmax));
+  info.msgmnb = static_cast<int>(unsigned_value_of(settings().msgmnb));
+  info.msgmni = static_cast<int>(unsigned_value_of(settings().msgmni));
   info.msgssz = MSGSSZ;
   info.msgseg = static_cast<unsigned short>(MSGSEG);
   if (command == MSG_INFO) {
@@ -87,13 +83,6 @@ SyscallResult tell_limits(std::int32_t command, UserAddress to) {
   return static_cast<std::uint64_t>(totals.highest_place);
 }
 
-SyscallResult tell_status(std::int32_t number, StatBy by, UserAddress to) {
-  msqid64_ds status;
-  const std::int32_t id = TRY(msg_status(number, by, status));
-  TRY(UserOut<msqid64_ds>(to).copy_out(status));
-  return by == StatBy::Id ? 0U : static_cast<std::uint64_t>(id);
-}
-
 }  // namespace
 
 SyscallResult sys_msgctl(const SyscallArgs& args) {
@@ -107,11 +96,11 @@ SyscallResult sys_msgctl(const SyscallArgs& args) {
     case MSG_INFO:
       return tell_limits(command, args.a2);
     case MSG_STAT:
-      return tell_status(id, StatBy::Place, args.a2);
+      return tell_ipc_status(msg_status, id, StatBy::Place, args.a2);
     case MSG_STAT_ANY:
-      return tell_status(id, StatBy::PlaceWhateverMode, args.a2);
+      return tell_ipc_status(msg_status, id, StatBy::PlaceWhateverMode, args.a2);
     case IPC_STAT:
-      return tell_status(id, StatBy::Id, args.a2);
+      return tell_ipc_status(msg_status, id, StatBy::Id, args.a2);
     case IPC_SET: {
       const auto from = TRY(UserIn<msqid64_ds>(args.a2).copy_in());
       TRY(msg_set(id, ipc_owner(from.msg_perm), from.msg_qbytes));

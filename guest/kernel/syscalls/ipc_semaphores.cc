@@ -6,8 +6,8 @@
 
 #include "core/settings.h"
 #include "ipc/semaphore_set.h"
-#include "syscalls/context.h"
 #include "syscalls/handlers.h"
+#include "syscalls/ipc_control.h"
 #include "syscalls/user_time.h"
 
 namespace runhl::kernel {
@@ -18,10 +18,6 @@ SyscallResult sys_semget(const SyscallArgs& args) {
 
 namespace {
 
-std::uint64_t setting(const Setting& value) {
-  return static_cast<std::uint64_t>(value.load(std::memory_order_relaxed));
-}
-
 template <typename T>
 Result<std::unique_ptr<T[]>> make_room(std::size_t count) {
   std::unique_ptr<T[]> room(new (std::nothrow) T[count]);
@@ -31,7 +27,7 @@ Result<std::unique_ptr<T[]>> make_room(std::size_t count) {
 SyscallResult operate(const SyscallArgs& args, Nanoseconds deadline) {
   const std::int32_t id = to_fd(args.a0);
   const std::uint64_t count = to_u32(args.a2);
-  if (count > setting(settings().sem_opm)) {
+  if (count > unsigned_value_of(settings().sem_opm)) {
     return fail(E2BIG);
   }
   const auto operations = TRY(make_room<sembuf>(count));
@@ -59,9 +55,7 @@ SyscallResult sys_semtimedop(const SyscallArgs& args) {
 namespace {
 
 SyscallResult tell_limits(std::int32_t command, UserAddress to) {
-  const auto number = [](const Setting& value) {
-    return static_cast<int>(value.load(std::memory_order_relaxed));
-  };
+  const auto number = [](const Setting& value) { return static_cast<int>(value_of(value)); };
   const SetTotals totals = sem_totals();
   seminfo info{};
   info.semmni = number(settings().sem_mni);
@@ -78,13 +72,6 @@ SyscallResult tell_limits(std::int32_t command, UserAddress to) {
   }
   TRY(UserOut<seminfo>(to).copy_out(info));
   return static_cast<std::uint64_t>(totals.highest_place);
-}
-
-SyscallResult tell_status(std::int32_t number, StatBy by, UserAddress to) {
-  semid64_ds status;
-  const std::int32_t id = TRY(sem_status(number, by, status));
-  TRY(UserOut<semid64_ds>(to).copy_out(status));
-  return by == StatBy::Id ? 0U : static_cast<std::uint64_t>(id);
 }
 
 SyscallResult tell_all(std::int32_t id, UserAddress to) {
@@ -121,11 +108,11 @@ SyscallResult sys_semctl(const SyscallArgs& args) {
     case SEM_INFO:
       return tell_limits(command, args.a3);
     case SEM_STAT:
-      return tell_status(id, StatBy::Place, args.a3);
+      return tell_ipc_status(sem_status, id, StatBy::Place, args.a3);
     case SEM_STAT_ANY:
-      return tell_status(id, StatBy::PlaceWhateverMode, args.a3);
+      return tell_ipc_status(sem_status, id, StatBy::PlaceWhateverMode, args.a3);
     case IPC_STAT:
-      return tell_status(id, StatBy::Id, args.a3);
+      return tell_ipc_status(sem_status, id, StatBy::Id, args.a3);
     case GETALL:
       return tell_all(id, args.a3);
     case SETALL:

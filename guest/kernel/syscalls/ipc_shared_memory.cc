@@ -2,8 +2,8 @@
 // shmget, shmat, shmdt, shmctl.
 #include "core/settings.h"
 #include "ipc/shared_segment.h"
-#include "syscalls/context.h"
 #include "syscalls/handlers.h"
+#include "syscalls/ipc_control.h"
 
 namespace runhl::kernel {
 
@@ -22,16 +22,12 @@ SyscallResult sys_shmdt(const SyscallArgs& args) {
 
 namespace {
 
-std::uint64_t setting(const Setting& value) {
-  return static_cast<std::uint64_t>(value.load(std::memory_order_relaxed));
-}
-
 SyscallResult tell_limits(UserAddress to) {
   shminfo64 info{};
-  info.shmmax = setting(settings().shmmax);
+  info.shmmax = unsigned_value_of(settings().shmmax);
   info.shmmin = 1;
-  info.shmmni = info.shmseg = setting(settings().shmmni);
-  info.shmall = setting(settings().shmall);
+  info.shmmni = info.shmseg = unsigned_value_of(settings().shmmni);
+  info.shmall = unsigned_value_of(settings().shmall);
   TRY(UserOut<shminfo64>(to).copy_out(info));
   return static_cast<std::uint64_t>(shm_totals().highest_place);
 }
@@ -43,13 +39,6 @@ SyscallResult tell_use(UserAddress to) {
   info.shm_tot = info.shm_rss = totals.pages;
   TRY(UserOut<shm_info>(to).copy_out(info));
   return static_cast<std::uint64_t>(totals.highest_place);
-}
-
-SyscallResult tell_status(std::int32_t number, StatBy by, UserAddress to) {
-  shmid64_ds status;
-  const std::int32_t id = TRY(shm_status(number, by, status));
-  TRY(UserOut<shmid64_ds>(to).copy_out(status));
-  return by == StatBy::Id ? 0U : static_cast<std::uint64_t>(id);
 }
 
 }  // namespace
@@ -66,11 +55,11 @@ SyscallResult sys_shmctl(const SyscallArgs& args) {
     case SHM_INFO:
       return tell_use(args.a2);
     case SHM_STAT:
-      return tell_status(id, StatBy::Place, args.a2);
+      return tell_ipc_status(shm_status, id, StatBy::Place, args.a2);
     case SHM_STAT_ANY:
-      return tell_status(id, StatBy::PlaceWhateverMode, args.a2);
+      return tell_ipc_status(shm_status, id, StatBy::PlaceWhateverMode, args.a2);
     case IPC_STAT:
-      return tell_status(id, StatBy::Id, args.a2);
+      return tell_ipc_status(shm_status, id, StatBy::Id, args.a2);
     case IPC_SET: {
       const auto from = TRY(UserIn<shmid64_ds>(args.a2).copy_in());
       TRY(shm_set_owner(id, ipc_owner(from.shm_perm)));

@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "fs/memory_file.h"
+#include "fs/tmpfs/memory_file.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 

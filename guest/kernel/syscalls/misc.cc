@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "arch/x86_64/fpu.h"
 #include "core/random.h"
@@ -24,6 +23,7 @@
 #include "proc/cpu_time.h"
 #include "proc/process.h"
 #include "runhl/abi/layout.h"
+#include "sched/long_work.h"
 #include "sched/scheduler.h"
 #include "syscalls/handlers.h"
 
@@ -32,19 +32,18 @@ namespace runhl::kernel {
 namespace {
 
 template <std::size_t N>
-void set_field(char (&field)[N], const char* text) {
-  const std::size_t length = std::min(std::strlen(text), N - 1);
-  std::memcpy(field, text, length);
+void set_field(char (&field)[N], std::string_view text) {
+  std::copy_n(text.begin(), std::min(text.size(), N - 1), field);
 }
 
 }  // namespace
 
 SyscallResult sys_uname(const SyscallArgs& args) {
   new_utsname name{};
-  set_field(name.sysname, kSystemName.data());
+  set_field(name.sysname, kSystemName);
   set_field(name.nodename, boot_string(boot_config().hostname));
-  set_field(name.release, kSystemRelease.data());
-  set_field(name.version, kSystemVersion.data());
+  set_field(name.release, kSystemRelease);
+  set_field(name.version, kSystemVersion);
   set_field(name.machine, "x86_64");
   set_field(name.domainname, boot_string(boot_config().domainname));
   TRY(UserOut<new_utsname>(args.a0).copy_out(name));
@@ -74,6 +73,7 @@ SyscallResult sys_getrandom(const SyscallArgs& args) {
   if ((args.a2 & ~kKnownFlags) != 0) {
     return fail(EINVAL);
   }
+  constexpr std::size_t kUninterrupted = 4096;     // a signal ends it behind so many
   constexpr std::size_t kMaxRequest = 33'554'431;  // as Linux: INT_MAX >> 6
   const std::size_t wanted = std::min<std::size_t>(args.a1, kMaxRequest);
   std::array<std::byte, 256> chunk{};
@@ -83,7 +83,7 @@ SyscallResult sys_getrandom(const SyscallArgs& args) {
     random_bytes(std::span(chunk).first(length));
     const std::size_t copied = copy_to_user_partial(args.a0 + done, chunk.data(), length);
     done += copied;
-    if (copied < length) {
+    if (copied < length || (done % kUninterrupted == 0 && !take_breath())) {
       break;
     }
   }
@@ -183,6 +183,7 @@ SyscallResult prctl_capabilities(Credentials& c, std::uint32_t option, const Sys
       }
       const std::uint64_t bit = TRY(capability_argument(args.a1));
       c.bounding &= ~bit;
+      renew_credentials(c);
       return 0;
     }
     case PR_SET_KEEPCAPS:
@@ -191,6 +192,7 @@ SyscallResult prctl_capabilities(Credentials& c, std::uint32_t option, const Sys
       }
       c.securebits = args.a1 == 1 ? c.securebits | SECBIT_KEEP_CAPS
                                   : c.securebits & ~std::uint32_t{SECBIT_KEEP_CAPS};
+      renew_credentials(c);
       return 0;
     case PR_GET_KEEPCAPS:
       return (c.securebits & SECBIT_KEEP_CAPS) != 0 ? 1 : 0;
@@ -201,6 +203,7 @@ SyscallResult prctl_capabilities(Credentials& c, std::uint32_t option, const Sys
         return fail(EPERM);
       }
       c.securebits = static_cast<std::uint32_t>(args.a1);
+      renew_credentials(c);
       return 0;
     default:
       return prctl_ambient(c, args);

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
+#include "mm/aspace.h"
 #include "runhl/abi/layout.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
@@ -166,12 +168,13 @@ SyscallResult sys_msync(const SyscallArgs& args) {
 
 SyscallResult sys_mincore(const SyscallArgs& args) {
   TRY(current_mm().require_mapped(args.a0, args.a1));
-  std::array<std::byte, 256> resident;
-  resident.fill(std::byte{1});
+  std::array<std::byte, 1024> resident;
   const std::uint64_t pages = align_up(args.a1, kPageSize) / kPageSize;
   for (std::uint64_t done = 0; done < pages; done += resident.size()) {
-    TRY(copy_to_user(args.a2 + done, resident.data(),
-                     std::min<std::uint64_t>(resident.size(), pages - done)));
+    const auto part =
+        std::span(resident).first(std::min<std::uint64_t>(resident.size(), pages - done));
+    TRY(aspace::resident(args.a0 + done * kPageSize, part));
+    TRY(copy_to_user(args.a2 + done, part.data(), part.size()));
   }
   return 0;
 }

@@ -4,7 +4,7 @@
 
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
-#include "fs/pid_file.h"
+#include "fs/objects/pid_file.h"
 #include "fs/proc/process_files.h"
 #include "fs/proc/process_view.h"
 #include "proc/process_table.h"
@@ -19,10 +19,10 @@ namespace {
 constexpr std::uint32_t kNonblock = O_NONBLOCK;  // PIDFD_NONBLOCK
 
 /// EBADF: it is no pidfd.
-Result<Ref<Process>> process_of_descriptor(std::uint64_t fd) {
+Result<Ref<PidFile>> pid_file_of(std::uint64_t fd) {
   const Ref<File> file = TRY(current_files().get_any(to_fd(fd)));
   PidFile* const pid_file = file->as_pid_file();
-  return pid_file == nullptr ? fail(EBADF) : Result<Ref<Process>>(pid_file->process());
+  return pid_file == nullptr ? fail(EBADF) : Result<Ref<PidFile>>(Ref<PidFile>(pid_file));
 }
 
 Result<Ref<Process>> find_leader(std::int32_t pid) {
@@ -33,13 +33,33 @@ Result<Ref<Process>> find_leader(std::int32_t pid) {
   return fail(family->find_task(pid) != nullptr ? ENOENT : ESRCH);
 }
 
+Result<Ref<PidFile>> open_thread(std::int32_t tid, std::uint32_t flags) {
+  Ref<Process> process;
+  Ref<Pid> id;
+  {
+    const ProcessTable::Guard family;
+    Task* const task = family->find_task(tid);
+    process = task != nullptr ? task->process : family->find_process(tid);
+    if (process == nullptr) {
+      return fail(ESRCH);
+    }
+    id = task != nullptr ? task->id : process->id;
+  }
+  Ref<PidFile> file = TRY(make_ref<PidFile>(std::move(process), flags));
+  file->name_thread(std::move(id));
+  return file;
+}
+
 }  // namespace
 
 SyscallResult sys_pidfd_open(const SyscallArgs& args) {
   const auto pid = static_cast<std::int32_t>(args.a0);
   const std::uint32_t flags = to_u32(args.a1);
-  if ((flags & ~kNonblock) != 0 || pid <= 0) {
+  if ((flags & ~(kNonblock | PidFile::kThread)) != 0 || pid <= 0) {
     return fail(EINVAL);
+  }
+  if ((flags & PidFile::kThread) != 0) {
+    return install_file(TRY(open_thread(pid, O_RDWR | flags)), O_CLOEXEC);
   }
   return install_file(TRY(make_ref<PidFile>(TRY(find_leader(pid)), O_RDWR | flags)), O_CLOEXEC);
 }
@@ -52,7 +72,7 @@ enum SignalScope : std::uint32_t {  // PIDFD_SIGNAL_*
   kProcessGroup = 4,
 };
 
-Result<SignalInfo> info_from(UserAddress from, std::int32_t number, const Process& target) {
+Result<SignalInfo> info_from(UserAddress from, std::int32_t number, const Pid& target) {
   if (from == 0) {
     return sent_by_caller(number, SI_USER);
   }
@@ -60,27 +80,32 @@ Result<SignalInfo> info_from(UserAddress from, std::int32_t number, const Proces
   if (info.number != number) {
     return fail(EINVAL);
   }
-  if (&target != current().process && (info.code >= 0 || info.code == SI_TKILL)) {
+  if (&target != current().id.get() && (info.code >= 0 || info.code == SI_TKILL)) {
     return fail(EPERM);  // only the kernel and kill say that
   }
   return info;
 }
 
-Result<void> send_in_scope(ProcessTable& family, Process& process, std::uint32_t scope,
+Result<void> send_in_scope(ProcessTable& family, const PidFile& target, std::uint32_t scope,
                            const SignalInfo& info) {
+  Process& process = *target.process();
+  const Pid& id = *target.id();
   if (scope == kProcessGroup) {
-    return process.id->group == nullptr ? fail(ESRCH) : send_to_group(family, process.pid, info);
+    return id.group == nullptr ? fail(ESRCH) : send_to_group(family, id.number, info);
   }
-  if (process.state == ProcessState::Reaped) {
+  const bool gone =
+      target.names_first_thread() ? process.state == ProcessState::Reaped : id.task == nullptr;
+  if (gone) {
     return fail(ESRCH);
   }
   if (info.number < 0 || info.number > kSignalCount) {
     return fail(EINVAL);
   }
-  if (scope == kOneThread && process.id->task != nullptr) {
-    return send_to_task(*process.id->task, info);
+  if (scope == kThreadGroup || (scope == 0 && !target.names_thread())) {
+    return send_to_process(process, info);
   }
-  return send_to_process(process, info);
+  // The first thread may have ended before the others: its signals go nowhere.
+  return id.task != nullptr ? send_to_task(*id.task, info) : Result<void>{};
 }
 
 }  // namespace
@@ -92,10 +117,10 @@ SyscallResult sys_pidfd_send_signal(const SyscallArgs& args) {
       (scope & (scope - 1)) != 0) {
     return fail(EINVAL);
   }
-  const Ref<Process> process = TRY(process_of_descriptor(args.a0));
-  const SignalInfo info = TRY(info_from(args.a2, number, *process));
+  const Ref<PidFile> target = TRY(pid_file_of(args.a0));
+  const SignalInfo info = TRY(info_from(args.a2, number, *target->id()));
   const ProcessTable::Guard family;
-  TRY(send_in_scope(*family, *process, scope, info));
+  TRY(send_in_scope(*family, *target, scope, info));
   return 0;
 }
 
@@ -103,13 +128,15 @@ SyscallResult sys_pidfd_getfd(const SyscallArgs& args) {
   if (to_u32(args.a2) != 0) {
     return fail(EINVAL);
   }
-  ProcessTarget target{.process = TRY(process_of_descriptor(args.a0)), .task = nullptr};
+  const Ref<PidFile> pid_file = TRY(pid_file_of(args.a0));
+  ProcessTarget target{.process = pid_file->process(), .task = nullptr};
   {
     const ProcessTable::Guard family;
-    if (target.process->tasks.empty()) {
+    const bool of_process = pid_file->names_first_thread() && !target.process->tasks.empty();
+    target.task = of_process ? &target.process->tasks.front() : pid_file->id()->task;
+    if (target.task == nullptr) {
       return fail(ESRCH);
     }
-    target.task = &target.process->tasks.front();
   }
   if (!may_inspect(target)) {
     return fail(EPERM);

@@ -12,6 +12,7 @@
 
 #include "host/clock.h"
 #include "mm/heap.h"
+#include "proc/restart.h"
 #include "proc/signals.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
@@ -181,9 +182,24 @@ SyscallResult do_select(std::uint64_t count, FdSets& sets, Nanoseconds deadline)
 
 }  // namespace
 
+namespace {
+
+/// A stop and its end do not move the moment at which it ends.
+SyscallResult poll_until(const RestartBlock& block) {
+  const SyscallResult ready = do_poll(block.words[0], block.words[1], block.deadline);
+  if (ready || to_int(ready.error()) != EINTR) {
+    return ready;
+  }
+  current().restart = block;
+  return fail(kRestartBlock);
+}
+
+}  // namespace
+
 SyscallResult sys_poll(const SyscallArgs& args) {
-  const Nanoseconds deadline = deadline_in_milliseconds(to_fd(args.a2));
-  return restart_without_handler(do_poll(args.a0, to_u32(args.a1), deadline));
+  return poll_until({.again = &poll_until,
+                     .deadline = deadline_in_milliseconds(to_fd(args.a2)),
+                     .words = {args.a0, to_u32(args.a1)}});
 }
 
 SyscallResult sys_ppoll(const SyscallArgs& args) {

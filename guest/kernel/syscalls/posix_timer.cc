@@ -2,11 +2,13 @@
 #include "proc/posix_timer.h"
 
 #include <linux/time_types.h>
-#include <time.h>
+
+#include <ctime>
 
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
 #include "host/clock.h"
+#include "sched/timers.h"
 #include "syscalls/handlers.h"
 #include "syscalls/user_time.h"
 
@@ -65,6 +67,7 @@ SyscallResult sys_timer_settime(const SyscallArgs& args) {
   const TimerSetting fresh{TRY(valid_time(words.it_value)), TRY(valid_time(words.it_interval))};
   const TimerTime kind = (args.a1 & TIMER_ABSTIME) != 0 ? TimerTime::Absolute : TimerTime::Relative;
   const TimerSetting old = TRY(posix_timer_set(own(), timer_number(args.a0), fresh, kind));
+  fire_due_timers();
   if (args.a3 != 0) {
     TRY(UserOut<__kernel_itimerspec>(args.a3).copy_out(to_words(old)));
   }

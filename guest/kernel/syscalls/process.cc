@@ -10,7 +10,7 @@
 #include "core/linux_signal.h"
 #include "core/user_memory.h"
 #include "fs/fd_table.h"
-#include "fs/pid_file.h"
+#include "fs/objects/pid_file.h"
 #include "host/clock.h"
 #include "proc/clone.h"
 #include "proc/process_table.h"
@@ -213,7 +213,9 @@ Result<SelectionByPidfd> select_by_pidfd(std::int32_t fd) {
   if (pid_file == nullptr) {
     return fail(EBADF);
   }
-  return SelectionByPidfd{.process = pid_file->process(), .nonblocking = file->nonblocking()};
+  // Nobody's child is a thread.
+  return SelectionByPidfd{.process = pid_file->names_first_thread() ? pid_file->process() : nullptr,
+                          .nonblocking = file->nonblocking()};
 }
 
 Result<ChildSelection> select_by_id(std::uint32_t kind, std::int32_t id, bool& nonblocking) {

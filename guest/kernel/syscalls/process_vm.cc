@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // process_vm_readv, process_vm_writev: of the caller's own process. Other processes live in other
 // cells, whose memory this one cannot reach.
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 
+#include "runhl/abi/layout.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 
@@ -13,6 +15,8 @@ namespace runhl::kernel {
 namespace {
 
 constexpr std::uint64_t kMaxSegments = 1024;  // UIO_MAXIOV
+
+enum class Direction : bool { Read, Write };
 
 /// Walks a program's array of iovecs, a part of a segment at a time.
 class Segments {
@@ -44,14 +48,29 @@ class Segments {
   std::uint64_t left_ = 0;
 };
 
-Result<std::uint64_t> copy(Segments from, Segments to) {
-  std::array<std::byte, 1024> block;
+/// The other process's pages count by what their mapping allows: x86 could read what may only be
+/// written.
+bool allows(UserAddress page, std::uint32_t access) {
+  const Result<MappingInfo> mapping = current_mm().find(page);
+  return mapping && (mapping->protection & access) != 0;
+}
+
+Result<std::uint64_t> copy(Segments from, Segments to, Direction direction) {
+  constexpr std::uint64_t kBlock = 1024;
+  std::array<std::byte, kBlock> block;
   std::uint64_t done = 0;
   for (;;) {
-    const UserSpan target = TRY(to.next(block.size()));
-    const UserSpan source = TRY(from.next(target.size));
+    const UserSpan target = TRY(to.next(kBlock));
+    UserSpan source = TRY(from.next(target.size));
+    // To the end of the other process's page: the next may be of another mapping.
+    const UserAddress other = direction == Direction::Read ? source.address : target.address;
+    source.size = std::min(source.size, kPageSize - other % kPageSize);
     if (source.size == 0 || target.size == 0) {
       return done;
+    }
+    const bool allowed = allows(other, direction == Direction::Read ? PROT_READ : PROT_WRITE);
+    if (!allowed) {
+      return done != 0 ? Result<std::uint64_t>(done) : fail(EFAULT);
     }
     const std::size_t got = copy_from_user_partial(block.data(), source.address, source.size);
     const std::size_t put = copy_to_user_partial(target.address, block.data(), got);
@@ -64,8 +83,6 @@ Result<std::uint64_t> copy(Segments from, Segments to) {
   }
 }
 
-enum class Direction : bool { Read, Write };
-
 SyscallResult process_vm(const SyscallArgs& args, Direction direction) {
   if (args.a5 != 0 || args.a2 > kMaxSegments || args.a4 > kMaxSegments) {
     return fail(EINVAL);
@@ -77,7 +94,8 @@ SyscallResult process_vm(const SyscallArgs& args, Direction direction) {
   }
   const Segments local(args.a1, args.a2);
   const Segments remote(args.a3, args.a4);
-  return direction == Direction::Read ? copy(remote, local) : copy(local, remote);
+  return direction == Direction::Read ? copy(remote, local, direction)
+                                      : copy(local, remote, direction);
 }
 
 }  // namespace

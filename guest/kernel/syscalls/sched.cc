@@ -20,6 +20,9 @@
 #ifndef SCHED_DEADLINE
 #define SCHED_DEADLINE 6  // linux/sched.h
 #endif
+#ifndef SCHED_EXT
+#define SCHED_EXT 7  // linux/sched.h
+#endif
 
 namespace runhl::kernel {
 
@@ -115,6 +118,7 @@ SyscallResult priority_bound(std::uint64_t policy, std::uint64_t real_time) {
     case SCHED_BATCH:
     case SCHED_IDLE:
     case SCHED_DEADLINE:
+    case SCHED_EXT:
       return 0;
     default:
       return fail(EINVAL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // signalfd, signalfd4.
 #include "core/linux_signal.h"
-#include "fs/signal_file.h"
+#include "fs/objects/signal_file.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "fs/unix_socket.h"
+#include "fs/unix/socket.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 #include "syscalls/socket_arguments.h"

@@ -193,6 +193,7 @@ SyscallResult send_message(Socket& socket, UserAddress message, std::uint32_t fl
     to = TRY(copy_address_in(reinterpret_cast<UserAddress>(header.msg_name), header.msg_namelen));
     request.to = &to;
   }
+  TRY(socket.check_connected());
   TRY(copy_control_in(request, header));
   return socket.send(request);
 }

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "fs/anonymous_attr.h"
+#include "fs/device_file.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 #include "syscalls/io_vector.h"
@@ -36,6 +38,7 @@ Result<SpliceFile> side_of(File& file, UserAddress offset_at) {
   SpliceFile side{.file = file};
   if (offset_at != 0) {
     side.own_position = false;
+    side.moves = !is_device(file);
     side.offset = TRY(UserIn<std::uint64_t>(offset_at).copy_in());
     if (static_cast<std::int64_t>(side.offset) < 0) {
       return fail(EINVAL);
@@ -49,9 +52,9 @@ Result<void> tell_offset(const SpliceFile& side, UserAddress offset_at) {
                            : UserOut<std::uint64_t>(offset_at).copy_out(side.offset);
 }
 
-bool seekable(File& file) {
+bool takes_offset(File& file) {
   const Result<abi::FileAttr> attr = file.attributes();
-  return attr && S_ISREG(attr->mode);
+  return attr && (S_ISREG(attr->mode) || (S_ISCHR(attr->mode) && file.has_positions()));
 }
 
 Blocking blocking_of(bool nonblocking) {
@@ -70,7 +73,8 @@ SyscallResult between_pipes(File& in, File& out, std::size_t size, bool nonblock
 
 SyscallResult pipe_to_file(const SyscallArgs& args, File& in, File& out, std::size_t size,
                            bool nonblocking) {
-  if ((out.flags() & O_APPEND) != 0 || (args.a3 != 0 && !seekable(out))) {
+  if ((out.flags() & O_APPEND) != 0 || is_anonymous_inode(out) || !takes_splice(out) ||
+      (args.a3 != 0 && !takes_offset(out))) {
     return fail(EINVAL);
   }
   SpliceFile to = TRY(side_of(out, args.a3));
@@ -81,7 +85,8 @@ SyscallResult pipe_to_file(const SyscallArgs& args, File& in, File& out, std::si
 
 SyscallResult file_to_pipe(const SyscallArgs& args, File& in, File& out, std::size_t size,
                            bool nonblocking) {
-  if (args.a1 != 0 && !seekable(in)) {
+  if ((args.a1 != 0 && !takes_offset(in)) || is_anonymous_inode(in) || !gives_splice(in) ||
+      in.directory() != nullptr) {
     return fail(EINVAL);
   }
   SpliceFile from = TRY(side_of(in, args.a1));

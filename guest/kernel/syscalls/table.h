@@ -32,7 +32,7 @@
   X(24, sched_yield, sys_sched_yield, Full, Fine, "") \
   X(25, mremap, sys_mremap, Full, Fine, "") \
   X(26, msync, sys_msync, Full, Fine, "") \
-  X(27, mincore, sys_mincore, Partial, Fine, "every mapped page counts as resident") \
+  X(27, mincore, sys_mincore, Partial, Fine, "every mapped page of a host file counts as resident") \
   X(28, madvise, sys_madvise, Partial, Fine, "MADV_COLLAPSE, guard regions; MADV_REMOVE of memory of ours alone") \
   X(29, shmget, sys_shmget, Partial, Fine, "SHM_HUGETLB finds no huge pages") \
   X(30, shmat, sys_shmat, Full, Fine, "") \
@@ -61,7 +61,7 @@
   X(53, socketpair, sys_socketpair, Partial, Fine, "AF_UNIX only") \
   X(54, setsockopt, sys_setsockopt, Partial, Fine, "socket level; options of other families") \
   X(55, getsockopt, sys_getsockopt, Partial, Fine, "socket level; options of other families") \
-  X(56, clone, sys_clone, Partial, Fine, "namespaces, pidfds of threads") \
+  X(56, clone, sys_clone, Partial, Fine, "namespaces") \
   X(57, fork, sys_fork, Full, Fine, "") \
   X(58, vfork, sys_vfork, Full, Fine, "") \
   X(59, execve, sys_execve, Partial, Fine, "an unreadable program, where the ceiling cannot read it") \
@@ -159,6 +159,8 @@
   X(161, chroot, sys_chroot, Full, Fine, "") \
   X(162, sync, sys_sync, Partial, Fine, "the host decides when") \
   X(164, settimeofday, sys_settimeofday, Partial, Free, "no program may set the clock") \
+  X(165, mount, sys_mount, Partial, Fine, "refused: the mount tree is made at boot") \
+  X(166, umount2, sys_umount2, Partial, Fine, "refused: the mount tree is made at boot") \
   X(186, gettid, sys_gettid, Full, Free, "") \
   X(187, readahead, sys_readahead, Partial, Fine, "checked; the host reads ahead by itself") \
   X(188, setxattr, sys_setxattr, Full, Fine, "") \
@@ -202,6 +204,12 @@
   X(237, mbind, sys_mbind, Partial, Fine, "one node: without an effect, not remembered") \
   X(238, set_mempolicy, sys_set_mempolicy, Partial, Free, "one node: without an effect") \
   X(239, get_mempolicy, sys_get_mempolicy, Partial, Fine, "policies of mbind") \
+  X(240, mq_open, sys_mq_open, Full, Fine, "") \
+  X(241, mq_unlink, sys_mq_unlink, Full, Fine, "") \
+  X(242, mq_timedsend, sys_mq_timedsend, Full, Fine, "") \
+  X(243, mq_timedreceive, sys_mq_timedreceive, Full, Fine, "") \
+  X(244, mq_notify, sys_mq_notify, Partial, Fine, "SIGEV_THREAD, which needs a netlink socket") \
+  X(245, mq_getsetattr, sys_mq_getsetattr, Full, Fine, "") \
   X(247, waitid, sys_waitid, Partial, Fine, "usage: CPU time only") \
   X(251, ioprio_set, sys_ioprio_set, Partial, Fine, "kept and reported; all programs have one weight") \
   X(252, ioprio_get, sys_ioprio_get, Full, Fine, "") \
@@ -276,8 +284,8 @@
   X(332, statx, sys_statx, Full, Fine, "") \
   X(334, rseq, sys_rseq, Full, Fine, "") \
   X(424, pidfd_send_signal, sys_pidfd_send_signal, Full, Fine, "") \
-  X(434, pidfd_open, sys_pidfd_open, Partial, Fine, "PIDFD_THREAD") \
-  X(435, clone3, sys_clone3, Partial, Fine, "namespaces, pidfds of threads, cgroups, chosen ids") \
+  X(434, pidfd_open, sys_pidfd_open, Full, Fine, "") \
+  X(435, clone3, sys_clone3, Partial, Fine, "namespaces, cgroups, chosen ids") \
   X(436, close_range, sys_close_range, Full, Fine, "") \
   X(438, pidfd_getfd, sys_pidfd_getfd, Full, Fine, "") \
   X(439, faccessat2, sys_faccessat2, Full, Fine, "") \

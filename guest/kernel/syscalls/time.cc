@@ -3,10 +3,10 @@
 #include <linux/times.h>
 #include <sys/time.h>
 #include <sys/timex.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 
 #include "core/user_memory.h"
 #include "host/clock.h"
@@ -16,6 +16,7 @@
 #include "proc/interval_timer.h"
 #include "proc/restart.h"
 #include "sched/tick.h"
+#include "sched/timers.h"
 #include "syscalls/handlers.h"
 #include "syscalls/user_time.h"
 
@@ -304,6 +305,7 @@ SyscallResult sys_setitimer(const SyscallArgs& args) {
   }
   const IntervalSetting old = which == ITIMER_REAL ? TRY(interval_timer_set(process, fresh))
                                                    : cpu_interval_set(process, which, fresh);
+  fire_due_timers();
   if (args.a2 != 0) {
     TRY(UserOut<IntervalWords>(args.a2).copy_out(to_words(old)));
   }

@@ -2,12 +2,13 @@
 // timerfd_create, timerfd_settime, timerfd_gettime.
 #include <linux/capability.h>
 #include <linux/time_types.h>
-#include <time.h>
 
 #include <algorithm>
+#include <ctime>
 
-#include "fs/timer_file.h"
+#include "fs/objects/timer_file.h"
 #include "host/clock.h"
+#include "sched/timers.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 
@@ -74,6 +75,7 @@ SyscallResult sys_timerfd_settime(const SyscallArgs& args) {
   const bool absolute = (flags & kAbsolute) != 0;
   const TimerFileSetting old =
       it.timer->set(fresh, absolute ? FileTimer::Start::Absolute : FileTimer::Start::Relative);
+  fire_due_timers();
   if (args.a3 != 0) {
     TRY(UserOut<__kernel_itimerspec>(args.a3).copy_out(to_itimerspec(old)));
   }

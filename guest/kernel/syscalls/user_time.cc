@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "syscalls/user_time.h"
 
-#include <time.h>
-
 #include <algorithm>
+#include <ctime>
 
 #include "host/clock.h"
 

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Extended attributes: by path, by path without following a symlink at its end, by descriptor.
+#include <linux/capability.h>
 #include <linux/limits.h>
 #include <linux/xattr.h>
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
+#include "fs/anonymous_attr.h"
+#include "fs/permission.h"
+#include "fs/unix/endpoint.h"
 #include "fs/vfs.h"
+#include "fs/xattr_namespace.h"
 #include "mm/heap.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
@@ -83,19 +89,35 @@ Result<Subject> by_descriptor(int fd) {
   return Subject{.walk = nullptr, .follow = Follow::Yes, .file = TRY(current_files().get(fd))};
 }
 
-/// `user_error`: of an attribute of users, which pipes, sockets and the like cannot have.
+Result<void> check_other_name(File& file, std::string_view name, std::uint32_t wanted) {
+  if (in_xattr_namespace(name) || file.node() == nullptr) {
+    return {};
+  }
+  return check_access(TRY(file.attributes()), file_identity(current().credentials), wanted);
+}
+
+/// `user_error`: of an attribute of users, which pipes, sockets and the like cannot have, and of
+/// one that only the host's administrator sees.
 Result<Ref<Node>> node_of(const Subject& subject, std::string_view name, int user_error) {
   Ref<Node> node = subject.file->node();
   if (node == nullptr) {
-    return fail(name.starts_with("user.") ? user_error : EOPNOTSUPP);
+    const bool trusted = name.starts_with("trusted.") && !current().credentials.has(CAP_SYS_ADMIN);
+    return fail(name.starts_with("user.") || trusted ? user_error : EOPNOTSUPP);
   }
   return node;
 }
 
 Result<Ref<Node>> writable_node_of(const Subject& subject, std::string_view name) {
+  const bool is_pipe_or_socket =
+      subject.file->node() == nullptr && !is_anonymous_inode(*subject.file);
+  if (is_pipe_or_socket && name.starts_with("security.") &&
+      !current().credentials.has(CAP_SYS_ADMIN)) {
+    return fail(EPERM);
+  }
   if (subject.file->mount() != nullptr && subject.file->mount()->read_only()) {
     return fail(EROFS);
   }
+  TRY(check_other_name(*subject.file, name, kAccessWrite));
   return node_of(subject, name, EPERM);
 }
 
@@ -107,6 +129,45 @@ SyscallResult give(UserAddress out, std::span<const std::byte> bytes, std::size_
   return length;
 }
 
+Result<Ref<Node>> readable_node_of(const Subject& subject, std::string_view name) {
+  TRY(check_other_name(*subject.file, name, kAccessRead));
+  return node_of(subject, name, ENODATA);
+}
+
+constexpr std::string_view kProtocol = "system.sockprotoname";  // the one attribute of sockets
+
+/// `text` with its NUL; its size alone where there is no room at all.
+Result<std::size_t> put_text(std::span<std::byte> room, std::string_view text) {
+  const std::size_t size = text.size() + 1;
+  if (room.empty()) {
+    return size;
+  }
+  if (room.size() < size) {
+    return fail(ERANGE);
+  }
+  std::memcpy(room.data(), text.data(), text.size());
+  room[text.size()] = std::byte{0};
+  return size;
+}
+
+Result<std::size_t> get_of_file(const Subject& subject, std::string_view name,
+                                std::span<std::byte> room) {
+  Socket* const socket = subject.file->as_socket();
+  if (socket != nullptr && socket->unix_endpoint() != nullptr && name == kProtocol) {
+    const bool stream = socket->unix_endpoint()->type() == SOCK_STREAM;
+    return put_text(room, stream ? "UNIX-STREAM" : "UNIX");
+  }
+  return TRY(readable_node_of(subject, name))->get_xattr({}, name, room);
+}
+
+Result<std::size_t> list_of_file(File& file, std::span<std::byte> room) {
+  if (file.as_socket() != nullptr) {
+    return put_text(room, kProtocol);
+  }
+  const Ref<Node> node = file.node();
+  return node == nullptr ? Result<std::size_t>(0) : node->list_xattrs({}, room);
+}
+
 template <typename Find>
 SyscallResult get(Find find, const SyscallArgs& args) {
   const XattrName name = TRY(XattrName::copy(args.a1));
@@ -115,8 +176,7 @@ SyscallResult get(Find find, const SyscallArgs& args) {
   const std::size_t length =
       subject.walk != nullptr
           ? TRY(vfs_get_xattr(*subject.walk, subject.follow, name.view(), room.span()))
-          : TRY(TRY(node_of(subject, name.view(), ENODATA))
-                    ->get_xattr({}, name.view(), room.span()));
+          : TRY(get_of_file(subject, name.view(), room.span()));
   return args.a3 == 0 ? SyscallResult(length) : give(args.a2, room.span(), length);
 }
 
@@ -149,9 +209,7 @@ SyscallResult list(const Subject& subject, const SyscallArgs& args) {
   const Bytes room = TRY(Bytes::allocate(std::min<std::size_t>(args.a2, XATTR_LIST_MAX)));
   const std::size_t length = subject.walk != nullptr
                                  ? TRY(vfs_list_xattrs(*subject.walk, subject.follow, room.span()))
-                                 : (subject.file->node() == nullptr
-                                        ? 0
-                                        : TRY(subject.file->node()->list_xattrs({}, room.span())));
+                                 : TRY(list_of_file(*subject.file, room.span()));
   return args.a2 == 0 ? SyscallResult(length) : give(args.a1, room.span(), length);
 }
 

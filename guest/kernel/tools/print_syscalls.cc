@@ -32,7 +32,10 @@ int main() {
   std::printf("<!-- SPDX-License-Identifier: Apache-2.0 -->\n");
   std::printf("# System calls of the guest kernel\n\n");
   std::printf("Printed from guest/kernel/syscalls/table.h by runhl_print_syscalls; do not edit.\n");
-  std::printf("A call without a row answers ENOSYS and is counted (`runhl events --stats`).\n\n");
+  std::printf(
+      "A call without a row answers ENOSYS and is counted (`runhl events --stats`); EPERM, as\n");
+  std::printf(
+      "on Linux, where it wants a capability that the caller lacks (syscalls/privileged.h).\n\n");
   std::printf("%zu calls, %d of them full.\n\n", std::size(kRows), full);
   std::printf("| nr | call | support | what is missing |\n|---:|---|---|---|\n");
   for (const Row& row : kRows) {

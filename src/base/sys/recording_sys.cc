@@ -166,6 +166,8 @@ Result<FileStat> RecordingSys::stat(int fd, const std::string& /*what*/) {
   const auto found = modes.find(name_of(fd));
   FileStat status;
   status.mode = found == modes.end() ? kDirectory : found->second;
+  const auto inode = inodes.find(name_of(fd));
+  status.inode = inode == inodes.end() ? 0 : inode->second;
   return status;
 }
 

@@ -1,6 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Limits and placement, on cgroup v1 controllers.
 
+# A bundle that eats memory (touch_pages) and may have so much of it, swap included.
+memory_bundle() {  # MiB
+  needs_root
+  needs_cgroup memory
+  make_bundle
+  program touch_pages
+  cgroup_path
+  edit ".linux.resources.memory = {limit: $(($1 << 20)), swap: $(($1 << 20))}"
+}
+
 # A parent of ours: every directory below it carries the tag that the leak check looks for.
 cgroup_path() { edit --arg path "/$e2e_tag/$id" '.linux.cgroupsPath = $path'; }
 
@@ -47,12 +57,7 @@ case_limits_are_written() {
 }
 
 case_memory_limit_kills() {
-  needs_root
-  needs_cgroup memory
-  make_bundle
-  program touch_pages
-  cgroup_path
-  edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+  memory_bundle 32
   args /bin/touch_pages 200
   run_it
   expect_status 137
@@ -63,12 +68,7 @@ case_memory_limit_kills() {
 
 # A child that eats is killed, and its parent learns so; the container goes on.
 case_memory_limit_kills_one_of_many() {
-  needs_root
-  needs_cgroup memory
-  make_bundle
-  program touch_pages
-  cgroup_path
-  edit '.linux.resources.memory = {limit: 67108864, swap: 67108864}'
+  memory_bundle 64
   args sh -c 'for i in 1 2 3; do touch_pages 200; echo "child $?"; done; touch_pages 2'
   run_it
   expect_status 0
@@ -89,12 +89,7 @@ killed_in_a_call() {  # name command
   expect_out "$(printf '%s\n' "$1 137" '2560 pages')"
 }
 case_memory_limit_met_in_a_system_call() {
-  needs_root
-  needs_cgroup memory
-  make_bundle
-  program touch_pages
-  cgroup_path
-  edit '.linux.resources.memory = {limit: 50331648, swap: 50331648}'
+  memory_bundle 48
   truncate -s 64M "$bundle/rootfs/big"
   killed_in_a_call zero 'dd if=/dev/zero of=/dev/null bs=64M count=1 2>/dev/null'
   [ "$RUNTIME" = runhl ] || return 0  # with the others the host looks for pages for half a minute
@@ -117,12 +112,7 @@ case_memory_limit_met_by_init_in_a_system_call() {
 # Whoever is hit, there is an end: of the eaters, or of the container.
 case_many_eaters_come_to_an_end() {
   local round
-  needs_root
-  needs_cgroup memory
-  make_bundle
-  program touch_pages
-  cgroup_path
-  edit '.linux.resources.memory = {limit: 33554432, swap: 33554432}'
+  memory_bundle 32
   args sh -c 'for i in 1 2 3 4 5 6 7 8; do touch_pages $((i * 7)) >/dev/null & done; wait; echo all'
   for round in 1 2 3; do
     status=0
@@ -138,12 +128,7 @@ case_many_eaters_come_to_an_end() {
 # A file system in memory that is larger than the limit: who fills it is told or killed, and what he
 # wrote can be removed.
 case_filling_a_tmpfs_does_not_end_the_container() {
-  needs_root
-  needs_cgroup memory
-  make_bundle
-  program touch_pages
-  cgroup_path
-  edit '.linux.resources.memory = {limit: 50331648, swap: 50331648}'
+  memory_bundle 48
   edit '.mounts += [{destination: "/more", type: "tmpfs", source: "tmpfs", options: ["size=60m"]}]'
   args sh -c 'for d in /dev/shm /more; do dd if=/dev/zero of=$d/x bs=1M count=60; rm $d/x; done; touch_pages 10; echo end'
   run_it

@@ -21,6 +21,10 @@ case_stats_of_a_running_container() {
   [ "$(stat_of .data.pids.current)" -gt 0 ] || fail "pids: $(cat "$dir/out")"
   if [ "$RUNTIME" = runhl ]; then
     [ "$(stat_of .data.runhl.counters.trapped_syscalls)" -gt 0 ] || fail "guest: $(cat "$dir/out")"
+    try info
+    grep -q 'seccomp listener: *yes' "$dir/out" && mapped=true || mapped=false
+    try events --stats "$id"
+    expect_eq "$(stat_of .data.runhl.mapsFiles)" "$mapped"
   fi
   force_delete
 }
@@ -69,4 +73,17 @@ case_rewriting_can_be_switched_off() {
   run_it
   expect_status 1
   expect_in err "/annotations/dev.runhl.rewrite"
+}
+
+# A subshell's calls are made once in each: no site would ever be made a jump by itself.
+case_calls_of_forked_children_become_fast() {
+  only runhl "its guest kernel rewrites programs"
+  make_bundle
+  args busybox sh -c 'i=0; while [ $i -lt 400 ]; do (exit 0); i=$((i + 1)); done'
+  rm -f "$dir/log"
+  try --debug --log "$dir/log" run --bundle "$bundle" "$id"
+  expect_status 0
+  local trapped
+  trapped=$(sed -n 's/.*trapped_syscalls \([0-9]*\).*/\1/p' "$dir/log")
+  [ "$trapped" -lt 400 ] || fail "$trapped calls trapped in 400 children"
 }

@@ -99,3 +99,14 @@ case_child_dies_of_a_signal() {
   expect_status 0
   expect_in out 139
 }
+
+# As of any child: what its process used is told to who waits for the runtime. That process has much
+# memory to give back, so it ends long after it said so.
+case_cpu_time_is_told_at_the_end() {
+  local TIMEFORMAT='%U %S'
+  make_bundle
+  args dd if=/dev/urandom of=/dev/null bs=64M count=1
+  { time run_it; } 2>"$dir/used"
+  expect_status 0
+  awk '{ exit !($1 + $2 > 0.1) }' "$dir/used" || fail "CPU time in seconds: $(cat "$dir/used")"
+}

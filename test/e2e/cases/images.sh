@@ -100,9 +100,8 @@ describe_tree() {
     \( -type l -printf '%y %m %U %G %n - %p %l\0' \) -o -printf '%y %m %U %G %n %Ts %p\0' | sort -z | tr '\0' '\n')
 }
 
-case_the_merged_tree_is_umocis() {
-  needs_umoci
-  make_image
+# What trees are compared of: each kind of entry, replaced, hidden and linked to by an upper layer.
+make_tricky_image() {
   local r=$dir/unpacked/rootfs
   mkdir -p "$r/a/b" "$r/opaque/sub" "$r/usr/lib" "$r/gone"
   echo lower >"$r/a/file" && ln "$r/a/file" "$r/a/link" && chmod 4755 "$r/a/file"
@@ -119,8 +118,38 @@ case_the_merged_tree_is_umocis() {
   ln "$r/a/file" "$r/a/b/third"
   echo upper >"$r/big"
   rm "$r/fifo" && mkdir "$r/fifo"
+  # cap_net_raw=ep
+  python3 -c 'import os, sys
+os.setxattr(sys.argv[1], "user.test", b"value")
+os.setxattr(sys.argv[2], "security.capability", bytes.fromhex("0100000200200000000000000000000000000000"))' "$r/opaque/new" "$r/a/b/third"
   touch -d '2001-02-03 04:05:06' "$r/big"
   layer
+}
+
+xattrs_of() {
+  python3 -c 'import os, sys
+for path, _, files in os.walk(os.fsencode(sys.argv[1])):
+    for name in sorted(files):
+        at = os.path.join(path, name)
+        for key in sorted(os.listxattr(at, follow_symlinks=False)):
+            print(os.path.relpath(at, os.fsencode(sys.argv[1])), key, os.getxattr(at, key, follow_symlinks=False).hex())' "$1" | sort
+}
+
+expect_same_trees() {  # THEIRS OURS
+  describe_tree "$1" >"$dir/want"
+  describe_tree "$2" >"$dir/got"
+  cmp "$dir/want" "$dir/got" || fail "$(diff "$dir/want" "$dir/got" | head -20)"
+  diff -r --no-dereference "$1" "$2" >"$dir/diff" 2>&1
+  # Of devices diff says that it does not compare them; their numbers:
+  ! grep -vE 'is a (character|block) special file' "$dir/diff" >"$dir/differs" || fail "$(head -5 "$dir/differs")"
+  expect_eq "$(cd "$2" && stat -c '%t %T' null disk)" "$(cd "$1" && stat -c '%t %T' null disk)" "devices"
+}
+
+case_the_merged_tree_is_umocis() {
+  needs_umoci
+  command -v python3 >/dev/null || skip_case "no python3"
+  make_image
+  make_tricky_image
   load_image
   expect_status 0
   run_image test/base /bin/true
@@ -128,13 +157,40 @@ case_the_merged_tree_is_umocis() {
   mkdir "$dir/ours"
   umoci unpack --image "$layout:base" "$dir/theirs" >"$dir/umoci.log" 2>&1 || fail "umoci"
   (cd "$dir/ours" && bsdtar -xpf "$cache"/*.cpio --exclude=./.runhl.* --exclude=.runhl.*) || fail "bsdtar"
-  describe_tree "$dir/theirs/rootfs" >"$dir/want"
-  describe_tree "$dir/ours" >"$dir/got"
-  cmp "$dir/want" "$dir/got" || fail "$(diff "$dir/want" "$dir/got" | head -20)"
-  diff -r --no-dereference "$dir/theirs/rootfs" "$dir/ours" >"$dir/diff" 2>&1
-  # Of devices diff says that it does not compare them; their numbers:
-  ! grep -vE 'is a (character|block) special file' "$dir/diff" >"$dir/differs" || fail "$(head -5 "$dir/differs")"
-  expect_eq "$(cd "$dir/ours" && stat -c '%t %T' null disk)" "$(cd "$dir/theirs/rootfs" && stat -c '%t %T' null disk)" "devices"
+  expect_same_trees "$dir/theirs/rootfs" "$dir/ours"
+}
+
+case_a_bundle_is_umocis_and_runs_anywhere() {
+  needs_umoci
+  command -v python3 >/dev/null || skip_case "no python3"
+  make_image
+  make_tricky_image
+  config_image --config.user 70000:70001 --config.workingdir /a --config.cmd /bin/sh --config.cmd -c --config.cmd 'id -u; id -g; pwd'
+  load_image
+  try bundle --store "$store" test/base "$dir/made"
+  expect_status 0
+  umoci unpack --image "$layout:base" "$dir/theirs" >"$dir/umoci.log" 2>&1 || fail "umoci"
+  expect_same_trees "$dir/theirs/rootfs" "$dir/made/rootfs"
+  expect_eq "$(xattrs_of "$dir/made/rootfs")" "$(xattrs_of "$dir/theirs/rootfs")" "extended attributes"
+  expect_eq "$(xattrs_of "$dir/made/rootfs" | wc -l)" 4 "extended attributes"
+  expect_eq "$(jq -c '.process.args, .process.cwd, .process.user.uid' "$dir/made/config.json")" \
+    "$(jq -c '.process.args, .process.cwd, .process.user.uid' "$dir/theirs/config.json")" "config.json:"
+  try run --bundle "$dir/made" "$id"
+  expect_status 0
+  expect_out "$(printf '70000\n70001\n/a')"
+  if command -v runc >/dev/null; then
+    expect_eq "$(runc --root "$dir/runc" run --bundle "$dir/made" "$id" 2>&1)" "$(cat "$dir/out")" "by runc:"
+  fi
+  try bundle --store "$store" test/base "$dir/made"
+  expect_status 1
+  expect_one_line_error "$dir/made" 'File exists'
+  try bundle --store "$store" nobody/nothing "$dir/other"
+  expect_status 1
+  printf '\1' | dd of="$store/blobs/sha256/$(rt inspect --store "$store" test/base | jq -r '.manifest.layers[1].digest' | cut -d: -f2)" bs=1 seek=100 conv=notrunc status=none
+  try bundle --store "$store" test/base "$dir/other"
+  expect_status 1
+  expect_one_line_error "layer 2"
+  expect_eq "$(ls "$dir" | grep -c '^other')" 0 "left of a failed one:"
 }
 
 case_dockers_archives_go_both_ways() {
@@ -186,6 +242,25 @@ case_lists_verifies_and_removes() {
   expect_status 1
 }
 
+case_df_tells_what_prune_frees() {
+  needs_umoci
+  make_image
+  load_image
+  load_image test/second
+  run_image test/base /bin/true
+  : >"$store/partial/$(printf '0%.0s' {1..64})"
+  try df --store "$store" --cache "$cache" --json
+  expect_status 0
+  expect_eq "$(jq -c '[.images.count, .unneeded.count, .partial.count, .archives.count]' "$dir/out")" "[2,0,1,1]" "df:"
+  local bytes
+  bytes=$(jq .archives.bytes "$dir/out")
+  rm "$store/partial/"*
+  expect_eq "$(rt prune --store "$store" --cache "$cache")" "freed $bytes bytes" "prune:"
+  try df --store "$store" --cache "$cache"
+  expect_in out "images                    2"
+  expect_in out "converted archives        0        0 B   0 B"
+}
+
 case_wrong_content_is_named() {
   needs_umoci
   make_image
@@ -232,4 +307,34 @@ case_a_killed_load_leaves_a_good_store() {
   expect_status 0
   run_image test/second /bin/true
   expect_status 0
+}
+
+# Without any option: what belongs to a user is where XDG says, and nobody else's.
+case_an_ordinary_user_has_a_store_of_their_own() {
+  needs_umoci
+  make_image
+  config_image --config.cmd /bin/echo --config.cmd mine
+  local home=$dir/home who=54321
+  chmod -R a+rX "$layout"
+  mkdir -p "$home" "$dir/xdg"
+  chown $who:$who "$home" "$dir/xdg"
+  as_user() {
+    status=0
+    setpriv --reuid $who --regid $who --clear-groups --inh-caps=-all \
+      env -i PATH=/usr/bin:/bin HOME="$home" XDG_RUNTIME_DIR="$dir/xdg" "$@" </dev/null >"$dir/out" 2>"$dir/err" || status=$?
+  }
+  as_user "$runtime_bin" load "oci:$layout:base" test/base
+  expect_status 0
+  as_user "$runtime_bin" run test/base
+  expect_status 0
+  expect_out mine
+  expect_eq "$(stat -c '%u %a' "$home/.local/share/runhl/store")" "$who 700" "the store:"
+  expect_eq "$(find "$home/.cache/runhl/initrd" -name '*.cpio' | wc -l)" 1 "archives:"
+  as_user env XDG_DATA_HOME="$home/data" XDG_CACHE_HOME="$home/cache" "$runtime_bin" load "oci:$layout:base" test/other
+  expect_status 0
+  as_user env XDG_DATA_HOME="$home/data" XDG_CACHE_HOME="$home/cache" "$runtime_bin" run test/other
+  expect_out mine
+  expect_eq "$(find "$home/cache/runhl/initrd" -name '*.cpio' | wc -l)" 1 "archives elsewhere:"
+  as_user "$runtime_bin" images -q
+  expect_out docker.io/test/base:latest
 }

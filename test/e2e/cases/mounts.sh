@@ -121,6 +121,18 @@ case_nested_mounts() {
 }
 
 # Never served from a host's kernel file system, wherever it is mounted.
+# A tree that somebody works in with chroot: what the host has mounted there is covered.
+case_proc_over_the_hosts() {
+  needs_root
+  make_bundle
+  args sh -c 'cat /proc/1/comm; ls /proc/self/fd | wc -l'
+  mount -t proc proc "$bundle/rootfs/proc" || skip "no proc can be mounted here"
+  run_it
+  umount "$bundle/rootfs/proc"
+  expect_status 0
+  expect_eq "$(head -n 1 "$dir/out")" sh
+}
+
 case_bind_of_host_proc_is_refused() {
   only runhl "runc and crun pass the host's /proc on"
   make_bundle

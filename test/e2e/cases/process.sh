@@ -88,6 +88,31 @@ case_user_may_not_write_what_is_roots() {
   grep -q '^root:x' "$bundle/rootfs/etc/passwd" || fail "wrote a root-owned file"
 }
 
+case_limits_are_those_given_or_the_callers() {
+  make_bundle '.process.rlimits = [{type: "RLIMIT_FSIZE", hard: 4096000, soft: 2048000}]'
+  args sh -c 'ulimit -Sc; ulimit -Hc; ulimit -Ss; ulimit -Sf; ulimit -Hf'
+  ulimit -Ss 4096  # of this case's own shell
+  run_it
+  expect_eq "$(tr '\n' ' ' <"$dir/out")" "$(ulimit -Sc) $(ulimit -Hc) 4096 4000 8000 " "limits:"
+}
+
+case_niceness_and_oom_score_are_those_given_or_the_callers() {
+  make_bundle '.process.oomScoreAdj = 321'
+  args sh -c 'cut -d" " -f18,19 /proc/self/stat; cat /proc/self/oom_score_adj'
+  renice -n 7 -p "$BASHPID" >/dev/null  # of this case's own shell
+  run_it
+  expect_out $'27 7\n321'
+}
+
+case_no_file_may_grow() {
+  only runhl runc "crun's own start fails under that limit, without a word"
+  make_bundle '.process.rlimits = [{type: "RLIMIT_FSIZE", hard: 0, soft: 0}]'
+  args sh -c 'trap "" XFSZ; echo x >/file; ls -s /file; exit 7'
+  run_it
+  expect_status 7
+  expect_in err 'File too large'
+}
+
 case_path_search() {
   make_bundle '.process.env = ["PATH=/nowhere:/opt:/bin"]'
   mkdir "$bundle/rootfs/opt"

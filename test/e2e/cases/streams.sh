@@ -36,6 +36,15 @@ case_stdout_and_stderr_are_apart() {
   expect_eq "$(cat "$dir/err")" "to err" stderr
 }
 
+case_output_beside_a_busy_program() {
+  make_bundle
+  program spin
+  args sh -c '/bin/spin & echo one; echo two; kill -9 $!; echo three'
+  run_it
+  expect_status 0
+  expect_out $'one\ntwo\nthree'
+}
+
 case_big_output() {
   local wanted
   make_bundle

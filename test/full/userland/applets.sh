@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# Programs that work on files, over the tree /work of more than 3 000. Twice: as Debian's own
-# packages have them, and as busybox's applets (the argument busybox).
+# Programs that work on files, over the tree /work of more than 3 000: as Debian's own packages have
+# them, and as the applets of the busybox that the argument names.
 . /suite/prelude.sh
 
-if [ "$SUITE_ARGUMENT" = :busybox ]; then
+busybox=${SUITE_ARGUMENT#:}
+if [ -n "$busybox" ]; then
   mkdir -p /tmp/applets
-  for applet in $(busybox --list); do
-    ln -s "$(command -v busybox)" "/tmp/applets/$applet"
+  for applet in $("$busybox" --list); do
+    ln -s "$(command -v "$busybox")" "/tmp/applets/$applet"
   done
   PATH=/tmp/applets:$PATH
 fi

@@ -4,14 +4,15 @@
 . /suite/prelude.sh
 module=${SUITE_ARGUMENT#:}
 cd /tmp || exit 1
-python3 -m test -v "$module" >/tmp/log 2>&1 </dev/null
+# These wait for ever for a child that found no such sockets.
+python3 -m test -v -i '*TestPicklingConnections*' "$module" >/tmp/log 2>&1 </dev/null
 status=$?
 python3 - /tmp/log <<'P'
 import re, sys
 
 verdicts, name = {}, None
 for line in open(sys.argv[1], errors="replace"):
-    started = re.match(r"(\w+ \([\w.]+\))(.*)$", line)
+    started = re.match(r"(\w+ \([a-z_][\w.]+\))(.*)$", line)
     rest = line
     if started:
         name, rest = started.groups()

@@ -19,6 +19,7 @@ void die_with_children();
 void fault_without_handler();
 void forbidden_call();
 void refuse_to_boot();
+void say_that_it_ends();
 void sleep_for_ever();
 void timed_sleep();
 void panic();
@@ -50,6 +51,8 @@ void across_trees();
 void lying_closes();
 void flip_texts_while_read();
 void contend_for_slot();
+void requests_by_ring();
+void unheard_call();
 
 // ceiling.cc: rights that the container does not have
 void beyond_user();

@@ -15,10 +15,11 @@ constexpr std::uint64_t kPatterns = 4;
 
 // Every number that some arguments make legal; filter_test.cc tries their neighbours.
 constexpr std::uint64_t kWithRule[] = {
-    __NR_futex,        __NR_rt_sigreturn, __NR_write,         __NR_mmap,           __NR_munmap,
-    __NR_mprotect,     __NR_madvise,      __NR_timer_settime, __NR_tgkill,         __NR_clone,
-    __NR_close,        __NR_mremap,       __NR_fallocate,     __NR_wait4,          __NR_sigaltstack,
-    __NR_timer_create, __NR_timer_delete, __NR_exit_group,    __NR_restart_syscall};
+    __NR_futex,        __NR_rt_sigreturn, __NR_write,           __NR_mmap,
+    __NR_munmap,       __NR_mprotect,     __NR_madvise,         __NR_timer_settime,
+    __NR_tgkill,       __NR_clone,        __NR_close,           __NR_mremap,
+    __NR_fallocate,    __NR_wait4,        __NR_sigaltstack,     __NR_timer_create,
+    __NR_timer_delete, __NR_exit_group,   __NR_restart_syscall, __NR_mincore};
 
 bool has_rule(std::uint64_t number) {
   for (const std::uint64_t one : kWithRule) {

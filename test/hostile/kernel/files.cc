@@ -492,4 +492,75 @@ void contend_for_slot() {
   check(map(81, 1) == -EBADF, "a closed slot can be mapped");
 }
 
+namespace {
+
+std::int32_t ask_by_ring(std::uint32_t index) {
+  submit({RingOp::File, 7, 0, index, 0, 0, 0});
+  const auto completion = wait_completion();
+  check(completion.tag == 7, "another's completion", completion.tag);
+  return completion.result;
+}
+
+}  // namespace
+
+void requests_by_ring() {
+  boot_done();
+  for (const std::uint32_t index : {64U, 65U, 0x7fff'ffffU, ~0U}) {
+    check(ask_by_ring(index) == -EINVAL, "a slot that is none", index);
+  }
+  for (std::uint32_t op = 0; op < 64; ++op) {
+    RequestSlot& out = request(0, HostOp{op}, "..");
+    __builtin_memset(&out, 0xff, sizeof(out));
+    out.op = HostOp{op};
+    check(ask_by_ring(0) < 0, "nonsense succeeded", op);
+  }
+  // Nothing can be placed from there, whatever is asked.
+  request(0, HostOp::Open, "file").slot = 90;
+  const std::int32_t handle = ask_by_ring(0);
+  check(handle > 0, "open", handle);
+  on_handle(HostOp::Inject, handle).slot = 90;
+  check(ask_by_ring(0) == -ENODEV, "injected");
+  check(map(90, 1) == -EBADF, "a descriptor was placed");
+  // One slot many times over, while it is in use, and more than there is room for.
+  constexpr std::uint32_t kMany = 4 * runhl::abi::kRingEntries;
+  request(0, HostOp::Walk, "dir/file");
+  for (std::uint32_t i = 0; i < kMany; ++i) {
+    submit({RingOp::File, i, 0, 0, 0, 0, 0});
+    while (ring().submit_taken + 8 < ring().submit_head) {
+      doorbell();
+    }
+  }
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    const auto completion = wait_completion();
+    check(completion.result == 0 || completion.result == -EBUSY, "walk", completion.result);
+  }
+  check(walk("file") == 0, "the monitor answers no more");
+}
+
+namespace {
+
+void call_the_monitor(std::uint64_t index) {
+  (void)reserved_call(index);
+}
+
+}  // namespace
+
+void unheard_call() {
+  boot_done();
+  constexpr int kSigsys = 31;
+  request(0, HostOp::Walk, "file");
+  for (const std::uint64_t index : {0UL, 64UL, ~0UL}) {
+    check(signal_of(status_of(call_the_monitor, index)) == kSigsys, "a call that nobody hears");
+  }
+  check(ask_by_ring(0) == 0, "walk");
+  request(0, HostOp::Open, "file").slot = 90;
+  const std::int32_t handle = ask_by_ring(0);
+  check(handle > 0, "open", handle);
+  on_handle(HostOp::Inject, handle).slot = 90;
+  check(ask_by_ring(0) == -ENODEV, "injected");
+  for (std::uint64_t fd = runhl::abi::kFdInjectedFirst; fd <= runhl::abi::kFdInjectedLast; ++fd) {
+    check(map(fd, 1) == -EBADF, "a descriptor was placed", static_cast<std::int64_t>(fd));
+  }
+}
+
 }  // namespace hostile

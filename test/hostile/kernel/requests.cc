@@ -259,7 +259,7 @@ void bogus_entries() {
   boot_done();
   const RingEntry bogus[] = {
       {RingOp{0}, 11, 0, 0, 0, 0, 0},
-      {RingOp{10}, 12, 0, 0, 0, 0, 0},
+      {RingOp{12}, 12, 0, 0, 0, 0, 0},
       {RingOp{~0U}, 13, 0, 0, 0, 0, 0},
       {RingOp::StreamWrite, 14, 3, 0, 1, 0, 0},
       {RingOp::StreamWrite, 15, ~0U, 0, 1, 0, 0},
@@ -270,6 +270,7 @@ void bogus_entries() {
       {RingOp::Panic, 20, 0, 64, 64, 0, 0},
       {RingOp::Log, 21, 0, 0, 65537, 0, 0},
       {RingOp::BootDone, 22, 7, 0, 0, 0, 1},
+      {RingOp::Started, 23, 0, 64, 1, 0, 1},
   };
   for (const RingEntry& entry : bogus) {
     submit(entry);
@@ -282,6 +283,7 @@ void bogus_entries() {
     submit({RingOp::Cancel, tag, 2, 0, 0, 0, ~0ULL});
   }
   submit({RingOp::BootDone, 0, 0, 0, 0, 0, 5});  // it has booted already
+  submit({RingOp::Started, 0, 0, 0, 0, 0, 5});   // nobody waits for that
   submit({RingOp::StreamClose, 0, 2, 0, 0, 0, 0});
   submit({RingOp::StreamClose, 0, 2, 0, 0, 0, 0});
   submit({RingOp::StreamWrite, 99, 2, 0, 5, 0, 0});

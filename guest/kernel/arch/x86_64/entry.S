@@ -14,14 +14,7 @@
 #include <asm/unistd_64.h>
 
 #include "arch/x86_64/asm_offsets.h"
-
-        .macro function name
-        .section .text.\name, "ax", @progbits
-        .globl \name
-        .type \name, @function
-        .balign 16
-\name:
-        .endm
+#include "arch/x86_64/function.inc"
 
         .macro end name
         .size \name, . - \name
@@ -68,6 +61,29 @@ function runhl_fast_entry
         jmp     runhl_exit_to_user
 end runhl_fast_entry
 
+/* A UserFrame from its lowest word on, in two parts. */
+        .macro pop_saved
+        popq    %r15
+        popq    %r14
+        popq    %r13
+        popq    %r12
+        popq    %rbp
+        popq    %rbx
+        popq    %r11
+        popq    %r10
+        popq    %r9
+        popq    %r8
+        .endm
+        .macro pop_arguments
+        popq    %rax
+        popq    %rcx
+        popq    %rdx
+        popq    %rsi
+        popq    %rdi
+        leaq    8(%rsp), %rsp           /* orig_rax */
+        popq    %gs:CARRIER_EXIT_RIP
+        .endm
+
 /* The one exit tail. in: rsp = the task's UserFrame.
  *
  * A host signal between the test of the pend word and the last jump would be lost until the next
@@ -82,16 +98,7 @@ runhl_exit_window_start:
         jne     1f
         testq   $~FLAGS_OF_SAHF, FRAME_EFLAGS(%rsp)
         jnz     2f
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
+        pop_saved
         /* popfq takes twenty cycles: this is how to have the arithmetic flags for three. */
         movl    FRAME_EFLAGS-FRAME_RAX(%rsp), %ecx
         movb    %cl, %ah
@@ -100,33 +107,12 @@ runhl_exit_window_start:
         movb    %cl, %al
         addb    $0x7f, %al
         sahf
-        popq    %rax
-        popq    %rcx
-        popq    %rdx
-        popq    %rsi
-        popq    %rdi
-        leaq    8(%rsp), %rsp           /* orig_rax */
-        popq    %gs:CARRIER_EXIT_RIP
+        pop_arguments
         leaq    8(%rsp), %rsp           /* flags */
         popq    %rsp
         jmp     *%gs:CARRIER_EXIT_RIP
-2:      popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rax
-        popq    %rcx
-        popq    %rdx
-        popq    %rsi
-        popq    %rdi
-        leaq    8(%rsp), %rsp           /* orig_rax */
-        popq    %gs:CARRIER_EXIT_RIP
+2:      pop_saved
+        pop_arguments
         popfq
         popq    %rsp
         jmp     *%gs:CARRIER_EXIT_RIP

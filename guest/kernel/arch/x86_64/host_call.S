@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <asm-generic/errno.h>
 
+#include "arch/x86_64/function.inc"
 #include "arch/x86_64/give_up.inc"
-
-        .macro function name
-        .section .text.\name, "ax", @progbits
-        .globl \name
-        .type \name, @function
-        .balign 16
-\name:
-        .endm
 
 /* in: edi = request slot. out: rax = what the monitor answers, or -errno; -EOWNERDEAD: the cell died
  * meanwhile, and whether the monitor has begun is not known */

@@ -64,6 +64,9 @@ inline std::int64_t mremap(std::uint64_t from, std::uint64_t from_length, std::u
 inline std::int64_t madvise(std::uint64_t address, std::uint64_t length, int advice) {
   return call(__NR_madvise, address, length, static_cast<std::uint64_t>(advice));
 }
+inline std::int64_t mincore(std::uint64_t address, std::uint64_t length, std::byte* pages) {
+  return call(__NR_mincore, address, length, address_of(pages));
+}
 /// mode 0 or PUNCH_HOLE|KEEP_SIZE, of the kernel memory.
 inline std::int64_t fallocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length) {
   return call(__NR_fallocate, abi::kFdKernelMemory, mode, offset, length);

@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+#include <utility>
 
 #include "arch/x86_64/carrier.h"
+#include "arch/x86_64/rewrite_children.h"
 #include "arch/x86_64/rewrite_site.h"
+#include "arch/x86_64/site_entry.h"
 #include "core/user_memory.h"
 #include "host/events.h"
 #include "mm/aspace.h"
@@ -18,8 +22,8 @@ namespace runhl::kernel {
 
 namespace {
 
-constexpr std::int32_t kThreshold = 8;    // traps before a rewrite pays
-constexpr std::int32_t kTryAgain = 4096;  // traps after a refusal: other code may lie there now
+// Traps before a rewrite pays. A loader that loads one library maps eight times, and then no more.
+constexpr std::int32_t kThreshold = 10;
 constexpr std::size_t kCounters = 256;
 constexpr std::size_t kWays = 8;       // counters that a call may have
 constexpr std::size_t kPatches = 192;  // of a process; 8 to 27 are usual
@@ -56,6 +60,8 @@ struct Rewriter {
   std::size_t annex_count = 0;
   std::array<Patch, kPatches> patches{};
   std::size_t patch_count = 0;
+  Ref<ChildSites> of_children;  // null: it has not forked
+  Ref<ChildSites> of_parent;    // null: it is not a fork's, or another program by now
 };
 
 namespace {
@@ -96,8 +102,6 @@ Result<Annex*> annex_for(Rewriter& rewriter, Patch& patch) {
     return fail(ENOSPC);
   }
   const UserAddress base = TRY(reserve_annex(patch.start));
-  const auto entry = reinterpret_cast<std::uint64_t>(&runhl_fast_entry);
-  TRY(write_text(base, &entry, sizeof(entry)));
   Annex& annex = rewriter.annexes[rewriter.annex_count++];
   annex = {};
   annex.base = base;
@@ -105,6 +109,28 @@ Result<Annex*> annex_for(Rewriter& rewriter, Patch& patch) {
     return fail(ERANGE);
   }
   return &annex;
+}
+
+/// And the annex's first slot, with the first of the others. The annex changes its protection as a
+/// whole: the host need not split its mapping.
+Result<void> write_slot(Annex& annex, const Patch& patch, const SlotBytes& slot) {
+  const MappingInfo mapping = TRY(find_mapping(annex.base));
+  if (mapping.protection != (kRead | kExecute) || mapping.end < annex.base + kAnnexSize) {
+    return fail(ENOTSUP);  // the program has put something else there
+  }
+  const auto entry = reinterpret_cast<std::uint64_t>(&runhl_fast_entry);
+  Result<void> done = aspace::protect(annex.base, kAnnexSize, kRead | kWrite | kExecute);
+  if (done && !annex.is_used(0)) {
+    done = copy_to_user(annex.base, &entry, sizeof(entry));
+  }
+  if (done) {
+    done = copy_to_user(patch.slot, slot.data(), slot.size());
+  }
+  TRY(aspace::protect(annex.base, kAnnexSize, kRead | kExecute));
+  if (done) {
+    annex.take(0);
+  }
+  return done;
 }
 
 Result<void> apply(Rewriter& rewriter, Patch patch, const Text& text, std::uint32_t number) {
@@ -117,7 +143,7 @@ Result<void> apply(Rewriter& rewriter, Patch patch, const Text& text, std::uint3
     return fail(ERANGE);
   }
   const JumpBytes jump = encode_jump(patch);
-  TRY(write_text(patch.slot, slot->data(), slot->size()));
+  TRY(write_slot(annex, patch, *slot));
   // In the table before it is in the text: what meets the jump finds its copy.
   rewriter.patches[rewriter.patch_count++] = patch;
   const Result<void> written = write_text(patch.start, jump.data(), jump.size());
@@ -152,24 +178,15 @@ Result<void> try_rewrite(Rewriter& rewriter, UserAddress call, std::uint32_t num
   return patch ? apply(rewriter, *patch, text, number) : fail(ENOTSUP);
 }
 
-/// The call's counter; a new one in place of the one that knows least.
+bool has_patch(const Rewriter& rewriter, UserAddress call) {
+  const auto patches = std::span(rewriter.patches).first(rewriter.patch_count);
+  return std::any_of(patches.begin(), patches.end(),
+                     [call](const Patch& patch) { return patch.call() == call; });
+}
+
 SiteCounter& counter_of(Rewriter& rewriter, UserAddress call) {
-  const auto known = [](const SiteCounter& counter) {
-    return counter.traps < 0 ? kThreshold : counter.traps;
-  };
   const std::size_t first = (call ^ call >> 8) * kWays % kCounters;
-  SiteCounter* least = &rewriter.counters[first];
-  for (std::size_t i = first; i < first + kWays; ++i) {
-    SiteCounter& counter = rewriter.counters[i];
-    if (counter.call == call) {
-      return counter;
-    }
-    if (known(counter) < known(*least)) {
-      least = &counter;
-    }
-  }
-  *least = {call, 0};
-  return *least;
+  return site_entry(std::span(rewriter.counters).subspan(first, kWays), call, kThreshold);
 }
 
 /// Whether the jump still lies there: the program may have mapped something else.
@@ -187,6 +204,7 @@ Result<Rewriter*> rewriter_create() {
 Result<Rewriter*> rewriter_clone(const Rewriter& parent) {
   Owned<Rewriter> copy = TRY(make<Rewriter>(parent));
   copy->busy = false;
+  copy->of_parent = std::move(copy->of_children);
   return copy.release();
 }
 
@@ -198,6 +216,27 @@ void rewriter_reset(Rewriter& rewriter) {
   rewriter.counters.fill({});
   rewriter.annex_count = 0;
   rewriter.patch_count = 0;
+  rewriter.of_children.reset();
+  rewriter.of_parent.reset();
+}
+
+void rewriter_prepare_fork(Rewriter& own) {
+  if (own.of_children == nullptr) {
+    if (Result<Ref<ChildSites>> sites = make_ref<ChildSites>()) {
+      own.of_children = std::move(*sites);
+    }
+    return;
+  }
+  if (own.busy || this_carrier().gs_user) {
+    return;
+  }
+  own.busy = true;
+  own.of_children->take_ready([&own](const ChildSites::Site& site) {
+    const Result<MappingInfo> mapping = find_mapping(site.call);
+    return mapping && site.is_text_of(*mapping) && !has_patch(own, site.call) &&
+           try_rewrite(own, site.call, site.number);
+  });
+  own.busy = false;
 }
 
 void rewrite_note_trap(UserFrame& frame, std::uint32_t number) {
@@ -207,6 +246,9 @@ void rewrite_note_trap(UserFrame& frame, std::uint32_t number) {
     return;
   }
   const UserAddress call = frame.rip - kSyscallSize;
+  if (rewriter->of_parent != nullptr) {
+    rewriter->of_parent->note(call, number);
+  }
   SiteCounter& counter = counter_of(*rewriter, call);
   if (++counter.traps < kThreshold) {
     return;

@@ -28,6 +28,9 @@ struct UserFrame;
 
 /// The rewriting state of one address space.
 Result<Rewriter*> rewriter_create();
+/// Before the current process forks: rewrites what its children have been trapping at. Takes the mm
+/// lock.
+void rewriter_prepare_fork(Rewriter& own);
 /// That of a forked child: the host copies the patched text and the annexes with the rest.
 Result<Rewriter*> rewriter_clone(const Rewriter& parent);
 void rewriter_destroy(Rewriter* rewriter);

@@ -160,8 +160,20 @@ void kernel_trap(MachineContext& m, const Carrier& carrier, int signal) {
   }
 }
 
+/// The kernel has stacks of its own: who faults in its text on one of the program's has jumped
+/// there.
+bool is_stray_program(int signal, const MachineContext& m, const Carrier& carrier) {
+  const bool fault = signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
+                     signal == SIGFPE || signal == SIGTRAP;
+  return fault && m.rsp < abi::kWindowBase && !carrier.in_vdso && !in_exit_window(m) &&
+         find_fault_fixup(m.rip) == 0;
+}
+
 UserFrame* interrupted_kernel(int signal, const SignalInfo& info, MachineContext& m,
                               Carrier& carrier) {
+  if (is_stray_program(signal, m, carrier)) {
+    return enter_from_user(signal, info, m, carrier);
+  }
   switch (signal) {
     case SIGALRM:
       // Without the token there is nothing to interrupt: it went on before the signal came.

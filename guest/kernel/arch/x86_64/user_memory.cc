@@ -4,6 +4,7 @@
 #include "arch/x86_64/carrier.h"
 #include "arch/x86_64/fault_fixup.h"
 #include "core/linux_signal.h"
+#include "core/user_range.h"
 #include "mm/user_map.h"
 #include "runhl/abi/layout.h"
 
@@ -25,16 +26,25 @@ namespace runhl::kernel {
 
 namespace {
 
-/// How much of [address, +size) lies below the window; the rest is not the user's.
-std::size_t accessible(UserAddress address, std::size_t size) {
-  if (address >= abi::kUserEnd) {
+std::size_t room_before(UserAddress end, UserAddress address, std::size_t size) {
+  if (address >= end) {
     return 0;
   }
-  const std::uint64_t room = abi::kUserEnd - address;
+  const std::uint64_t room = end - address;
   return size < room ? size : room;
 }
 
-// SAFETY (both): below the window; a bad address faults and is fixed up.
+/// How much of [address, +size) lies below the window; the rest is not the user's.
+std::size_t accessible(UserAddress address, std::size_t size) {
+  return room_before(abi::kUserEnd, address, size);
+}
+
+/// The same for what is only read.
+std::size_t readable(UserAddress address, std::size_t size) {
+  return room_before(readable_end(address), address, size);
+}
+
+// SAFETY (all): the user's; a bad address faults and is fixed up.
 void* user_pointer(UserAddress address) {
   return reinterpret_cast<void*>(address);
 }
@@ -72,7 +82,7 @@ class Mender {
 }  // namespace
 
 std::size_t copy_from_user_partial(void* to, UserAddress from, std::size_t size) {
-  const std::size_t length = accessible(from, size);
+  const std::size_t length = readable(from, size);
   std::size_t done = 0;
   Mender mender;
   do {
@@ -130,7 +140,7 @@ Result<std::uint32_t> compare_exchange_user(UserAddress word, std::uint32_t expe
 }
 
 Result<std::size_t> copy_string_from_user(std::span<char> to, UserAddress from) {
-  const std::size_t limit = accessible(from, to.size());
+  const std::size_t limit = readable(from, to.size());
   if (limit == 0) {
     return fail(to.empty() ? ENAMETOOLONG : EFAULT);
   }

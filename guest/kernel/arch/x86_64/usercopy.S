@@ -5,6 +5,7 @@
  *
  * A long one is given up when its cell dies: it has copied nothing then.
  */
+#include "arch/x86_64/function.inc"
 #include "arch/x86_64/give_up.inc"
 
 #define LONG_COPY 512
@@ -18,14 +19,6 @@
         .balign 8
         .globl runhl_fault_fixup_start
 runhl_fault_fixup_start:
-
-        .macro function name
-        .section .text.\name, "ax", @progbits
-        .globl \name
-        .type \name, @function
-        .balign 16
-\name:
-        .endm
 
 /* rdi = to, rsi = from, rdx = size -> rax = bytes not copied (a prefix is done) */
 function runhl_copy_user

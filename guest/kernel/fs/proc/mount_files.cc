@@ -32,7 +32,7 @@ void add_options(TextWriter& out, const Mount& mount) {
   if ((mount.flags & abi::kMountNoDev) != 0) {
     out.add(",nodev");
   }
-  if (mount.no_exec()) {
+  if ((mount.flags & abi::kMountNoExec) != 0) {
     out.add(",noexec");
   }
   out.add(",relatime");

@@ -2,6 +2,7 @@
 // The files of /proc/PID and /proc/PID/task/TID that are text about the process.
 #include "fs/proc/process_files.h"
 
+#include <linux/sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -56,6 +57,12 @@ SignalSets signal_sets(const ProcessTarget& target) {
 
 // ---- stat, statm, status -----------------------------------------------------------------------
 
+/// As Linux's task_prio: 0..39 around a nice value of 0, negative in real time.
+int shown_priority(const TaskScheduling& scheduling) {
+  const bool real_time = scheduling.policy == SCHED_FIFO || scheduling.policy == SCHED_RR;
+  return real_time ? -1 - scheduling.priority : 20 + scheduling.nice;
+}
+
 Result<void> show_stat(TextWriter& out, const Subject& subject) {
   const ProcessTarget target = TRY(find_target(subject));
   const ProcessStatus status = TRY(process_state(target));
@@ -66,14 +73,17 @@ Result<void> show_stat(TextWriter& out, const Subject& subject) {
   const CpuTimes children = children_cpu_times(target);
   const bool inspect = may_inspect(target).has_value();
   const ProgramImage* const image = target.process->image.get();
+  const TaskScheduling scheduling =
+      target.task != nullptr ? target.task->scheduling : TaskScheduling{};
   const bool told = inspect && image != nullptr && target.task != nullptr;
   out.add(status.tid, " (", name_of(status), ") ", status.state, ' ', status.parent, ' ',
           status.group, ' ', status.session, ' ', status.terminal, ' ', status.foreground,
           " 4194560 ", memory.faults, " 0 0 0 ", times.user / kNanosPerTick, ' ',
           times.system / kNanosPerTick, ' ', children.user / kNanosPerTick, ' ',
-          children.system / kNanosPerTick, " 20 0 ", status.threads, " 0 ",
-          std::max<Nanoseconds>(started, 0) / kNanosPerTick, ' ', memory.total, ' ',
-          memory.resident / kPageSize, ' ', target.process->rlimits[RLIMIT_RSS].soft, ' ');
+          children.system / kNanosPerTick, ' ', shown_priority(scheduling), ' ', scheduling.nice,
+          ' ', status.threads, " 0 ", std::max<Nanoseconds>(started, 0) / kNanosPerTick, ' ',
+          memory.total, ' ', memory.resident / kPageSize, ' ',
+          target.process->rlimits[RLIMIT_RSS].soft, ' ');
   if (told) {
     out.add(image->code_start, ' ', image->code_end, ' ', image->stack_start, " 0 0 ");
   } else {
@@ -82,7 +92,8 @@ Result<void> show_stat(TextWriter& out, const Subject& subject) {
   constexpr SignalSet kOldSignals = 0x7fff'ffff;  // the first 31, as this old format has them
   out.add(signals.pending & kOldSignals, ' ', signals.blocked & kOldSignals, ' ',
           signals.ignored & kOldSignals, ' ', signals.caught & kOldSignals, " 0 0 0 ",
-          status.exit_signal != 0 ? status.exit_signal : SIGCHLD, " 0 0 0 0 0 0 ");
+          status.exit_signal != 0 ? status.exit_signal : SIGCHLD, " 0 ", scheduling.priority, ' ',
+          scheduling.policy, " 0 0 0 ");
   if (told) {
     out.add(image->data_start, ' ', image->data_end, ' ', heap_start(target), ' ',
             image->arguments_start, ' ', image->arguments_start + image->arguments.view().size(),

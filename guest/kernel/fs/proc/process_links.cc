@@ -100,7 +100,9 @@ Result<void> show_descriptor_info(TextWriter& out, const Subject& subject) {
   const ProcessTarget target = TRY(find_target(subject));
   const Ref<File> file = TRY(file_of(subject));
   const Ref<FdTable> files = files_of(target);
-  std::uint32_t flags = file->flags() | 0100000U;  // the kernel's O_LARGEFILE
+  constexpr std::uint32_t kLargeFile = 0100000;  // as the kernel has it
+  std::uint32_t flags = file->flags();
+  flags |= (flags & O_PATH) != 0 ? 0 : kLargeFile;
   if (files != nullptr) {
     const Result<CloseOnExec> closes = files->close_on_exec(static_cast<int>(subject.number));
     flags |= closes && *closes == CloseOnExec::Yes ? std::uint32_t{O_CLOEXEC} : 0U;

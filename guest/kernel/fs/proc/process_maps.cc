@@ -3,12 +3,12 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "fs/proc/process_files.h"
-#include "host/host_call.h"
+#include "host/events.h"
 #include "ipc/shared_segment.h"
 #include "mm/address_space.h"
+#include "mm/resident.h"
 #include "proc/program_image.h"
 #include "runhl/abi/layout.h"
 
@@ -44,6 +44,17 @@ std::string_view special_name(MappingName name) {
   }
 }
 
+void add_named_line(TextWriter& out, std::string_view line, std::string_view name) {
+  constexpr std::uint32_t kNameColumn = 73;
+  if (name.empty()) {
+    out.add(line, '\n');
+    return;
+  }
+  out.add(Padded{.text = line, .width = kNameColumn});
+  out.add_escaped(name, "\n");
+  out.add('\n');
+}
+
 Result<void> add_line(TextWriter& out, const MappingSnapshot& mapping) {
   File* const file = mapping.object != nullptr ? mapping.object->as_file() : nullptr;
   const SegmentMemory* const segment =
@@ -71,15 +82,24 @@ Result<void> add_line(TextWriter& out, const MappingSnapshot& mapping) {
   } else {
     name.add(special_name(mapping.name));
   }
-  constexpr std::uint32_t kNameColumn = 73;
-  if (name.view().empty()) {
-    out.add(line.view(), '\n');
-    return {};
-  }
-  out.add(Padded{.text = line.view(), .width = kNameColumn});
-  out.add_escaped(name.view(), "\n");
-  out.add('\n');
+  add_named_line(out, line.view(), name.view());
   return {};
+}
+
+/// What programs have of the window: debuggers and unwinders look for the vdso by its name.
+void add_vdso_lines(TextWriter& out) {
+  const abi::LaunchInfo& host = host_header().launch;
+  const auto add = [&out](std::uint64_t start, std::uint64_t size, std::string_view access,
+                          std::string_view name) {
+    if (size != 0) {
+      TextWriter line;
+      line.add(Hex{.value = start}, '-', Hex{.value = start + size}, ' ', access,
+               " 00000000 00:00 0 ");
+      add_named_line(out, line.view(), name);
+    }
+  };
+  add(host.vvar_address, host.vvar_size, "r--p", "[vvar]");
+  add(host.vdso_address, host.vdso_size, "r-xp", "[vdso]");
 }
 
 void add_kib(TextWriter& out, std::string_view name, std::uint64_t bytes) {
@@ -88,18 +108,38 @@ void add_kib(TextWriter& out, std::string_view name, std::uint64_t bytes) {
           " kB\n");
 }
 
-/// Which pages of a mapping are in memory is the host's knowledge: what the whole process has is
-/// shared out over its mappings in the order of their addresses.
-struct Resident {
-  std::uint64_t anonymous = 0, file = 0;
+/// A cell hears of its own memory alone.
+bool is_callers(const ProcessTarget& target) {
+  return target.process->mm != nullptr && target.process->mm == current().process->mm;
+}
 
-  std::uint64_t take(const MappingSnapshot& mapping) {
-    std::uint64_t& left = mapping.object != nullptr ? file : anonymous;
-    const std::uint64_t part = std::min(left, mapping.end - mapping.start);
-    left -= part;
-    return part;
+/// Of another process an upper bound is told: all that can be written or run, and of the stack what
+/// programs start with.
+std::uint64_t guess_in_memory(const MappingSnapshot& mapping) {
+  constexpr std::uint64_t kUsedStack = 136 * 1024;
+  const std::uint64_t size = mapping.end - mapping.start;
+  if (mapping.name == MappingName::Stack) {
+    return std::min(size, kUsedStack);
   }
-};
+  const bool writable = (mapping.protection & PROT_WRITE) != 0 && !mapping.flags.shared;
+  return writable || (mapping.protection & PROT_EXEC) != 0 ? size : 0;
+}
+
+std::uint64_t in_memory(const ProcessTarget& target, const MappingSnapshot& mapping) {
+  return is_callers(target) ? bytes_in_memory(mapping.start, mapping.end)
+                            : guess_in_memory(mapping);
+}
+
+void add_in_memory(MemoryInUse& all, const MappingSnapshot& mapping, std::uint64_t bytes) {
+  const bool file = mapping.object != nullptr && mapping.object->as_file() != nullptr;
+  if (mapping.flags.shared && !file) {
+    all.shared += bytes;
+  } else if (file && (mapping.flags.shared || (mapping.protection & PROT_WRITE) == 0)) {
+    all.file += bytes;
+  } else {
+    all.anonymous += bytes;  // what a program has of a file to write to is its own soon
+  }
+}
 
 void add_details(TextWriter& out, const MappingSnapshot& mapping, std::uint64_t resident) {
   const bool anonymous = mapping.object == nullptr;
@@ -145,27 +185,11 @@ void add_flags(TextWriter& out, const MappingSnapshot& mapping) {
   out.add(" \n");
 }
 
-/// What the host counts for the caller's own cell. False: it does not tell.
-bool read_counters(const ProcessTarget& target, abi::MemoryCounters& counters) {
-  if (target.process.get() != current().process) {
-    return false;
-  }
-  Result<HostRequest> request = HostRequest::acquire();
-  if (!request) {
-    return false;
-  }
-  request->slot().op = abi::HostOp::Counters;
-  if (!request->call()) {
-    return false;
-  }
-  std::memcpy(&counters, request->bounce().data(), sizeof counters);
-  return true;
-}
-
 }  // namespace
 
 ProcessMemory process_memory(const ProcessTarget& target) {
   ProcessMemory memory;
+  MemoryInUse in_use;
   const Ref<ProgramImage> image = target.process->image;
   (void)for_each_mapping(target, [&](const MappingSnapshot& mapping) -> Result<void> {
     const std::uint64_t size = mapping.end - mapping.start;
@@ -182,21 +206,16 @@ ProcessMemory process_memory(const ProcessTarget& target) {
     } else if (writable && !mapping.flags.shared) {
       memory.data += size;
     }
+    add_in_memory(in_use, mapping, in_memory(target, mapping));
     return {};
   });  // a map that ends early is a map that was changed
-  abi::MemoryCounters counters{};
-  if (read_counters(target, counters)) {
-    memory.anonymous = counters.rss_anonymous;
-    memory.file = counters.rss_file;
-    memory.shared = counters.rss_shared;
-    memory.peak_resident = counters.peak_rss;
-  } else {
-    // An upper bound: all that can be written or run, and of the stack what programs start with.
-    constexpr std::uint64_t kUsedStack = 136 * 1024;
-    memory.anonymous = memory.data + std::min(memory.stack, kUsedStack);
-    memory.file = memory.text + memory.library;
+  memory.anonymous = in_use.anonymous;
+  memory.file = in_use.file;
+  memory.shared = in_use.shared;
+  memory.resident = in_use.sum();
+  if (is_callers(target)) {
+    memory.peak_resident = target.process->mm->peak_resident(memory.resident);
   }
-  memory.resident = memory.anonymous + memory.file + memory.shared;
   return memory;
 }
 
@@ -214,18 +233,20 @@ std::uint64_t heap_start(const ProcessTarget& target) {
 Result<void> show_maps(TextWriter& out, const Subject& subject) {
   const ProcessTarget target = TRY(find_target(subject));
   TRY(may_inspect(target));
-  return for_each_mapping(
-      target, [&out](const MappingSnapshot& mapping) { return add_line(out, mapping); });
+  TRY(for_each_mapping(target,
+                       [&out](const MappingSnapshot& mapping) { return add_line(out, mapping); }));
+  if (target.process->mm != nullptr && target.task != nullptr) {
+    add_vdso_lines(out);
+  }
+  return {};
 }
 
 Result<void> show_detailed_maps(TextWriter& out, const Subject& subject) {
   const ProcessTarget target = TRY(find_target(subject));
   TRY(may_inspect(target));
-  const ProcessMemory memory = process_memory(target);
-  Resident left{.anonymous = memory.anonymous, .file = memory.file + memory.shared};
   return for_each_mapping(target, [&](const MappingSnapshot& mapping) -> Result<void> {
     TRY(add_line(out, mapping));
-    add_details(out, mapping, left.take(mapping));
+    add_details(out, mapping, in_memory(target, mapping));
     add_flags(out, mapping);
     return {};
   });

@@ -109,7 +109,7 @@ Result<void> show_knob(TextWriter& out, const Subject& subject) {
   std::string_view separator;
   for (const auto field : knob.fields) {
     if (field != nullptr) {
-      out.add(separator, (settings().*field).load(std::memory_order_relaxed));
+      out.add(separator, value_of(settings().*field));
       separator = "\t";
     }
   }
@@ -141,7 +141,7 @@ Result<void> store_knob(std::string_view text, const Subject& subject) {
 Result<void> show_unsigned(TextWriter& out, const Subject& subject) {
   const Setting Settings::* const field =
       subject.row->argument == 0 ? &Settings::shmall : &Settings::shmmax;
-  out.add(static_cast<std::uint64_t>((settings().*field).load(std::memory_order_relaxed)), '\n');
+  out.add(unsigned_value_of(settings().*field), '\n');
   return {};
 }
 
@@ -231,7 +231,7 @@ Result<void> show_constant(TextWriter& out, const Subject& subject) {
 }
 
 Result<void> show_file_count(TextWriter& out, const Subject& /*subject*/) {
-  out.add("0\t0\t", settings().file_max.load(std::memory_order_relaxed), '\n');
+  out.add("0\t0\t", value_of(settings().file_max), '\n');
   return {};
 }
 

@@ -262,7 +262,6 @@ std::size_t LineDiscipline::column_of_end() const {
 
 /// Takes back the last character, with all its bytes, and what it shows.
 void LineDiscipline::remove_last() {
-  const std::size_t end = column_of_end();
   std::size_t first = head_ - 1;
   while (input(IUTF8) && first > line_head_ && continues_character(at(first))) {
     --first;
@@ -284,11 +283,11 @@ void LineDiscipline::remove_last() {
     echo(static_cast<char>(termios_.c_cc[VERASE]));
     return;
   }
-  echo_erase(c, end);
+  echo_erase(c);
 }
 
-void LineDiscipline::echo_erase(char c, std::size_t column) {
-  const std::size_t width = column - std::min(column, column_of_end());
+void LineDiscipline::echo_erase(char c) {
+  const std::size_t width = width_of(c, c == '\t' ? column_of_end() : 0);
   for (std::size_t i = 0; i < width; ++i) {
     (void)put_processed('\b');
     if (c != '\t') {

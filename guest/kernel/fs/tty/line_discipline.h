@@ -89,7 +89,7 @@ class LineDiscipline {
   void remove_last();
   void echo(char c);
   void echo_text(char c);
-  void echo_erase(char c, std::size_t column);
+  void echo_erase(char c);
   void reprint();
   [[nodiscard]] std::size_t column_of_end() const;
   [[nodiscard]] std::size_t width_of(char c, std::size_t column) const;

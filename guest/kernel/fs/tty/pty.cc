@@ -47,6 +47,8 @@ class PtyMaster final : public File {
  public:
   PtyMaster(Ref<Tty> tty, std::uint32_t flags, Mount& mount)
       : File(flags, &mount), tty_(std::move(tty)) {}
+  PtyMaster(const PtyMaster&) = delete;
+  PtyMaster& operator=(const PtyMaster&) = delete;
   ~PtyMaster() override {
     PtyTable::instance().remove(*tty_);
     tty_->hang_up();

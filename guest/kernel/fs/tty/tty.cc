@@ -11,6 +11,7 @@
 #include "host/clock.h"
 #include "mm/heap.h"
 #include "proc/task.h"
+#include "sched/long_work.h"
 
 namespace runhl::kernel {
 namespace {
@@ -177,6 +178,7 @@ Result<std::size_t> Tty::write(IoBuffer& buffer, Blocking blocking) {
   std::size_t done = 0;
   while (!buffer.full()) {
     std::uint32_t seen = 0;
+    bool all = false;
     {
       const Mutex::Guard guard(lock_);
       if (hung_up()) {
@@ -191,16 +193,14 @@ Result<std::size_t> Tty::write(IoBuffer& buffer, Blocking blocking) {
       done += written;
       publish();
       seen = changes_.load();
-      if (written == *taken) {
-        continue;
-      }
+      all = written == *taken;
     }
-    if (blocking == Blocking::No) {
+    if (!all && blocking == Blocking::No) {
       return done != 0 ? Result<std::size_t>(done) : fail(EAGAIN);
     }
-    const Result<void> slept = wait_for_change(seen, kNoDeadline);
-    if (!slept) {
-      return done != 0 ? Result<std::size_t>(done) : tl::unexpected(slept.error());
+    const Result<void> goes_on = all ? take_breath() : wait_for_change(seen, kNoDeadline);
+    if (!goes_on) {
+      return done != 0 ? Result<std::size_t>(done) : tl::unexpected(goes_on.error());
     }
   }
   return done;
@@ -298,9 +298,10 @@ Result<std::size_t> Tty::type(IoBuffer& buffer, Blocking blocking) {
   std::size_t done = 0;
   while (!buffer.full()) {
     std::uint32_t seen = 0;
+    std::size_t room = 0;
     {
       const Mutex::Guard guard(lock_);
-      const std::size_t room = std::min(line_.receive_room(), part.size());
+      room = std::min(line_.receive_room(), part.size());
       seen = changes_.load();
       if (room != 0) {
         const Result<std::size_t> taken = buffer.take(part.data(), room);
@@ -310,15 +311,14 @@ Result<std::size_t> Tty::type(IoBuffer& buffer, Blocking blocking) {
         line_.receive(std::span(part).first(*taken));
         done += *taken;
         publish();
-        continue;
       }
     }
-    if (blocking == Blocking::No) {
+    if (room == 0 && blocking == Blocking::No) {
       return done != 0 ? Result<std::size_t>(done) : fail(EAGAIN);
     }
-    const Result<void> slept = wait_for_change(seen, kNoDeadline);
-    if (!slept) {
-      return done != 0 ? Result<std::size_t>(done) : tl::unexpected(slept.error());
+    const Result<void> goes_on = room != 0 ? take_breath() : wait_for_change(seen, kNoDeadline);
+    if (!goes_on) {
+      return done != 0 ? Result<std::size_t>(done) : tl::unexpected(goes_on.error());
     }
   }
   return done;

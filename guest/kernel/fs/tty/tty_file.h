@@ -12,6 +12,8 @@ class TtyFile final : public File {
   /// The caller has noted the open.
   TtyFile(Ref<Tty> tty, const abi::FileAttr& attr, std::uint32_t flags, Mount* mount)
       : File(flags, mount), tty_(std::move(tty)), attr_(attr) {}
+  TtyFile(const TtyFile&) = delete;
+  TtyFile& operator=(const TtyFile&) = delete;
   ~TtyFile() override { tty_->note_close(); }
 
   Result<std::size_t> read(IoBuffer& buffer) override { return tty_->read(buffer, blocking()); }

@@ -5,11 +5,13 @@
 //   verb      CgroupPlan plan = TRY(plan_cgroup(sys, config, "/" + id));  // touches nothing
 //             state.cgroups = {plan.directories, plan.freezer_file};     // before anything is made
 //             Cgroup group = TRY(Cgroup::create(sys, plan, config.resources, options));
-//             TRY(group.add(monitor));
+//             TRY(group.add(monitor));                                // version 2
 //   monitor   // before the jail hides it:
-//             CgroupHandles handles = TRY(Cgroup::made(sys, plan).open_handles());
-//             spec.cell_cgroup = std::move(handles.cells_directory);               // version 2
-//             spec.place_cell = place_cell(sys, std::move(handles.cells_procs));   // version 1
+//             Cgroup group = Cgroup::made(sys, plan);
+//             TRY(group.join());                                      // version 1
+//             CgroupHandles handles = TRY(group.open_handles());
+//             spec.cell_cgroup = std::move(handles.cells_directory);  // version 2
+//             spec.cell_tasks = std::move(handles.cells_tasks);       // version 1
 //   delete    TRY(remove_cgroup(sys, state.cgroups.directories, owner, Leftovers::Kill));
 //
 //   <controller>/<cgroupsPath>          monitor and cells: what the engine reads and limits
@@ -26,6 +28,11 @@
 //   create   makes or opens it, locks it, looks that nobody is in it, writes its owner down, makes
 //            the rest, puts the monitor in, unlocks. Empty groups are taken as they are.
 //   delete   locks it, and leaves alone what has another owner
+//
+// Who moves another process into a group waits for a grace period of the host's RCU, 5 to 10 ms.
+// Version 1 moves a thread that asks for itself without: there the monitor, which has one thread by
+// then, and cell 0 enter by themselves, while the verb holds the lock. In version 2 the verb places
+// the monitor while that is at work, and cell 0 is born in its place.
 //
 // Device rules are written as given on version 1. On version 2 they would need a BPF program, and
 // hold without: every granted tree is mounted nodev and the file service opens regular files and
@@ -71,6 +78,9 @@ struct CgroupPlan {
   std::string freezer_file;              ///< v1 freezer.state, v2 cgroup.freeze; empty: none
 
   std::string owner;  ///< what no other container writes into a group; at most 1024 bytes
+
+  /// By join() instead of add().
+  [[nodiscard]] bool joined_by_member() const { return version == CgroupVersion::V1; }
 };
 
 /// Where config.json wants the container to be. Reads the mount table, changes nothing.
@@ -113,7 +123,7 @@ class Thaw {
 /// What must be open before the jail hides the file system.
 struct CgroupHandles {
   UniqueFd cells_directory;  ///< v2: for CLONE_INTO_CGROUP
-  UniqueFd cells_procs;      ///< v1: the cells group's cgroup.procs, for writing
+  UniqueFd cells_tasks;      ///< v1: the cells group's tasks, for writing
   Thaw thaw;                 ///< none without cells
   OomWatch oom;              ///< none where it is not to be had
 };
@@ -130,9 +140,11 @@ class Cgroup {
   /// The groups that another process has made of the plan.
   static Cgroup made(Sys& sys, CgroupPlan plan) { return {sys, std::move(plan)}; }
 
-  /// Places a process into every group of the plan. Version 1 waits for a grace period of the
-  /// host's RCU, a millisecond or more. Error ESRCH: it is gone.
+  /// Places a process into every group of the plan. Error ESRCH: it is gone.
   Result<void> add(pid_t pid);
+
+  /// Places the calling process, which has one thread, into every group of a version 1 plan.
+  Result<void> join();
 
   Result<CgroupHandles> open_handles();
 
@@ -145,10 +157,6 @@ class Cgroup {
   CgroupPlan plan_;
   UniqueFd claim_;  ///< the first directory, locked; none: made by another process
 };
-
-/// Writes pids into the cells' group through a handle that was opened with the caller's rights
-/// (version 1); an empty handle gives a function that does nothing.
-std::function<Result<void>(int pid)> place_cell(Sys& sys, UniqueFd cells_procs);
 
 enum class Leftovers : std::uint8_t { Keep, Kill };
 

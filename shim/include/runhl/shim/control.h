@@ -79,8 +79,9 @@ Result<ProcessIdentity> control_peer(const StateDir& dir);
 /// blocking, a bounded number of callers at once.
 class ControlServer {
  public:
-  /// The reply's text; empty for what is only done.
-  using Handler = std::function<Result<std::string>(const ControlRequest& request)>;
+  /// The reply's text, empty for what is only done; once, now or later, while the server lives.
+  using Reply = std::function<void(const Result<std::string>& result)>;
+  using Handler = std::function<void(const ControlRequest& request, const Reply& reply)>;
 
   /// `loop` outlives the server.
   static Result<std::unique_ptr<ControlServer>> create(UniqueFd listener, EventLoop& loop,
@@ -95,6 +96,8 @@ class ControlServer {
   ControlServer(UniqueFd listener, EventLoop& loop, Handler handler);
   void accept_caller();
   void serve_caller(int fd);
+  void answer(int fd, const Result<std::string>& result);
+  void dismiss(int fd);
 
   UniqueFd listener_;
   EventLoop& loop_;

@@ -16,9 +16,11 @@
 //   the hooks
 //        -- HooksDone ---------------------------->  mount namespace
 //   always:
-//        -- Proceed ------------------------------>  createContainer hooks, jail, control groups,
+//        -- Proceed ------------------------------>  createContainer hooks
+//   where there are control groups of version 1:
+//        <---------------------------------- Joined  enters them
 //                                                    control socket, ceiling's credentials,
-//                                                    cell 0, its own confinement,
+//                                                    cell 0, jail, its own confinement,
 //                                                    the guest boots and loads the program
 //        <----------------------------------- Ready
 //   pid file, exit: created
@@ -30,7 +32,12 @@
 //
 // `run` sends ProceedAndStart instead of Proceed: there is no Ready and no Commit, the program
 // starts as soon as it is loaded, and `<-- Started` says that it did. Where somebody waits for that
-// (poststart hooks, a pid file, --detach) the verb reads it at once, otherwise at the end.
+// (poststart hooks, a pid file, --detach) the verb reads it at once, otherwise at the end: the
+// monitor closes its end of the channel behind its last act, and while the host takes its memory
+// apart, the verb removes the state directory.
+//
+// A container with startContainer hooks is created and then started by `run` too: they run in the
+// guest, while others see a container that is created, and `start` returns when its program runs.
 //
 // A verb that dies before Commit, or before Started, closes the channel: the monitor exits and
 // takes the guest along. A monitor that dies or fails before makes the verb undo what lies on the
@@ -55,6 +62,10 @@
 #include "runhl/shim/state_dir.h"
 #include "runhl/vmm/machine.h"
 
+namespace runhl::oci {
+struct Config;
+}
+
 namespace runhl::shim {
 
 /// Makes the guest; the binary passes cell::create with its embedded kernel, a test its own.
@@ -67,6 +78,16 @@ using InitrdProvider = std::function<Result<UniqueFd>(const std::string& rootfs)
 /// an archive of it with all changes in memory.
 enum class RootfsMode : std::uint8_t { Direct, Initrd };
 std::string_view to_string(RootfsMode mode);
+
+/// What a container's guest is.
+struct GuestKind {
+  vmm::Isolation isolation = vmm::Isolation::Cell;
+  MachineFactory factory;
+  std::string upstream_kernel;   ///< what it is called; empty: our own, which has all that is here
+  std::vector<int> descriptors;  ///< the factory's: they stay open in the monitor until it is used
+};
+/// Decides by config.json. Errors: it asks for a guest that is not to be had.
+using GuestChooser = std::function<Result<GuestKind>(const oci::Config& config)>;
 
 struct CreateRequest {
   std::string id;
@@ -81,6 +102,7 @@ struct CreateRequest {
   std::string rootfs_mode;  ///< of --rootfs-mode; empty: annotation dev.runhl.rootfs, else direct
   std::uint64_t rootfs_size = 0;  ///< bytes of changes in mode initrd; 0: the memory limit
   InitrdProvider initrd;          ///< none: mode initrd is refused
+  GuestChooser choose;            ///< none: the factory's guest, in a cell
 };
 
 enum class AfterStart : std::uint8_t { Wait, Detach };
@@ -110,7 +132,8 @@ Result<void> create(const StateRoot& root, const CreateRequest& request,
 /// The container's exit code; 0 when detached.
 Result<int> run(const StateRoot& root, const RunRequest& request, const MachineFactory& factory);
 
-/// Errors: NotFound "container does not exist"; WrongState "cannot start …".
+/// Errors: NotFound "container does not exist"; WrongState "cannot start …"; a hook that failed, by
+/// its JSON pointer: the container then ends with code 1.
 Result<void> start(const StateRoot& root, const std::string& id);
 
 /// Errors: NotFound "container does not exist"; WrongState "container not running".
@@ -131,6 +154,7 @@ Result<void> delete_container(const StateRoot& root, const std::string& id, Forc
 struct GuestCounters {
   std::map<std::string, std::uint64_t> counters;
   std::map<std::string, std::uint64_t> unimplemented_syscalls;  ///< by call: how often
+  bool maps_files = false;  ///< no: files are copied, an outer sandbox has the listener
 };
 
 /// One event of `runhl events`: {"type": "stats", …} as runc prints it, with the guest's counters

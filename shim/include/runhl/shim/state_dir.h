@@ -59,6 +59,7 @@ struct ContainerState {
   std::map<std::string, std::string> annotations;
   CgroupRecord cgroups;
   std::vector<oci::Hook> poststart, poststop;
+  bool start_hooks = false;        ///< it has some: start takes as long as they do
   std::vector<std::string> facts;  ///< what this host lacks, for people ("no Landlock")
 };
 

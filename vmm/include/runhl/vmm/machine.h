@@ -4,12 +4,15 @@
 //
 //   monitor process                                  guest
 //   ---------------                                  -----
-//   cell::create(spec)     (still privileged) -----> cell 0 exists, maps its window
-//   while_cell_prepares: drop capabilities,          locks itself down, kernel boots
+//   cell::create(spec)     (still privileged) -----> cell 0 exists
+//   before_cell_goes: the jail                       maps its window, waits
+//   while_cell_prepares: drop capabilities,  ------> locks itself down, kernel boots
 //   Landlock, seccomp
 //   machine->boot()        file service runs  -----> walks and loads the program
 //        <-- on_ready (or an Error that names errno and path)
-//   machine->start()       ------------------------> the program's first instruction
+//   machine->start()       ------------------------> start hooks, if there are any
+//        <-- on_started (or an Error that names the hook)
+//                                                    the program's first instruction
 //        <-- on_exit(Exit)                           the last process ended, or a cell died
 //
 // One thread, the monitor's main thread, calls everything here, and the callbacks run in it, out of
@@ -56,7 +59,11 @@ struct GrantedTree {
   bool directory = true;
   bool read_only = false;
   bool recursive = false;  ///< mounts below it are part of it (rbind)
+  bool may_wait = false;   ///< may_wait_behind() of its file system
 };
+
+/// True for a file system of this statfs type behind which a network or a program stands.
+bool may_wait_behind(std::uint64_t type);
 
 enum class MountKind : std::uint8_t {
   Tree,
@@ -110,6 +117,21 @@ struct ProcessSpec {
   std::uint64_t cap_effective = 0, cap_permitted = 0, cap_inheritable = 0, cap_bounding = 0,
                 cap_ambient = 0;
   std::vector<Rlimit> rlimits;
+  int nice = 0;        ///< -20..19
+  int oom_adjust = 0;  ///< -1000..1000
+};
+
+/// Programs of the guest that run before the container's own, one after the other, as its process
+/// would: same user, directory and limits. The first that fails ends the container.
+struct StartHooks {
+  struct Hook {
+    std::string path;               ///< absolute, in the guest
+    std::vector<std::string> args;  ///< empty: the path alone
+    std::vector<std::string> env;
+    std::optional<int> timeout_seconds;  ///< at least 1
+  };
+  std::vector<Hook> hooks;
+  std::string input;  ///< what each gets on its stdin
 };
 
 /// The container's own streams, passed unchanged. A missing one reads end-of-file and refuses
@@ -124,9 +146,18 @@ struct CellIdentity {
   bool own = false;  ///< nobody else uses this uid: RLIMIT_NPROC then bounds forks
 };
 
+/// Of the container's devices cgroup. What the guest has is its own; these say what it answers.
+struct DeviceRule {
+  bool allow = false;
+  char type = 'a';  ///< a, b, c
+  bool read = false, write = false, make = false;
+  std::optional<std::uint32_t> major, minor;  ///< none: all
+};
+
 struct MachineSpec {
   std::string id;
   ProcessSpec process;
+  StartHooks start_hooks;
   Stdio stdio;
   std::vector<GrantedTree> trees;
   std::vector<Mount> mounts;
@@ -138,18 +169,22 @@ struct MachineSpec {
   std::uint64_t pids_limit = 0;    ///< 0: none
   /// Shown in the guest, enforced by the container's cgroup; 0: none.
   std::uint64_t cpu_quota_us = 0, cpu_period_us = 0, cpu_weight = 0;
+  std::vector<DeviceRule> device_rules;        ///< the last one that matches counts
   std::map<std::string, std::string> sysctls;  ///< that the guest keeps; canonical names
   unsigned vcpus = 1;
   UniqueFd proc_dir;     ///< O_PATH of the host's /proc, used during create alone
   UniqueFd cell_cgroup;  ///< v2: the cells' cgroup for CLONE_INTO_CGROUP; none: inherited
-  /// v1: called with cell 0's host pid before it runs guest code, to place it in the cells' group.
-  std::function<Result<void>(int pid)> place_cell;
+  UniqueFd cell_tasks;   ///< v1: `tasks` of the cells' cgroup, where cell 0 places itself; or none
+  /// Called in create while the cell, which has its namespaces by then, maps its memory: for what
+  /// takes the caller's privileges and must be done before guest code runs. The trees' descriptors
+  /// may come from here. May be none.
+  std::function<Result<void>(MachineSpec& spec)> before_cell_goes;
   /// Called in create once the caller's privileges are not needed any more: it drops them while the
   /// cell prepares itself. May be none.
   std::function<Result<void>(const MachineSpec& spec)> while_cell_prepares;
   bool rewriting = true;
   bool random_layout = true;
-  bool injection = true;  ///< false: run as if the host had no free listener (tests)
+  bool injection = true;  ///< false: as where an outer sandbox has the listener
 };
 
 struct Exit {
@@ -185,8 +220,11 @@ class Machine {
   /// `on_exit` is called once, from the loop, when the guest is gone and its streams are closed.
   virtual Result<void> boot(EventLoop& loop, std::function<void(Result<void>)> on_ready,
                             std::function<void(Exit)> on_exit) = 0;
-  /// Lets the program run: at once, or as soon as it is loaded.
-  virtual Result<void> start() = 0;
+  /// Lets the program run: at once, or as soon as it is loaded; before it the start hooks.
+  /// `on_started` is called once: from here, where there are no hooks, else from the loop, when
+  /// they have run, with an error if one failed: then the guest ends with code 1. Not called if the
+  /// guest ends meanwhile.
+  virtual Result<void> start(std::function<void(Result<void>)> on_started) = 0;
 
   /// A signal for the container's init or for every process; SIGKILL ends all cells. Errors:
   /// WrongState (ended).

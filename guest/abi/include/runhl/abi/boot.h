@@ -21,7 +21,7 @@ inline constexpr std::uint64_t kBootConfigOffset = kPageSize;
 
 enum MonitorFlags : std::uint32_t {
   kHasFsgsbase = 1U << 0,      // rd/wrfsbase may be used in user mode
-  kHasInjection = 1U << 1,     // descriptors can be injected
+  kHasInjection = 1U << 1,     // the monitor hears reserved calls, and can inject descriptors
   kUninterruptible = 1U << 2,  // a received notification is not restarted by signals (5.19)
   kNoRewriting = 1U << 3,      // never patch syscall sites
   kNoRandomLayout = 1U << 4,   // fixed user layout, for tests
@@ -66,8 +66,9 @@ enum MountFlags : std::uint32_t {
   kMountNoSuid = 1U << 1,
   kMountNoDev = 1U << 2,
   kMountNoExec = 1U << 3,
-  kMountStrict = 1U << 4,  // names and attributes are validated at every use (volumes)
-  kMountFile = 1U << 5,    // the tree is a single file
+  kMountStrict = 1U << 4,   // names and attributes are validated at every use (volumes)
+  kMountFile = 1U << 5,     // the tree is a single file
+  kMountMayWait = 1U << 6,  // a network or a program is behind it: its files go over the ring
 };
 
 struct BootMount {  // in the order of config.json; the first one is the root, target "/"
@@ -87,6 +88,29 @@ struct BootRlimit {
   std::uint64_t soft, hard;
 };
 
+/// A program that runs to its end before the container's own, in its stead.
+struct BootHook {
+  std::uint32_t path;             // offset, absolute
+  std::uint32_t timeout_seconds;  // 0: none
+  StringList args;                // at least one
+  StringList env;
+};
+
+enum DeviceAccess : std::uint32_t {
+  kDeviceRead = 1U << 0,
+  kDeviceWrite = 1U << 1,
+  kDeviceMknod = 1U << 2,
+};
+
+/// One rule of the container's devices cgroup, in the order of config.json; the last one counts.
+struct BootDeviceRule {
+  std::uint32_t allow;
+  std::uint32_t type;    // 'a', 'b', 'c'
+  std::uint32_t access;  // DeviceAccess
+  std::uint32_t reserved;
+  std::int64_t major, minor;  // -1: all
+};
+
 struct BootConfig {
   std::uint32_t size;  // bytes with all that follows
   std::uint32_t mounts, mount_count;
@@ -103,7 +127,12 @@ struct BootConfig {
   StringList sysctls;  // "name=value", what the guest itself keeps (kernel.shm*, fs.mqueue.*, ...)
   // What the host enforces, for who asks in the guest; 0: no limit.
   std::uint64_t cpu_quota_us, cpu_period_us, cpu_weight;
-  std::array<std::uint32_t, 3> stream_modes;  // st_mode of stdin, stdout, stderr; 0: not told
+  std::array<std::uint32_t, 3> stream_modes;    // st_mode of stdin, stdout, stderr; 0: not told
+  std::uint32_t start_hooks, start_hook_count;  // BootHook, in the order they run
+  std::uint32_t hook_input, hook_input_size;    // bytes that each reads from its stdin
+  std::uint32_t device_rules, device_rule_count;
+  std::int32_t nice;        // -20..19, what the container was started with
+  std::int32_t oom_adjust;  // -1000..1000, the same
 };
 
 }  // namespace runhl::abi

@@ -9,7 +9,7 @@
 //                                                               payload, check, do, write the reply
 //     returns RequestReply.result       <--- NOTIF_SEND/ADDFD --
 //
-//   ring (posted work and what may sleep: streams, log, exit):
+//   ring (posted work and what may sleep: streams, files that may wait, log, exit):
 //     submit[head % N] = entry; head++
 //     if monitor_sleeping: write(doorbell) ------------------>  main thread: copy entry, check, do
 //     complete[tail % N]; event_word changed  <-- FUTEX_WAKE --  completion {tag, result}
@@ -53,6 +53,9 @@ enum class RingOp : std::uint32_t {
                     // hold the message for the user. No completion.
   Exit = 8,   // value: wait status as of waitpid(2) (exit code << 8, or signal). Completion: none.
   Panic = 9,  // bounce, length: a PanicReport (panic.h). No completion; the cells are ended.
+  File = 10,  // bounce: index of a request slot. What it asks for, done by a thread that may wait;
+              // -> the reply's result, cut to 32 bits. Nothing is injected.
+  Started = 11,  // of a guest with start hooks: as BootDone, behind them. No completion.
 };
 
 inline constexpr std::uint64_t kPollNow = 1ULL << 32;  // in the value of StreamPoll
@@ -124,7 +127,6 @@ enum class HostOp : std::uint32_t {
   SetOwner = 18,   // path or handle, uid, gid (~0: keep)
   SetTimes = 19,   // path or handle, times[2]
   StatFs = 20,     // handle -> StatFsReply in the bounce buffer
-  Counters = 21,   // -> MemoryCounters of the calling cell in the bounce buffer
   MakeNode = 22,   // path, mode with its type (FIFO, socket, regular, device), rdev
   Allocate = 23,   // handle, mode = FALLOC_FL_*, offset, length -> attr
   Seek = 24,       // handle, offset, mode = SEEK_DATA or SEEK_HOLE -> position
@@ -192,7 +194,7 @@ struct FileAttr {
   std::uint32_t block_size;
   std::uint32_t attributes;       // STATX_ATTR_* that hold
   std::uint32_t attributes_mask;  // and which the file system knows
-  std::uint32_t reserved;
+  std::uint32_t may_wait;         // of Open: 1: a network or a program is behind the file
   Timestamp accessed;
   Timestamp modified;
   Timestamp changed;
@@ -259,10 +261,6 @@ static_assert(sizeof(DirRecord) == 24);
 struct StatFsReply {
   std::uint64_t type, block_size, blocks, blocks_free, blocks_available, files, files_free;
   std::uint64_t name_length, fragment_size, flags;
-};
-
-struct MemoryCounters {
-  std::uint64_t rss_anonymous, rss_file, rss_shared, peak_rss;  // bytes
 };
 
 // ---- the area

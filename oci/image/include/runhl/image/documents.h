@@ -51,6 +51,9 @@ struct Manifest {
   std::vector<Descriptor> layers;  // the lowest first
 };
 
+/// Each blob once: an image may have the same one several times.
+std::vector<Descriptor> distinct_layers(const Manifest& manifest);
+
 using Document = std::variant<Index, Manifest>;
 
 /// What a container gets from its image.
@@ -65,6 +68,9 @@ struct ImageConfig {
 
 /// An index or a manifest. Errors: InvalidArgument; Unsupported (docker's schema 1).
 Result<Document> parse_document(std::string_view text);
+/// What an index or manifest calls itself; OCI's name where it does not. Errors: those of
+/// parse_document.
+Result<std::string> media_type_of(std::string_view document);
 /// Errors: InvalidArgument, also where there is no root file system: some artifact, no image.
 Result<ImageConfig> parse_image_config(std::string_view text);
 

@@ -39,8 +39,14 @@ class Cache {
   /// The same for the directory `root`.
   [[nodiscard]] Result<UniqueFd> add(int root) const;
   /// Removes the archives that were not used for longest until at most `keep_bytes` are left; the
-  /// number of bytes that were freed. Containers that run from one keep it.
-  [[nodiscard]] Result<std::uint64_t> prune(std::uint64_t keep_bytes) const;
+  /// number of bytes that were freed. Containers that run from one keep it. The archive that is
+  /// opened as `spared` stays, whatever its size: who just made it is about to use it.
+  [[nodiscard]] Result<std::uint64_t> prune(std::uint64_t keep_bytes, int spared = -1) const;
+
+  struct Usage {
+    std::uint64_t archives = 0, bytes = 0;  // on the disk
+  };
+  [[nodiscard]] Result<Usage> usage() const;
 
  private:
   explicit Cache(std::string directory, UniqueFd fd)

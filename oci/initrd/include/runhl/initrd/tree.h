@@ -10,8 +10,10 @@
 
 #include <compare>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +54,11 @@ class Tree {
  public:
   /// A tree with an empty root directory.
   Tree();
+  Tree(Tree&&) noexcept = default;
+  Tree& operator=(Tree&&) noexcept = default;
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+  ~Tree() = default;
 
   InodeNumber add_inode(InodeSpec spec);
   [[nodiscard]] const InodeSpec& inode(InodeNumber number) const { return inodes_[number - 1]; }
@@ -76,9 +83,14 @@ class Tree {
   [[nodiscard]] const Names& names() const { return names_; }
 
  private:
-  std::vector<InodeSpec> inodes_;
+  [[nodiscard]] Names::const_iterator lower_bound(std::string_view path) const;
+
+  std::deque<InodeSpec> inodes_;  // no second copy of all of them while it grows
   std::vector<bool> named_;
   Names names_;
+  // Names mostly come in order: the next one is looked for behind the last, where the caches are
+  // warm, before the search that misses them at every step.
+  std::optional<Names::const_iterator> last_;
 };
 
 /// "" for a name in the root directory.

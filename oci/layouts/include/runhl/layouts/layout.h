@@ -20,6 +20,15 @@ struct LayoutSource {
 /// InvalidArgument.
 Result<std::string> load_layout(const Store& store, const LayoutSource& source);
 
+/// What a source means: a manifest, or an index of one image for several platforms.
+struct LayoutImage {
+  Descriptor top;
+  std::string name;  // as load_layout would call it
+};
+Result<LayoutImage> find_in_layout(const LayoutSource& source);
+/// Its content, of the size that the descriptor says; the digest is not looked at.
+Result<UniqueFd> open_layout_blob(const std::string& directory, const Descriptor& descriptor);
+
 /// Makes the directory. Errors: AlreadyExists.
 Result<void> save_layout(const Store& store, const StoredImage& image,
                          const std::string& directory);

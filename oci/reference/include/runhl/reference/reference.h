@@ -35,10 +35,13 @@ struct Reference {
   [[nodiscard]] std::string name() const { return domain + "/" + repository; }
   /// The tag or digest by which a registry finds it.
   [[nodiscard]] std::string selector() const { return digest ? digest->text() : tag; }
-  /// Whether the registry is this machine: spoken to without TLS.
-  [[nodiscard]] bool is_local() const;
-
   friend bool operator==(const Reference&, const Reference&) = default;
 };
+
+/// Whether a registry is this machine: spoken to without TLS.
+bool is_this_machine(std::string_view domain);
+
+/// A registry as `login` takes it: HOST[:PORT], or an address of which the rest says nothing.
+Result<std::string> parse_domain(std::string_view text);
 
 }  // namespace runhl::oci

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A repository of a registry, read only. Source: OCI distribution-spec 1.1 (pull).
+// A repository of a registry, read only, and of its mirrors, which are asked first. Source: OCI
+// distribution-spec 1.1 (pull).
 //
 //   Client client = TRY(Client::create(reference, {}));
 //   const Fetched top = TRY(client.manifest(reference.selector()));
@@ -10,6 +11,7 @@
 // registry.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,6 +26,11 @@ namespace runhl::oci {
 
 struct ClientOptions {
   bool plain_http = false;  ///< without TLS; this machine's registries are spoken to so anyway
+  // NOLINTBEGIN(readability-redundant-member-init): GCC warns of what a designated list leaves out
+  std::string hosts_directory{};  ///< of hosts.toml files; empty: containerd's
+  // NOLINTEND(readability-redundant-member-init)
+  /// How long a connection may be next to idle: the peer only pretends.
+  std::chrono::seconds stall_timeout{30};
 };
 
 /// A manifest or index as it came; the descriptor says what it is.
@@ -58,9 +65,12 @@ class Client {
     /// All of it comes again: the registry cannot go on.
     virtual Result<void> restart() = 0;
     virtual Result<void> write(std::span<const std::byte> bytes) = 0;
+    /// All bytes are there. Errors: InvalidArgument (they are not the blob's).
+    virtual Result<void> check() = 0;
   };
-  /// Until the sink has as many bytes as the descriptor says. Errors: those of manifest(), and the
-  /// sink's. Bytes beyond are never passed on.
+  /// Until the sink has as many bytes as the descriptor says, and finds them good: where one
+  /// source gives others, the next is asked. Errors: those of manifest(), and the sink's. Bytes
+  /// beyond are never passed on.
   Result<void> blob(const Descriptor& descriptor, BlobSink& sink);
 
  private:

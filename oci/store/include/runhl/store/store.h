@@ -77,6 +77,16 @@ class Store {
   /// is not known.
   [[nodiscard]] Result<Collected> collect(Wait wait) const;
 
+  struct Files {
+    std::uint64_t count = 0, bytes = 0;  // on the disk
+  };
+  struct Usage {
+    std::uint64_t images = 0;  // names
+    Files needed, unneeded;    // content that a name reaches, or none
+    Files partial;             // downloads that were cut off
+  };
+  [[nodiscard]] Result<Usage> usage() const;
+
  private:
   Store(std::string directory, UniqueFd fd)
       : directory_(std::move(directory)), fd_(std::move(fd)) {}

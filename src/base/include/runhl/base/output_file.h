@@ -8,6 +8,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "runhl/base/result.h"
 #include "runhl/base/unique_fd.h"
@@ -34,5 +35,9 @@ class OutputFile {
   UniqueFd directory_, fd_;
   std::string temporary_;  // empty: the file has no name yet
 };
+
+/// All of it at once.
+Result<void> write_output_file(const std::string& directory, const std::string& name,
+                               std::string_view text);
 
 }  // namespace runhl

@@ -26,6 +26,7 @@ class RecordingSys final : public Sys {
   // The world
   std::map<std::string, std::string> files;            ///< what read_file finds, by path
   std::map<std::string, mode_t> modes;                 ///< st_mode by path; default: a directory
+  std::map<std::string, std::uint64_t> inodes;         ///< st_ino by path; default: 0
   std::map<std::string, std::uint64_t> fs_magics;      ///< by path; default: ext4's
   std::map<std::string, std::string> file_attributes;  ///< by "path name"; set_attribute adds
   std::vector<std::string> locked_files;               ///< by path; held by somebody else

@@ -15,12 +15,25 @@
 #pragma once
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 
 namespace runhl::vmm::cell {
+
+// Where a filter finds the arguments of a call. The host reads an int argument from its low half
+// and ignores the rest, so that is what is tested. Arguments that it reads whole (sizes, pointers)
+// are tested whole.
+constexpr std::size_t low(std::size_t argument) {
+  return offsetof(seccomp_data, args) + 8 * argument;
+}
+constexpr std::size_t high(std::size_t argument) {
+  return low(argument) + 4;
+}
+
+inline constexpr std::uint32_t kX32Bit = 0x4000'0000;  // __X32_SYSCALL_BIT
 
 class BpfAssembler {
  public:

@@ -17,6 +17,7 @@ namespace runhl::vmm::cell {
 /// What the host offers, found by trying.
 struct HostFeatures {
   std::vector<std::string> missing;  ///< without these no cell runs; each with its kernel version
+  bool listener = false;  ///< false: an outer sandbox has it; files are copied, not mapped
   bool user_namespace = false;
   bool fsgsbase = false;
   bool wait_killable = false;  ///< SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, 5.19

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files that are open for writing and files that run as programs exclude each other (ETXTBSY), by
+// inode and among the processes of this guest. Linux's i_writecount: positive while there are
+// writers, negative while programs run from it.
+//
+//   WriteHold hold = TRY(WriteHold::create(inode_key(attr), WriteHold::Kind::Writer));
+//   ...                                             // until `hold` goes
+#pragma once
+
+#include <utility>
+
+#include "core/result.h"
+#include "fs/inode_object.h"
+
+namespace runhl::kernel {
+
+class WriteHold {
+ public:
+  enum class Kind : std::uint8_t { Writer, Program };
+  struct Count;
+
+  /// ETXTBSY: the other kind has it.
+  static Result<WriteHold> create(const InodeKey& key, Kind kind);
+  WriteHold() = default;
+  WriteHold(const WriteHold&) = delete;
+  WriteHold& operator=(const WriteHold&) = delete;
+  WriteHold(WriteHold&& other) noexcept
+      : count_(std::exchange(other.count_, nullptr)), kind_(other.kind_) {}
+  WriteHold& operator=(WriteHold&& other) noexcept {
+    std::swap(count_, other.count_);
+    std::swap(kind_, other.kind_);
+    return *this;
+  }
+  ~WriteHold();
+
+ private:
+  WriteHold(Count& count, Kind kind) : count_(&count), kind_(kind) {}
+
+  Count* count_ = nullptr;  // null: nothing is held
+  Kind kind_ = Kind::Writer;
+};
+
+/// A program runs from it.
+bool runs_as_program(const InodeKey& key);
+
+}  // namespace runhl::kernel

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hyperlight/init_data.h"
+
+#include <cstring>
+
+#include "runhl/abi/hyperlight.h"
+#include "runhl/core/units.h"
+
+namespace runhl::vmm::hyperlight {
+namespace {
+
+namespace hl = abi::hyperlight;
+
+constexpr std::uint64_t kNumber = sizeof(std::uint32_t);
+constexpr std::uint64_t kTime = sizeof(std::uint64_t);
+constexpr std::uint64_t kArchiveSize = sizeof(std::uint64_t);  // at the end
+
+std::uint64_t text_size(const std::string& text) {
+  return kNumber + text.size() + 1;
+}
+
+std::uint64_t block_size(const GuestSpec& spec) {
+  std::uint64_t size = sizeof hl::kInitCommandLine + text_size(spec.command_line);
+  if (!spec.mounts.empty()) {
+    size += sizeof hl::kInitMounts + kNumber;
+    for (const HostMount& mount : spec.mounts) {
+      size += text_size(mount.target);
+    }
+  }
+  return size + sizeof hl::kInitWallClock + kNumber + kTime;
+}
+
+class Writer {
+ public:
+  explicit Writer(std::uint64_t size) : bytes_(size) {}
+  template <typename T>
+  Writer& put(const T& value) {
+    return put_bytes(&value, sizeof value);
+  }
+  Writer& put_text(const std::string& text) {
+    put(static_cast<std::uint32_t>(text.size()));
+    return put_bytes(text.c_str(), text.size() + 1);
+  }
+  Writer& go_to(std::uint64_t at) {
+    at_ = at;
+    return *this;
+  }
+  Bytes take() { return std::move(bytes_); }
+
+ private:
+  Writer& put_bytes(const void* from, std::size_t size) {
+    RUNHL_CHECK(size <= bytes_.size() - at_);
+    std::memcpy(bytes_.data() + at_, from, size);
+    at_ += size;
+    return *this;
+  }
+
+  Bytes bytes_;
+  std::uint64_t at_ = 0;
+};
+
+}  // namespace
+
+std::uint64_t init_data_size(Generation generation, const GuestSpec& spec) {
+  if (generation != Generation::G1 ||
+      (spec.command_line.empty() && spec.initrd_fd < 0 && spec.mounts.empty())) {
+    return 0;
+  }
+  return align_up(block_size(spec) + kArchiveSize, kPageSize);
+}
+
+Bytes make_init_data(const GuestSpec& spec, std::uint64_t wall_clock_ns) {
+  const std::uint64_t size = init_data_size(Generation::G1, spec);
+  Writer writer(size);
+  if (size == 0) {
+    return writer.take();
+  }
+  writer.put(hl::kInitCommandLine).put_text(spec.command_line);
+  if (!spec.mounts.empty()) {
+    writer.put(hl::kInitMounts).put(static_cast<std::uint32_t>(spec.mounts.size()));
+    for (const HostMount& mount : spec.mounts) {
+      writer.put_text(mount.target);
+    }
+  }
+  writer.put(hl::kInitWallClock).put(static_cast<std::uint32_t>(kTime)).put(wall_clock_ns);
+  const std::uint64_t archive = spec.initrd_fd < 0 ? 0 : spec.initrd_size;
+  return writer.go_to(size - kArchiveSize).put(archive).take();
+}
+
+}  // namespace runhl::vmm::hyperlight
