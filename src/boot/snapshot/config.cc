@@ -47,6 +47,14 @@ Result<void> expect(const Node& object, std::string_view name, std::uint64_t val
              : node.refuse("is not " + std::to_string(value) + ", as guests of this host have it");
 }
 
+/// A size of memory: whole pages.
+Result<std::uint64_t> pages(const Node& object, std::string_view name) {
+  const Node node = TRY(object.required(name));
+  const std::uint64_t size = TRY(node.natural(kMaxSize));
+  return is_aligned(size, kPageSize) ? Result<std::uint64_t>(size)
+                                     : node.refuse("no whole number of pages");
+}
+
 template <typename T>
 Result<T> small(const Node& object, std::string_view name, std::uint64_t most) {
   return static_cast<T>(TRY(number(object, name, most)));
@@ -168,8 +176,8 @@ Result<void> take_layout(const Node& root, Snapshot* snapshot) {
   TRY(expect(it, "init_data_size", 0));
   snapshot->code_size = TRY(number(it, "code_size", kMaxSize));
   snapshot->scratch_size = TRY(number(it, "scratch_size", kMaxSize));
-  snapshot->image_size = TRY(number(it, "snapshot_size", kMaxSize));
-  snapshot->tables_size = TRY(number(it, "pt_size", kMaxSize));
+  snapshot->image_size = TRY(pages(it, "snapshot_size"));
+  snapshot->tables_size = TRY(pages(it, "pt_size"));
   return {};
 }
 
@@ -256,7 +264,7 @@ Result<SnapshotConfig> parse_config(std::string_view text) {
   TRY(take_special_registers(root, &it.cpu));
   TRY(take_msrs(root, &it.cpu));
   TRY(take_layout(root, &it));
-  TRY(expect(root, "memory_size", align_up(it.image_size + it.tables_size, kPageSize)));
+  TRY(expect(root, "memory_size", it.image_size + it.tables_size));
   config.functions = TRY(functions_of(root));
   it.number = TRY(number(root, "snapshot_generation"));
   return config;

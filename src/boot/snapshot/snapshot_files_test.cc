@@ -237,6 +237,9 @@ TEST_F(SnapshotConfigTest, What_is_not_known_or_cannot_be_is_refused_by_pointer)
               HasSubstr("/memory_size"));
   EXPECT_THAT(refusal("\"pt_size\":8192", "\"pt_size\":18446744073709551615"),
               HasSubstr("/layout/pt_size"));
+  EXPECT_THAT(refusal("\"pt_size\":8192", "\"pt_size\":8191"), HasSubstr("/layout/pt_size"));
+  EXPECT_THAT(refusal("\"snapshot_size\":49152", "\"snapshot_size\":49151"),
+              HasSubstr("/layout/snapshot_size"));
   EXPECT_THAT(refusal("\"u_long\"", "\"nothing\""), HasSubstr("/host_functions/1"));
 }
 
