@@ -77,10 +77,19 @@ Result<std::size_t> NodeFile::read(IoBuffer& buffer) {
   return done;
 }
 
-/// Linux writes page by page: the source may be a mapping of pages that the file gets meanwhile,
-/// which are there once the first part is written.
 Result<std::size_t> NodeFile::write_parts(IoBuffer& buffer, std::uint64_t offset,
                                           std::uint64_t& end) {
+  if (!hold_.is_held()) {
+    return write_in_turn(buffer, offset, end);
+  }
+  const Mutex::Guard guard(hold_.turn());
+  return write_in_turn(buffer, offset, end);
+}
+
+/// Linux writes page by page: the source may be a mapping of pages that the file gets meanwhile,
+/// which are there once the first part is written.
+Result<std::size_t> NodeFile::write_in_turn(IoBuffer& buffer, std::uint64_t offset,
+                                            std::uint64_t& end) {
   Result<std::size_t> first = node_->write_at(buffer, offset, end);
   if (!first && to_int(first.error()) == EFAULT && buffer.can_take_more()) {
     first = node_->write_at(buffer, offset, end);  // the file reaches up to here now
@@ -170,6 +179,10 @@ Result<void> NodeFile::truncate(std::uint64_t size) {
       size > TRY(node_->attributes()).size) {
     TRY(check_file_size(size));
   }
+  if (!hold_.is_held()) {
+    return node_->truncate(size);
+  }
+  const Mutex::Guard guard(hold_.turn());
   return node_->truncate(size);
 }
 

@@ -58,6 +58,7 @@ class NodeFile final : public File {
 
  private:
   Result<std::size_t> write_parts(IoBuffer& buffer, std::uint64_t offset, std::uint64_t& end);
+  Result<std::size_t> write_in_turn(IoBuffer& buffer, std::uint64_t offset, std::uint64_t& end);
   Result<void> keep_size_limit(IoBuffer& buffer, std::uint64_t offset);
 
   Ref<Node> node_;

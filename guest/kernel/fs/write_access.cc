@@ -12,10 +12,24 @@ namespace runhl::kernel {
 struct WriteHold::Count : boost::intrusive::set_base_hook<> {
   InodeKey key;
   std::int64_t value = 0;
+  std::uint64_t holds = 0;
+  Mutex turn{LockRank::FileWrite};
   friend bool operator<(const Count& a, const Count& b) { return a.key < b.key; }
 };
 
 namespace {
+
+std::int64_t step_of(WriteHold::Kind kind) {
+  switch (kind) {
+    case WriteHold::Kind::Writer:
+      return 1;
+    case WriteHold::Kind::Program:
+      return -1;
+    case WriteHold::Kind::Unseen:
+      return 0;
+  }
+  return 0;
+}
 
 struct KeyLess {
   bool operator()(const InodeKey& a, const WriteHold::Count& b) const { return a < b.key; }
@@ -31,7 +45,7 @@ constinit FirstUse<Counts> g_counts;  // guarded by g_counts_lock
 Result<WriteHold> WriteHold::create(const InodeKey& key, Kind kind) {
   Owned<Count> fresh = TRY(make<Count>());  // not under the lock
   fresh->key = key;
-  const std::int64_t step = kind == Kind::Writer ? 1 : -1;
+  const std::int64_t step = step_of(kind);
   const SpinLock::Guard guard(g_counts_lock);
   Counts& counts = *g_counts;
   const auto [at, is_new] = counts.insert(*fresh);
@@ -41,6 +55,7 @@ Result<WriteHold> WriteHold::create(const InodeKey& key, Kind kind) {
     return fail(ETXTBSY);
   }
   at->value += step;
+  ++at->holds;
   return WriteHold(*at, kind);
 }
 
@@ -50,13 +65,17 @@ WriteHold::~WriteHold() {
   }
   const Owned<Count> last = [this]() -> Owned<Count> {
     const SpinLock::Guard guard(g_counts_lock);
-    count_->value += kind_ == Kind::Writer ? -1 : 1;
-    if (count_->value != 0) {
+    count_->value -= step_of(kind_);
+    if (--count_->holds != 0) {
       return nullptr;
     }
     g_counts->erase(Counts::s_iterator_to(*count_));
     return Owned<Count>(count_);
   }();
+}
+
+Mutex& WriteHold::turn() const {
+  return count_->turn;
 }
 
 bool runs_as_program(const InodeKey& key) {

@@ -5,18 +5,28 @@
 //
 //   WriteHold hold = TRY(WriteHold::create(inode_key(attr), WriteHold::Kind::Writer));
 //   ...                                             // until `hold` goes
+//
+// Writers take turns: a write gives way to others in the middle (sched/long_work.h), but not to
+// another write of the same file.
+//
+//   const Mutex::Guard guard(hold.turn());
 #pragma once
 
 #include <utility>
 
 #include "core/result.h"
 #include "fs/inode_object.h"
+#include "sched/locks.h"
 
 namespace runhl::kernel {
 
 class WriteHold {
  public:
-  enum class Kind : std::uint8_t { Writer, Program };
+  enum class Kind : std::uint8_t {
+    Writer,
+    Program,
+    Unseen,  // a writer that keeps no program from running
+  };
   struct Count;
 
   /// ETXTBSY: the other kind has it.
@@ -32,6 +42,10 @@ class WriteHold {
     return *this;
   }
   ~WriteHold();
+
+  [[nodiscard]] bool is_held() const { return count_ != nullptr; }
+  /// Of what is held.
+  [[nodiscard]] Mutex& turn() const;
 
  private:
   WriteHold(Count& count, Kind kind) : count_(&count), kind_(kind) {}

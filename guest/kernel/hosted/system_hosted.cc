@@ -49,7 +49,10 @@ std::uint32_t file_cut_count() {
 std::uint32_t vcpu_count() {
   return 2;
 }
-Result<void> take_breath() {
+bool breath_due() {
+  return false;
+}
+Result<void> take_breath(Interruptible /*interruptible*/) {
   return {};
 }
 

@@ -81,10 +81,15 @@ Result<UserAddress> AddressSpace::find_free(std::uint64_t length) {
 }
 
 Result<UserAddress> AddressSpace::map(const MapRequest& request) {
-  const Mutex::Guard guard(lock_);
-  const UserAddress start = TRY(map_locked(request));
-  if ((request.flags & (MAP_POPULATE | MAP_LOCKED)) != 0 || lock_future_) {
-    (void)populate(start, start + align_up(request.length, kPageSize));  // nobody is told
+  UserAddress start = 0;
+  bool wanted_now = false;
+  {
+    const Mutex::Guard guard(lock_);
+    start = TRY(map_locked(request));
+    wanted_now = (request.flags & (MAP_POPULATE | MAP_LOCKED)) != 0 || lock_future_;
+  }
+  if (wanted_now) {
+    (void)populate_in_turns(start, start + align_up(request.length, kPageSize));  // nobody is told
   }
   return start;
 }

@@ -165,6 +165,10 @@ class AddressSpace {
   Result<void> mark_until_hole(UserAddress start, UserAddress end, bool locked);
   std::uint64_t locked_in(UserAddress start, UserAddress end);
   Result<void> populate(UserAddress start, UserAddress end);
+  /// The same with the lock not held.
+  Result<void> populate_in_turns(UserAddress start, UserAddress end);
+  template <typename F>
+  Result<void> in_turns(UserAddress start, UserAddress end, F&& act);
   bool grow_down(UserAddress address);
   FaultOutcome map_grown(UserAddress address, bool at_once);
   template <typename F>

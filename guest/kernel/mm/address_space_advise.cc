@@ -6,6 +6,7 @@
 
 #include "mm/address_space.h"
 #include "mm/aspace.h"
+#include "sched/long_work.h"
 
 namespace runhl::kernel {
 namespace {
@@ -62,6 +63,31 @@ Result<void> populate_one(const Vma& vma, UserAddress start, UserAddress end, in
 
 }  // namespace
 
+/// Calls act(from, to) for the mapped parts of the range, each within one mapping and under the
+/// lock, which is free in between: others run then, and may change the map. ENOMEM after all of
+/// them when there was a hole, EINTR: the process is being killed.
+template <typename F>
+Result<void> AddressSpace::in_turns(UserAddress start, UserAddress end, F&& act) {
+  constexpr std::uint64_t kPart = 2 * kMiB;  // a huge page
+  bool hole = false;
+  while (start < end) {
+    {
+      const Mutex::Guard guard(lock_);
+      const auto at = tree_.first_ending_above(start);
+      const UserAddress next = at == tree_.end() ? end : std::clamp(at->start, start, end);
+      hole |= next > start;
+      start = next;
+      if (start < end) {
+        const UserAddress reach = std::min({at->end, end, align_down(start, kPart) + kPart});
+        TRY(act(start, reach));
+        start = reach;
+      }
+    }
+    TRY(take_breath(Interruptible::Killable));
+  }
+  return hole ? fail(ENOMEM) : Result<void>{};
+}
+
 Result<void> AddressSpace::discard_one(Vma& vma, UserAddress start, UserAddress end) {
   if (vma.locked) {
     return fail(EINVAL);
@@ -89,9 +115,6 @@ Result<void> AddressSpace::advise_one(Vma& vma, UserAddress start, UserAddress e
     case MADV_COLD:
     case MADV_PAGEOUT:
       return vma.locked ? fail(EINVAL) : Result<void>{};
-    case MADV_POPULATE_READ:
-    case MADV_POPULATE_WRITE:
-      return populate_one(vma, start, end, advice);
     case MADV_HUGEPAGE:
     case MADV_NOHUGEPAGE:
       if (vma.object == nullptr) {
@@ -122,6 +145,11 @@ Result<void> AddressSpace::advise(UserAddress start, std::uint64_t length, int a
     return fail(EINVAL);
   }
   const UserAddress end = start + align_up(length, kPageSize);
+  if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE) {
+    return in_turns(start, end, [this, advice](UserAddress from, UserAddress to) {
+      return populate_one(*tree_.find(from), from, to, advice);
+    });
+  }
   const Mutex::Guard guard(lock_);
   return for_each_part(start, end, [this, advice](Vma& vma, UserAddress from, UserAddress to) {
     return advise_one(vma, from, to, advice);
@@ -167,6 +195,11 @@ Result<void> AddressSpace::populate(UserAddress start, UserAddress end) {
   });
 }
 
+Result<void> AddressSpace::populate_in_turns(UserAddress start, UserAddress end) {
+  return in_turns(start, end,
+                  [this](UserAddress from, UserAddress to) { return populate(from, to); });
+}
+
 std::uint64_t AddressSpace::locked_in(UserAddress start, UserAddress end) {
   std::uint64_t sum = 0;
   (void)for_each_part(start, end, [&sum](Vma& vma, UserAddress from, UserAddress to) {
@@ -196,13 +229,15 @@ Result<void> AddressSpace::mark_until_hole(UserAddress start, UserAddress end, b
 Result<void> AddressSpace::lock_range(UserAddress start, std::uint64_t length, std::uint64_t limit,
                                       bool populate_pages) {
   const UserRange range = TRY(user_range(start, length, ENOMEM));
-  const Mutex::Guard guard(lock_);
-  const std::uint64_t more = range.end - range.start - locked_in(range.start, range.end);
-  if (limit != ~0ULL && (tree_.locked_bytes() > limit || more > limit - tree_.locked_bytes())) {
-    return fail(ENOMEM);
+  {
+    const Mutex::Guard guard(lock_);
+    const std::uint64_t more = range.end - range.start - locked_in(range.start, range.end);
+    if (limit != ~0ULL && (tree_.locked_bytes() > limit || more > limit - tree_.locked_bytes())) {
+      return fail(ENOMEM);
+    }
+    TRY(mark_until_hole(range.start, range.end, true));
   }
-  TRY(mark_until_hole(range.start, range.end, true));
-  return populate_pages ? populate(range.start, range.end) : Result<void>{};
+  return populate_pages ? populate_in_turns(range.start, range.end) : Result<void>{};
 }
 
 Result<void> AddressSpace::unlock_range(UserAddress start, std::uint64_t length) {
@@ -218,13 +253,15 @@ void AddressSpace::lock_future(bool on, std::uint64_t limit) {
 }
 
 Result<void> AddressSpace::lock_all(std::uint64_t limit, bool populate_pages) {
-  const Mutex::Guard guard(lock_);
-  if (tree_.total_bytes() > limit) {
-    return fail(ENOMEM);
+  {
+    const Mutex::Guard guard(lock_);
+    if (tree_.total_bytes() > limit) {
+      return fail(ENOMEM);
+    }
+    (void)mark_locked(0, abi::kUserEnd, true);  // holes are no error here
   }
-  (void)mark_locked(0, abi::kUserEnd, true);  // holes are no error here
   if (populate_pages) {
-    (void)populate(0, abi::kUserEnd);  // what cannot be touched is no error here
+    (void)populate_in_turns(0, abi::kUserEnd);  // what cannot be touched is no error here
   }
   return {};
 }

@@ -5,6 +5,7 @@
 //   rank  lock                                        kind
 //   10    KernelLock (the big one)                    spin, then futex; the dispatcher's alone
 //   15    file position, generated text           sleeping
+//   17    writes of a file                            sleeping
 //   20    mm of a cell: VMA tree and its host calls   sleeping; never together with KernelLock
 //   30    descriptor table                            sleeping
 //   38    file windows of an address space            sleeping
@@ -33,6 +34,7 @@ namespace runhl::kernel {
 enum class LockRank : std::uint8_t {
   KernelLock = 10,
   FilePosition = 15,  // of an open file; held over its reads and writes, whatever they look at
+  FileWrite = 17,     // of an inode: one write after the other
   Mm = 20,
   FdTable = 30,
   FileWindows = 38,

@@ -10,27 +10,49 @@
 
 namespace runhl::kernel {
 
-Result<void> take_breath() {
-  constexpr std::uint32_t kOurs = kPendResched | kPendSignal;  // the rest is for the exit
-  if ((this_cpu().pend.load(std::memory_order_relaxed) & kOurs) == 0) {
+namespace {
+
+bool ends(Interruptible interruptible) {
+  switch (interruptible) {
+    case Interruptible::No:
+      return false;
+    case Interruptible::Yes:
+      return signal_pending(current());
+    case Interruptible::Killable:
+      return fatal_signal_pending(current());
+  }
+  return false;
+}
+
+}  // namespace
+
+bool breath_due() {
+  const std::uint32_t bits = this_cpu().pend.load(std::memory_order_relaxed);
+  return (bits & kPendResched) != 0 || ((bits & kPendSignal) != 0 && signal_pending(current()));
+}
+
+Result<void> take_breath(Interruptible interruptible) {
+  if (!breath_due()) {
     return {};
   }
-  const std::uint32_t bits = this_cpu().pend.fetch_and(~kOurs);
-  host_poll();
-  fire_due_timers();
+  // The other bits, and more than one reason for kPendSignal, are for the exit.
+  const std::uint32_t bits = this_cpu().pend.fetch_and(~std::uint32_t{kPendResched});
+  if ((bits & (kPendResched | kPendHost)) != 0) {
+    host_poll();
+    fire_due_timers();
+  }
   if ((bits & kPendResched) != 0) {
     const bool held = detail::kernel_lock_drop();
     yield();
     if (held) {
       detail::kernel_lock_take();
     }
+    tick_update(this_cpu());  // each comes once
   }
-  tick_update(this_cpu());  // each comes once
   if (signal_pending(current())) {
     this_cpu().raise(kPendSignal);
-    return fail(EINTR);
   }
-  return {};
+  return ends(interruptible) ? fail(EINTR) : Result<void>{};
 }
 
 }  // namespace runhl::kernel

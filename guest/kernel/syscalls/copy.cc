@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kMaxTransfer = 0x7fff'f000;  // Linux MAX_RW_COUNT
 constexpr std::size_t kChunk = 64 * kKiB;
+constexpr std::size_t kRangePart = 16 * kMiB;  // of one host call, which nothing ends
 
 Result<std::uint64_t> copy_offset(UserAddress from) {
   const auto offset = TRY(UserIn<std::int64_t>(from).copy_in());
@@ -138,8 +139,8 @@ SyscallResult copy_between(CopyPlace& from, CopyPlace& to, std::size_t wanted) {
   const Ref<Node> target = to.file.node();
   std::size_t done = 0;
   while (done < wanted) {
-    const Result<std::size_t> copied =
-        source->copy_range(from.offset, *target, to.offset, wanted - done);
+    const Result<std::size_t> copied = source->copy_range(
+        from.offset, *target, to.offset, std::min<std::size_t>(wanted - done, kRangePart));
     if (!copied) {
       const int error = to_int(copied.error());
       const bool elsewhere = error == EOPNOTSUPP || error == EXDEV || error == ENOSYS;
@@ -154,6 +155,9 @@ SyscallResult copy_between(CopyPlace& from, CopyPlace& to, std::size_t wanted) {
     done += *copied;
     from.offset += *copied;
     to.offset += *copied;
+    if (!take_breath()) {
+      break;
+    }
   }
   return done;
 }

@@ -9,6 +9,7 @@
 
 #include "mm/aspace.h"
 #include "runhl/abi/layout.h"
+#include "sched/long_work.h"
 #include "syscalls/context.h"
 #include "syscalls/handlers.h"
 
@@ -175,6 +176,7 @@ SyscallResult sys_mincore(const SyscallArgs& args) {
         std::span(resident).first(std::min<std::uint64_t>(resident.size(), pages - done));
     TRY(aspace::resident(args.a0 + done * kPageSize, part));
     TRY(copy_to_user(args.a2 + done, part.data(), part.size()));
+    TRY(take_breath(Interruptible::Killable));
   }
   return 0;
 }

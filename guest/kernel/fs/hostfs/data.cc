@@ -10,6 +10,7 @@
 #include "host/clock.h"
 #include "mm/address_space.h"
 #include "proc/task.h"
+#include "sched/long_work.h"
 
 namespace runhl::kernel {
 using hostfs::send;
@@ -54,7 +55,8 @@ std::uint64_t HostNode::sure_size() {
   return file_.size == 0 ? 0 : align_down(file_.size - 1, kPageSize);
 }
 
-/// A file that is read again and again is read from the host's page cache. Returns how much of it.
+/// A file that is read again and again is read from the host's page cache. Returns how much of it:
+/// no more than until others want to run.
 std::size_t HostNode::read_through_windows(IoBuffer& buffer, std::uint64_t offset) {
   constexpr std::uint32_t kFewReads = 2;
   constexpr std::uint64_t kMuch = 64 * kKiB;
@@ -71,29 +73,31 @@ std::size_t HostNode::read_through_windows(IoBuffer& buffer, std::uint64_t offse
   if (file_.window_serial == 0) {
     file_.window_serial = tree_.injected->next_serial();
   }
+  constexpr std::size_t kPart = 1 * kMiB;
   const std::size_t size = std::min<std::uint64_t>(buffer.remaining(), sure - offset);
-  return current().process->mm->file_windows().read(*this, file_.window_serial, buffer, offset,
-                                                    size);
+  FileWindows& windows = current().process->mm->file_windows();
+  for (std::size_t done = 0;;) {
+    const std::size_t part = std::min(size - done, kPart);
+    const std::size_t moved = windows.read(*this, file_.window_serial, buffer, offset + done, part);
+    done += moved;
+    if (done == size || moved < part || breath_due()) {
+      return done;
+    }
+  }
 }
 
-Result<std::size_t> HostNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
-  if (const auto told = read_what_came(buffer, offset)) {
-    return *told;
-  }
-  std::size_t done = read_through_windows(buffer, offset);
-  if (done != 0 && buffer.full()) {
-    if (inode_ != nullptr) {
-      tree_.cache->was_read(*inode_);
-    }
-    return done;
-  }
+/// At least one trip, and as many as nobody else wants to run in between. `ended`: there is no
+/// more.
+Result<std::size_t> HostNode::read_by_request(IoBuffer& buffer, std::uint64_t offset, bool& ended) {
   HostRequest request = TRY(start(abi::HostOp::Read));
-  while (!buffer.full()) {
+  std::size_t done = 0;
+  do {
     const std::size_t want = std::min<std::size_t>(buffer.remaining(), abi::kBounceSize);
     request.slot().offset = offset + done;
     request.slot().length = want;
     const Result<std::int64_t> got = send(request);
     if (!got) {
+      ended = true;
       return done != 0 ? Result<std::size_t>(done) : tl::unexpected(got.error());
     }
     const std::size_t bytes = std::min(static_cast<std::size_t>(*got), want);
@@ -102,12 +106,34 @@ Result<std::size_t> HostNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
     }
     const Result<std::size_t> moved = buffer.put(request.bounce().data(), bytes);
     if (!moved) {
+      ended = true;
       return done != 0 ? Result<std::size_t>(done) : moved;
     }
     done += *moved;
     ++file_.reads;
     file_.read_bytes += *moved;
-    if (*moved < want) {
+    ended = *moved < want;
+  } while (!ended && !buffer.full() && !breath_due());
+  return done;
+}
+
+Result<std::size_t> HostNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
+  if (const auto told = read_what_came(buffer, offset)) {
+    return *told;
+  }
+  std::size_t done = 0;
+  bool ended = false;
+  while (!buffer.full() && !ended) {
+    const std::size_t seen = read_through_windows(buffer, offset + done);
+    done += seen;
+    if (!buffer.full() && (seen == 0 || !breath_due())) {
+      const Result<std::size_t> part = read_by_request(buffer, offset + done, ended);
+      if (!part) {
+        return done != 0 ? Result<std::size_t>(done) : part;
+      }
+      done += *part;
+    }
+    if (!buffer.full() && !ended && !take_breath(Interruptible::Killable)) {
       break;
     }
   }
@@ -117,16 +143,17 @@ Result<std::size_t> HostNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
   return done;
 }
 
-Result<std::size_t> HostNode::write_at(IoBuffer& buffer, std::uint64_t offset, std::uint64_t& end) {
+/// At least one trip, and as many as nobody else wants to run in between. `ended`: the file takes
+/// no more.
+Result<std::size_t> HostNode::write_by_request(IoBuffer& buffer, std::uint64_t offset,
+                                               std::uint64_t& end, bool& ended) {
   HostRequest request = TRY(start(abi::HostOp::Write));
   const bool append = offset == kAppendOffset;
   std::size_t done = 0;
-  while (!buffer.full()) {
+  do {
     const Result<std::size_t> taken = buffer.take(request.bounce().data(), abi::kBounceSize);
-    if (!taken && done == 0 && !append && TRY(attributes()).size < offset) {
-      (void)allocate(0, offset - 1, 1);  // Linux: the file ends where a write failed
-    }
     if (!taken) {
+      ended = true;
       return done != 0 ? Result<std::size_t>(done) : taken;
     }
     request.slot().flags = append ? abi::kAppend : 0;
@@ -134,6 +161,7 @@ Result<std::size_t> HostNode::write_at(IoBuffer& buffer, std::uint64_t offset, s
     request.slot().length = *taken;
     const Result<std::int64_t> put = send(request);
     if (!put) {
+      ended = true;
       return done != 0 ? Result<std::size_t>(done) : tl::unexpected(put.error());
     }
     const std::size_t bytes = std::min(static_cast<std::size_t>(*put), *taken);
@@ -144,6 +172,28 @@ Result<std::size_t> HostNode::write_at(IoBuffer& buffer, std::uint64_t offset, s
     }
     if (bytes < *taken) {
       buffer.untake(*taken - bytes);
+      ended = true;
+    }
+  } while (!ended && !buffer.full() && !breath_due());
+  return done;
+}
+
+Result<std::size_t> HostNode::write_at(IoBuffer& buffer, std::uint64_t offset, std::uint64_t& end) {
+  const bool append = offset == kAppendOffset;
+  std::size_t done = 0;
+  bool ended = false;
+  while (!buffer.full() && !ended) {
+    const std::uint64_t at = append ? kAppendOffset : offset + done;
+    const Result<std::size_t> part = write_by_request(buffer, at, end, ended);
+    if (!part && to_int(part.error()) == EFAULT && done == 0 && !append &&
+        TRY(attributes()).size < offset) {
+      (void)allocate(0, offset - 1, 1);  // Linux: the file ends where a write failed
+    }
+    if (!part) {
+      return done != 0 ? Result<std::size_t>(done) : part;
+    }
+    done += *part;
+    if (!buffer.full() && !ended && !take_breath(Interruptible::Killable)) {
       break;
     }
   }

@@ -98,6 +98,9 @@ class HostNode final : public Node {
   std::optional<Result<std::size_t>> read_known_link(const PathSpec& at, std::span<char> target);
   [[nodiscard]] ReadAhead* ahead() const { return tree_.cache != nullptr ? tree_.ahead : nullptr; }
   std::size_t read_through_windows(IoBuffer& buffer, std::uint64_t offset);
+  Result<std::size_t> read_by_request(IoBuffer& buffer, std::uint64_t offset, bool& ended);
+  Result<std::size_t> write_by_request(IoBuffer& buffer, std::uint64_t offset, std::uint64_t& end,
+                                       bool& ended);
   std::uint64_t sure_size();
   Result<abi::FileAttr> ask_attributes();
   std::optional<Result<std::size_t>> read_what_came(IoBuffer& buffer, std::uint64_t offset);

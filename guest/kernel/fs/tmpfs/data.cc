@@ -10,12 +10,31 @@
 #include "mm/file_cuts.h"
 #include "proc/task.h"
 #include "runhl/abi/layout.h"
+#include "sched/long_work.h"
 
 namespace runhl::kernel {
 namespace {
 
 // Linux's MAX_LFS_FILESIZE, which is what tmpfs allows.
 constexpr std::uint64_t kMaxFileSize = 0x7fff'ffff'ffff'ffff;
+/// Others have their turn at the file system behind so many bytes, a whole number of pages.
+constexpr std::uint64_t kPart = 1 * kMiB;
+
+/// Moves part after part, up to the file's end, the buffer's or a fault.
+template <typename MovePart>
+Result<std::size_t> move_in_parts(IoBuffer& buffer, MovePart move) {
+  std::size_t done = 0;
+  for (;;) {
+    const Result<std::size_t> part = move(done);
+    if (!part) {
+      return done != 0 ? Result<std::size_t>(done) : part;
+    }
+    done += *part;
+    if (*part < kPart || buffer.full() || !take_breath(Interruptible::Killable)) {
+      return done;
+    }
+  }
+}
 
 }  // namespace
 
@@ -50,15 +69,17 @@ void TmpfsNode::cut(std::uint64_t size) {
 }
 
 Result<std::size_t> TmpfsNode::read_at(IoBuffer& buffer, std::uint64_t offset) {
-  const Mutex::Guard guard(instance_->lock);
-  if (S_ISDIR(attr_.mode)) {
-    return fail(EISDIR);
-  }
-  if (offset >= pages_.size()) {
-    return 0;
-  }
-  attr_.accessed = file_time_now();
-  return pages_.read(buffer, offset);
+  return move_in_parts(buffer, [&](std::size_t done) -> Result<std::size_t> {
+    const Mutex::Guard guard(instance_->lock);
+    if (S_ISDIR(attr_.mode)) {
+      return fail(EISDIR);
+    }
+    if (offset >= pages_.size() || done >= pages_.size() - offset) {
+      return 0;
+    }
+    attr_.accessed = file_time_now();
+    return pages_.read(buffer, offset + done, kPart);
+  });
 }
 
 Result<std::size_t> TmpfsNode::write_at(IoBuffer& buffer, std::uint64_t offset,
@@ -66,25 +87,44 @@ Result<std::size_t> TmpfsNode::write_at(IoBuffer& buffer, std::uint64_t offset,
   if (buffer.full()) {
     return 0;  // as if it had not been
   }
+  return move_in_parts(buffer,
+                       [&](std::size_t done) { return write_part(buffer, offset, done, end); });
+}
+
+/// Behind the `done` bytes of the same write.
+Result<std::size_t> TmpfsNode::write_part(IoBuffer& buffer, std::uint64_t offset, std::size_t done,
+                                          std::uint64_t& end) {
   const Mutex::Guard guard(instance_->lock);
-  const std::uint64_t start = offset == kAppendOffset ? pages_.size() : offset;
+  const std::uint64_t start = offset == kAppendOffset ? pages_.size() : offset + done;
   if (start >= kMaxFileSize || buffer.remaining() > kMaxFileSize - start) {
     return fail(EFBIG);
   }
   if (!current().credentials.has(CAP_FSETID)) {
     drop_privileges();
   }
-  const Result<std::size_t> done = pages_.write(buffer, start);
+  const Result<std::size_t> part = pages_.write(buffer, start, kPart);
   attr_.size = pages_.size();
-  end = start + (done ? *done : 0);
-  if (done && *done != 0) {
+  end = start + (part ? *part : 0);
+  if (part && *part != 0) {
     touch(true);
   }
-  return done;
+  return part;
+}
+
+Result<void> TmpfsNode::set_aside(std::uint64_t offset, std::uint64_t end) {
+  while (offset < end) {
+    const std::uint64_t reach = std::min(align_down(offset, kPageSize) + kPart, end);
+    {
+      const Mutex::Guard guard(instance_->lock);
+      TRY(pages_.allocate(offset, reach - offset));
+    }
+    offset = reach;
+    TRY(take_breath(Interruptible::Killable));
+  }
+  return {};
 }
 
 Result<void> TmpfsNode::allocate(std::uint32_t mode, std::uint64_t offset, std::uint64_t length) {
-  const Mutex::Guard guard(instance_->lock);
   if (!S_ISREG(attr_.mode)) {
     return S_ISDIR(attr_.mode) ? fail(EISDIR) : fail(ENODEV);
   }
@@ -95,9 +135,15 @@ Result<void> TmpfsNode::allocate(std::uint32_t mode, std::uint64_t offset, std::
   if (end > kMaxFileSize) {
     return fail(EFBIG);
   }
-  const bool grows = (mode & FALLOC_FL_KEEP_SIZE) == 0 && end > attr_.size;
   const bool punches = (mode & FALLOC_FL_PUNCH_HOLE) != 0;
-  TRY(punches ? pages_.punch(offset, length) : pages_.allocate(offset, length));
+  if (!punches) {
+    TRY(set_aside(offset, end));
+  }
+  const Mutex::Guard guard(instance_->lock);
+  if (punches) {
+    TRY(pages_.punch(offset, length));
+  }
+  const bool grows = (mode & FALLOC_FL_KEEP_SIZE) == 0 && end > attr_.size;
   if (grows) {
     pages_.resize(end);
     attr_.size = end;

@@ -236,16 +236,18 @@ void FilePages::fill(std::byte* to, std::uint64_t offset, std::uint64_t length) 
 
 // ---- read and write ----------------------------------------------------------------------------
 
-Result<std::size_t> FilePages::read(IoBuffer& buffer, std::uint64_t offset) const {
+Result<std::size_t> FilePages::read(IoBuffer& buffer, std::uint64_t offset,
+                                    std::uint64_t most) const {
   std::size_t done = 0;
-  while (!buffer.full() && offset + done < size_) {
+  while (!buffer.full() && offset + done < size_ && done < most) {
     const std::uint64_t at = offset + done;
     const std::uint64_t page = at / kPageSize;
     const std::uint64_t within = at % kPageSize;
     const Piece piece = piece_at(page);
     const std::uint64_t reach =
         piece.pages > size_ / kPageSize ? kNoPage : piece.pages * kPageSize - within;
-    std::uint64_t length = std::min({std::uint64_t{buffer.remaining()}, size_ - at, reach});
+    std::uint64_t length =
+        std::min({std::uint64_t{buffer.remaining()}, size_ - at, reach, most - done});
     const std::byte* from = nullptr;
     if (piece.run != nullptr) {
       from = piece.run->data == nullptr
@@ -269,20 +271,21 @@ Result<std::size_t> FilePages::read(IoBuffer& buffer, std::uint64_t offset) cons
   return done;
 }
 
-Result<std::size_t> FilePages::write(IoBuffer& buffer, std::uint64_t offset) {
+Result<std::size_t> FilePages::write(IoBuffer& buffer, std::uint64_t offset, std::uint64_t most) {
   std::size_t done = 0;
-  while (!buffer.full()) {
+  while (!buffer.full() && done < most) {
     const std::uint64_t at = offset + done;
     const std::uint64_t within = at % kPageSize;
-    const std::uint64_t wanted = std::min(
-        pages_for(within + std::min<std::uint64_t>(buffer.remaining(), kMiB)), kMaxRunPages);
+    const std::uint64_t left = std::min<std::uint64_t>(buffer.remaining(), most - done);
+    const std::uint64_t wanted =
+        std::min(pages_for(within + std::min<std::uint64_t>(left, kMiB)), kMaxRunPages);
     const Result<OwnPages> pages = own(at / kPageSize, wanted);
     if (!pages) {
       return done != 0 ? Result<std::size_t>(done) : tl::unexpected(pages.error());
     }
     const std::uint64_t room = pages->count * kPageSize;
     const std::uint64_t base = at - within;
-    const std::uint64_t length = std::min<std::uint64_t>(buffer.remaining(), room - within);
+    const std::uint64_t length = std::min(left, room - within);
     if (pages->unwritten) {
       TRY(mark_unwritten(at / kPageSize, pages_for(within + length), false));
     }

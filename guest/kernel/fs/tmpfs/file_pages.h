@@ -27,6 +27,8 @@ namespace runhl::kernel {
 
 class FilePages {
  public:
+  static constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+
   explicit FilePages(PageQuota& quota) : quota_(quota) {}
   FilePages(const FilePages&) = delete;
   FilePages& operator=(const FilePages&) = delete;
@@ -39,10 +41,12 @@ class FilePages {
   /// Pages that hold data: own ones and lower ones.
   [[nodiscard]] std::uint64_t data_pages() const;
 
-  Result<std::size_t> read(IoBuffer& buffer, std::uint64_t offset) const;
+  /// At most `most` bytes.
+  Result<std::size_t> read(IoBuffer& buffer, std::uint64_t offset,
+                           std::uint64_t most = kNoLimit) const;
   /// Grows the file. Fewer bytes than given where memory ends or the buffer faults; ENOSPC, EFAULT
   /// only if none.
-  Result<std::size_t> write(IoBuffer& buffer, std::uint64_t offset);
+  Result<std::size_t> write(IoBuffer& buffer, std::uint64_t offset, std::uint64_t most = kNoLimit);
   void resize(std::uint64_t size);
   /// Own pages for the range; the size stays. ENOSPC where there are not enough.
   Result<void> allocate(std::uint64_t offset, std::uint64_t length);

@@ -150,10 +150,14 @@ Result<void> MemoryFileNode::set_times(const PathSpec& at,
 
 Result<Ref<File>> open_memory_file(std::string_view name, std::uint32_t mode, std::uint32_t seals) {
   Ref<MemoryFileNode> node = TRY(MemoryFileNode::create(mode, seals));
+  // It may run as a program while this is all that writes to it.
+  WriteHold hold =
+      TRY(WriteHold::create(inode_key(TRY(node->attributes())), WriteHold::Kind::Unseen));
   constexpr std::uint32_t kLargeFile = 0100000;  // O_LARGEFILE as the kernel has it
   Ref<NodeFile> file = TRY(make_ref<NodeFile>(std::move(node), S_IFREG | mode,
                                               std::uint32_t{O_RDWR} | kLargeFile, memory_mount()));
   file->set_nameless_path(TRY(Text::join("/memfd:", name)));
+  file->keep_hold(std::move(hold));
   return Ref<File>(std::move(file));
 }
 

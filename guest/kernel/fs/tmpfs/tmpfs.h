@@ -213,6 +213,9 @@ class TmpfsNode final : public Node, private LowerNode {
   Result<void> take_lower_xattrs(std::uint32_t set);
   void drop_privileges();
   Result<OpenedNode> create_file(const Place& place, std::uint32_t mode) const;
+  Result<std::size_t> write_part(IoBuffer& buffer, std::uint64_t offset, std::size_t done,
+                                 std::uint64_t& end);
+  Result<void> set_aside(std::uint64_t offset, std::uint64_t end);
   void resize(std::uint64_t size);
   void cut(std::uint64_t size);
   Result<aspace::Backing> backing_locked(std::uint64_t offset, std::uint64_t length, MapUse use);
