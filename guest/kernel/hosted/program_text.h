@@ -15,7 +15,7 @@ struct Program {
   std::uint64_t address = 0;        // of the executable segment
   std::vector<std::uint8_t> bytes;  // of it
 
-  [[nodiscard]] Text text() const { return {.at = address, .bytes = bytes}; }
+  [[nodiscard]] ProgramText text() const { return {.at = address, .bytes = bytes}; }
 };
 
 /// Those of libc, the dynamic loader, busybox, Go and musl that are installed.

@@ -133,7 +133,7 @@ Result<void> write_slot(Annex& annex, const Patch& patch, const SlotBytes& slot)
   return done;
 }
 
-Result<void> apply(Rewriter& rewriter, Patch patch, const Text& text, std::uint32_t number) {
+Result<void> apply(Rewriter& rewriter, Patch patch, const ProgramText& text, std::uint32_t number) {
   if (rewriter.patch_count == kPatches) {
     return fail(ENOSPC);
   }
@@ -157,7 +157,7 @@ Result<void> apply(Rewriter& rewriter, Patch patch, const Text& text, std::uint3
 }
 
 /// The text around the call, within its mapping.
-Result<Text> read_text(UserAddress call, TextBuffer& buffer) {
+Result<ProgramText> read_text(UserAddress call, TextBuffer& buffer) {
   const MappingInfo mapping = TRY(find_mapping(call));
   if (mapping.shared || mapping.protection != (kRead | kExecute)) {
     return fail(ENOTSUP);
@@ -165,12 +165,12 @@ Result<Text> read_text(UserAddress call, TextBuffer& buffer) {
   const UserAddress start = std::max(mapping.start, call - std::min(call, kTextAround));
   const UserAddress end = std::min(mapping.end, call + kTextAround);
   const std::size_t got = copy_from_user_partial(buffer.bytes.data(), start, end - start);
-  return Text{.at = start, .bytes = std::span(buffer.bytes).first(got)};
+  return ProgramText{.at = start, .bytes = std::span(buffer.bytes).first(got)};
 }
 
 Result<void> try_rewrite(Rewriter& rewriter, UserAddress call, std::uint32_t number) {
   const Owned<TextBuffer> buffer = TRY(make<TextBuffer>());
-  const Text text = TRY(read_text(call, *buffer));
+  const ProgramText text = TRY(read_text(call, *buffer));
   if (!text.holds(call, kSyscallSize) || text.from(call)[0] != 0x0f || text.from(call)[1] != 0x05) {
     return fail(ENOTSUP);
   }

@@ -48,7 +48,7 @@ bool is_invalid_opcode(std::uint8_t byte) {
   return std::find(kInvalid.begin(), kInvalid.end(), byte) != kInvalid.end();
 }
 
-bool is_form_a(const Text& text, std::uint64_t call, std::uint32_t number) {
+bool is_form_a(const ProgramText& text, std::uint64_t call, std::uint32_t number) {
   if (!text.holds(call - kMovSize, kMovSize)) {
     return false;
   }
@@ -59,7 +59,8 @@ bool is_form_a(const Text& text, std::uint64_t call, std::uint32_t number) {
 }
 
 /// The boundaries that the stream from `start` has before `call`; false: it does not arrive there.
-bool follow_stream(const Text& text, std::uint64_t start, std::uint64_t call, Bounds& bounds) {
+bool follow_stream(const ProgramText& text, std::uint64_t start, std::uint64_t call,
+                   Bounds& bounds) {
   bounds.reset();
   while (start < call) {
     if (call - start < bounds.size()) {
@@ -75,7 +76,7 @@ bool follow_stream(const Text& text, std::uint64_t start, std::uint64_t call, Bo
 }
 
 /// Boundaries on which all streams agree that arrive at the call; none where few do.
-Bounds agreed_boundaries(const Text& text, std::uint64_t call) {
+Bounds agreed_boundaries(const ProgramText& text, std::uint64_t call) {
   Bounds agreed;
   agreed.set();
   unsigned streams = 0;
@@ -102,7 +103,7 @@ struct Inside {
 };
 
 /// Branches with 32-bit distances, at whatever byte: a chance match is rare.
-bool has_far_branch_to(const Text& text, const Inside& inside) {
+bool has_far_branch_to(const ProgramText& text, const Inside& inside) {
   for (std::size_t i = 1; i + kJumpSize <= text.bytes.size(); ++i) {
     const std::uint8_t opcode = text.bytes[i];
     const bool conditional = text.bytes[i - 1] == 0x0f && (opcode & 0xf0) == 0x80;
@@ -121,7 +122,7 @@ bool has_far_branch_to(const Text& text, const Inside& inside) {
 /// Branches with 8-bit distances, of which every other byte could be one: those of instruction
 /// streams that begin well before the site, so that they have found the boundaries when they reach
 /// it. Several, in case data lies between.
-bool has_near_branch_to(const Text& text, const Inside& inside) {
+bool has_near_branch_to(const ProgramText& text, const Inside& inside) {
   constexpr std::uint64_t kRunUp = 256;
   constexpr std::uint64_t kReach = 132;
   constexpr unsigned kStreams = 4;
@@ -143,7 +144,7 @@ bool has_near_branch_to(const Text& text, const Inside& inside) {
 }
 
 /// Whole instructions from `from` on that can move: their bytes, once they are at least `least`.
-std::uint64_t movable_bytes(const Text& text, std::uint64_t from, std::uint64_t least) {
+std::uint64_t movable_bytes(const ProgramText& text, std::uint64_t from, std::uint64_t least) {
   std::uint64_t bytes = 0;
   while (bytes < least) {
     if (!text.holds(from + bytes, 1)) {
@@ -158,7 +159,7 @@ std::uint64_t movable_bytes(const Text& text, std::uint64_t from, std::uint64_t 
   return bytes;
 }
 
-std::optional<Patch> plan_form_b(const Text& text, std::uint64_t call) {
+std::optional<Patch> plan_form_b(const ProgramText& text, std::uint64_t call) {
   const Bounds agreed = agreed_boundaries(text, call);
   for (std::uint64_t moved = kJumpSize; moved <= kMaxMoved; ++moved) {
     if (!agreed.test(moved)) {
@@ -179,7 +180,7 @@ std::optional<Patch> plan_form_b(const Text& text, std::uint64_t call) {
   return std::nullopt;
 }
 
-std::optional<Patch> plan_form_c(const Text& text, std::uint64_t call) {
+std::optional<Patch> plan_form_c(const ProgramText& text, std::uint64_t call) {
   constexpr std::uint64_t kLeast = kJumpSize - kSyscallSize;
   const std::uint64_t next = call + kSyscallSize;
   if (!text.holds(next, 1)) {
@@ -193,14 +194,14 @@ std::optional<Patch> plan_form_c(const Text& text, std::uint64_t call) {
 }
 
 /// `cmp $-4096, %rax` or `$-4095`, as libraries test for an error.
-bool tests_for_error(const Text& text, std::uint64_t at) {
+bool tests_for_error(const ProgramText& text, std::uint64_t at) {
   constexpr std::array<std::uint8_t, 2> kCompare{0x48, 0x3d};
   return text.holds(at, kCompare.size()) &&
          std::equal(kCompare.begin(), kCompare.end(), text.from(at).begin());
 }
 
 /// Copies the moved instructions to where `out` begins, which will be at address `to`.
-bool relocate(const Patch& patch, const Text& text, std::uint64_t to, std::uint8_t* out) {
+bool relocate(const Patch& patch, const ProgramText& text, std::uint64_t to, std::uint8_t* out) {
   const std::uint64_t from = patch.moved_from();
   std::memcpy(out, text.from(from).data(), patch.moved);
   for (std::uint64_t done = 0; done < patch.moved;) {
@@ -242,7 +243,7 @@ std::uint64_t Patch::moved_to() const {
   return form == Form::C ? slot + kEnterSize : slot;
 }
 
-std::optional<Patch> plan_site(const Text& text, std::uint64_t call, std::uint32_t number) {
+std::optional<Patch> plan_site(const ProgramText& text, std::uint64_t call, std::uint32_t number) {
   if (is_form_a(text, call, number)) {
     return Patch{.start = call - kMovSize, .form = Form::A, .moved = kMovSize};
   }
@@ -268,8 +269,8 @@ JumpBytes encode_jump(const Patch& patch) {
   return out;
 }
 
-std::optional<SlotBytes> encode_slot(const Patch& patch, const Text& text, std::uint32_t number,
-                                     std::uint64_t entry_pointer) {
+std::optional<SlotBytes> encode_slot(const Patch& patch, const ProgramText& text,
+                                     std::uint32_t number, std::uint64_t entry_pointer) {
   SlotBytes out{};
   out.fill(kNop);
   const std::uint64_t behind_call = patch.call() + kSyscallSize;

@@ -36,7 +36,7 @@ using JumpBytes = std::array<std::uint8_t, kJumpSize>;
 using SlotBytes = std::array<std::uint8_t, kSlotSize>;
 
 /// Program text: `bytes` lie at address `at`.
-struct Text {
+struct ProgramText {
   std::uint64_t at = 0;
   std::span<const std::uint8_t> bytes;
 
@@ -66,7 +66,7 @@ struct Patch {
 
 /// How to rewrite the syscall instruction at `call`, which was seen to make call `number`; slot is
 /// left open. `text` holds it with as much around it as is executable, up to kTextAround each way.
-std::optional<Patch> plan_site(const Text& text, std::uint64_t call, std::uint32_t number);
+std::optional<Patch> plan_site(const ProgramText& text, std::uint64_t call, std::uint32_t number);
 inline constexpr std::uint64_t kTextAround = 2000;
 
 /// Whether `slot` may be the one of `patch`: in reach, and for form C with an invalid opcode where
@@ -77,8 +77,8 @@ bool slot_suits(const Patch& patch, std::uint64_t slot);
 JumpBytes encode_jump(const Patch& patch);
 /// The slot's bytes; `entry_pointer` is where runhl_fast_entry's address lies. Nothing if an
 /// address that the moved instructions name is out of reach.
-std::optional<SlotBytes> encode_slot(const Patch& patch, const Text& text, std::uint32_t number,
-                                     std::uint64_t entry_pointer);
+std::optional<SlotBytes> encode_slot(const Patch& patch, const ProgramText& text,
+                                     std::uint32_t number, std::uint64_t entry_pointer);
 
 /// An instruction pointer in the slot as the program may see it. Registers agree but for those that
 /// a system call leaves undefined.

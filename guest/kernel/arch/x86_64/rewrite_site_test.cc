@@ -52,7 +52,7 @@ struct Survey {
   std::set<std::uint64_t> targets;  // of relative branches
 };
 
-Survey survey(const Text& text) {
+Survey survey(const ProgramText& text) {
   Survey out;
   for (std::uint64_t at = text.at; at < text.at + text.bytes.size();) {
     const Operation operation = disassemble(text.from(at));
@@ -72,13 +72,13 @@ Survey survey(const Text& text) {
   return out;
 }
 
-Text around(const Text& text, std::uint64_t call) {
+ProgramText around(const ProgramText& text, std::uint64_t call) {
   const std::uint64_t start = std::max(text.at, call - kTextAround);
   const std::uint64_t end = std::min(text.at + text.bytes.size(), call + kTextAround);
   return {.at = start, .bytes = text.from(start).first(end - start)};
 }
 
-std::uint32_t loaded_number(const Text& text, std::uint64_t call) {
+std::uint32_t loaded_number(const ProgramText& text, std::uint64_t call) {
   std::uint32_t number = 0;
   std::memcpy(&number, text.from(call - 4).data(), sizeof number);
   return number;
@@ -95,7 +95,7 @@ bool place(Patch& patch, std::uint64_t annex) {
 }
 
 /// Each instruction of the slot's copy does what the original does, address for address.
-void expect_same_meaning(const Patch& patch, const Text& text, const Text& slot) {
+void expect_same_meaning(const Patch& patch, const ProgramText& text, const ProgramText& slot) {
   for (std::uint64_t done = 0; done < patch.moved;) {
     const std::uint64_t from = patch.moved_from() + done;
     const std::uint64_t to = patch.moved_to() + done;
@@ -114,7 +114,8 @@ void expect_same_meaning(const Patch& patch, const Text& text, const Text& slot)
 }
 
 /// lea back, %rcx; jmp *entry, at `at` of the slot.
-void expect_entry(const Text& slot, std::uint64_t at, std::uint64_t back, std::uint64_t entry) {
+void expect_entry(const ProgramText& slot, std::uint64_t at, std::uint64_t back,
+                  std::uint64_t entry) {
   const Operation lea = disassemble(slot.from(at));
   ASSERT_EQ(lea.instruction.mnemonic, ZYDIS_MNEMONIC_LEA);
   ASSERT_EQ(lea.operands[0].reg.value, ZYDIS_REGISTER_RCX);
@@ -125,8 +126,8 @@ void expect_entry(const Text& slot, std::uint64_t at, std::uint64_t back, std::u
   ASSERT_EQ(named_address(jump, next), entry);
 }
 
-void expect_sound(const Patch& patch, const Text& text, const Survey& survey, const Text& slot,
-                  std::uint64_t entry) {
+void expect_sound(const Patch& patch, const ProgramText& text, const Survey& survey,
+                  const ProgramText& slot, std::uint64_t entry) {
   const std::uint64_t behind = patch.call() + kSyscallSize;
   const JumpBytes jump = encode_jump(patch);
   ASSERT_EQ(named_address(disassemble(jump), patch.start), patch.slot);
@@ -159,12 +160,12 @@ TEST(RewriteSite, Every_site_of_the_machines_libraries_is_rewritten_soundly) {
   std::size_t all = 0;
   std::size_t none = 0;
   for (const auto& program : hosted::installed_programs()) {
-    const Text whole = program.text();
+    const ProgramText whole = program.text();
     const Survey surveyed = survey(whole);
     const std::uint64_t annex = (whole.at + whole.bytes.size() + 0xf'ffff) & ~std::uint64_t{0xffff};
     std::map<Form, unsigned> forms;
     for (const std::uint64_t call : surveyed.calls) {
-      const Text text = around(whole, call);
+      const ProgramText text = around(whole, call);
       const std::uint32_t number = loaded_number(text, call);
       auto patch = plan_site(text, call, number);
       ++all;
@@ -187,8 +188,8 @@ TEST(RewriteSite, Every_site_of_the_machines_libraries_is_rewritten_soundly) {
   EXPECT_LE(none * 100, all * 5) << none << " of " << all << " go on trapping";
 }
 
-Text assembled(std::span<const std::uint8_t> code, std::vector<std::uint8_t>& buffer,
-               std::size_t at) {
+ProgramText assembled(std::span<const std::uint8_t> code, std::vector<std::uint8_t>& buffer,
+                      std::size_t at) {
   buffer.assign(256, 0x90);
   std::copy(code.begin(), code.end(), buffer.begin() + static_cast<std::ptrdiff_t>(at));
   return {.at = 0x40'0000, .bytes = buffer};
@@ -199,7 +200,7 @@ TEST(RewriteSite, A_branch_between_the_moved_instructions_forbids_form_B) {
   // mov %rdx,%rdi; mov %rcx,%rsi; syscall; js: what follows cannot be moved
   const std::array<std::uint8_t, 10> code{0x48, 0x89, 0xd7, 0x48, 0x89,
                                           0xce, 0x0f, 0x05, 0x78, 0x20};
-  const Text free = assembled(code, buffer, 128);
+  const ProgramText free = assembled(code, buffer, 128);
   const auto patch = plan_site(free, free.at + 134, 1);
   ASSERT_TRUE(patch);
   EXPECT_EQ(patch->form, Form::B);
@@ -212,7 +213,7 @@ TEST(RewriteSite, A_branch_between_the_moved_instructions_forbids_form_B) {
 TEST(RewriteSite, Form_A_asks_for_the_number_that_was_called) {
   std::vector<std::uint8_t> buffer;
   const std::array<std::uint8_t, 9> code{0xb8, 39, 0, 0, 0, 0x0f, 0x05, 0x78, 0x20};
-  const Text text = assembled(code, buffer, 128);
+  const ProgramText text = assembled(code, buffer, 128);
   const auto patch = plan_site(text, text.at + 133, 39);
   ASSERT_TRUE(patch);
   EXPECT_EQ(patch->form, Form::A);
