@@ -64,4 +64,6 @@ target_compile_options(
             -g1
             -ffunction-sections
             -fdata-sections
-            -Wframe-larger-than=2048)
+            -Wframe-larger-than=2048
+            $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-flto=auto>)
+target_link_options(runhl_guest_flags INTERFACE $<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-flto=auto>)
