@@ -110,6 +110,7 @@ bool rescue_vcpu(Vcpu& cpu, Carrier& dead) {
   dead.running = in_program || context != 0 ? cpu.current : nullptr;
   dead.vcpu.store(nullptr);
   cpu.current = cpu.idle;
+  cpu.vacant_since = 0;
   cpu.asleep.store(false);
   Carrier& next = *container_init()->cell->carrier;
   cpu.carrier.store(&next);

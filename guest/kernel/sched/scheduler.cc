@@ -41,21 +41,27 @@ std::uint32_t* word_of(Carrier& carrier) {
   return reinterpret_cast<std::uint32_t*>(&carrier.word);
 }
 
+/// Under the queue's lock; others only look.
+void count_runnable(Vcpu& cpu) {
+  cpu.runnable_count.store(static_cast<std::uint32_t>(cpu.runnable.size()),
+                           std::memory_order_relaxed);
+}
+
 void enqueue_locked(Vcpu& cpu, Task& task) {
   cpu.runnable.push_back(task);
-  cpu.runnable_count.fetch_add(1, std::memory_order_relaxed);
+  count_runnable(cpu);
 }
 
 void enqueue_first(Vcpu& cpu, Task& task) {
   const SpinLock::Guard guard(cpu.lock);
   task.state.store(TaskState::Runnable);
   cpu.runnable.push_front(task);
-  cpu.runnable_count.fetch_add(1, std::memory_order_relaxed);
+  count_runnable(cpu);
 }
 
 void dequeue_locked(Vcpu& cpu, Task& task) {
   cpu.runnable.erase(cpu.runnable.iterator_to(task));
-  cpu.runnable_count.fetch_sub(1, std::memory_order_relaxed);
+  count_runnable(cpu);
 }
 
 /// What a carrier does next: a task of its own cell, off the queue, or a cell whose carrier takes
@@ -131,7 +137,7 @@ void enter(Vcpu& cpu, Task& next) {
     task_account(*cpu.current);
     next.resumed = cpu.current->resumed;
   } else {
-    next.resumed = monotonic_now();
+    next.resumed = cpu.vacant_since != 0 ? cpu.vacant_since : monotonic_now();
   }
   cpu.current = &next;
   carrier.kernel_stack_top = next.kernel_stack_top;
@@ -146,10 +152,13 @@ void switch_to(Vcpu& cpu, Task& previous, Task& next) {
   runhl_task_started();
 }
 
-/// From a task to the carrier's own context; returns when some carrier of its cell runs it again.
-void switch_to_loop(Vcpu& cpu, Task& previous) {
+/// From a task to the carrier's own context, which gives the vCPU to `elsewhere` if it is one;
+/// returns when some carrier of the task's cell runs it again.
+void switch_to_loop(Vcpu& cpu, Task& previous, Carrier* elsewhere) {
   check_stack(previous);
+  this_carrier().chosen = elsewhere;
   task_account(previous);
+  cpu.vacant_since = previous.resumed;
   cpu.left = &previous;
   cpu.current = cpu.idle;
   runhl_switch_context(&previous.saved_rsp, this_carrier().idle_rsp);
@@ -168,6 +177,7 @@ void sleep_in_host(Vcpu& cpu, std::uint32_t seen) {
     timeout = to_timespec(nearest - now);
   }
   const Nanoseconds since = monotonic_now();
+  cpu.vacant_since = 0;
   cpu.idle_since.store(since, std::memory_order_relaxed);
   cpu.asleep.store(true);
   (void)host::futex_wait(&host_header().event_word, seen,
@@ -181,6 +191,13 @@ void run_vcpu(Vcpu& cpu, Carrier& own) {
   settle_left(cpu);
   if (own.end_ordered.load() && own.home != nullptr) {
     intrusive_ptr_release(std::exchange(own.home, nullptr));  // no task is left in it
+  }
+  // The host was asked, and the queue looked at, right before the task left; the other carrier does
+  // the rest. Several vCPUs choose anew: one of them may have been quicker.
+  if (Carrier* const chosen = std::exchange(own.chosen, nullptr);
+      chosen != nullptr && !parallel()) {
+    hand_over(own, *chosen);
+    return;
   }
   const std::uint32_t seen = __atomic_load_n(&host_header().event_word, __ATOMIC_ACQUIRE);
   host_poll();
@@ -315,10 +332,11 @@ void wake(Task& task) {
   Vcpu& cpu = *task.vcpu;
   {
     const SpinLock::Guard guard(cpu.lock);
-    TaskState expected = TaskState::Sleeping;
-    if (!task.state.compare_exchange_strong(expected, TaskState::Runnable)) {
+    // Only under this lock does a sleeping task become anything else.
+    if (task.state.load(std::memory_order_acquire) != TaskState::Sleeping) {
       return;
     }
+    task.state.store(TaskState::Runnable, std::memory_order_relaxed);
     enqueue_locked(cpu, task);
   }
   if (&cpu != &this_cpu()) {
@@ -334,7 +352,7 @@ void stay_running(Task& task) {
   if (task.run_hook.is_linked()) {
     dequeue_locked(cpu, task);
   }
-  task.state.store(TaskState::Running);
+  task.state.store(TaskState::Running, std::memory_order_relaxed);
 }
 
 void schedule() {
@@ -350,7 +368,7 @@ void schedule() {
   } else if (choice.here != nullptr) {
     switch_to(cpu, previous, *choice.here);
   } else {
-    switch_to_loop(cpu, previous);
+    switch_to_loop(cpu, previous, choice.elsewhere);
   }
 }
 
@@ -390,25 +408,31 @@ void leave_for_ever() {
 void await_vcpu(Carrier& own) {
   while (own.vcpu.load() == nullptr) {
     const std::uint32_t seen = own.word.load();
+    own.waits.store(true);  // and then looks; who gives it does it the other way round
     if (own.vcpu.load() == nullptr) {
       (void)host::futex_wait(word_of(own), seen, nullptr);  // EINTR, EAGAIN: look again
     }
+    own.waits.store(false, std::memory_order_relaxed);
   }
-  own.awake.store(true);
+  own.awake.store(true, std::memory_order_release);
 }
 
 void hand_over(Carrier& own, Carrier& other) {
   Vcpu& cpu = *own.vcpu.load();
-  own.awake.store(false);
-  own.vcpu.store(nullptr);
-  cpu.carrier.store(&other);
-  other.vcpu.store(&cpu);  // from here on the vCPU is the other's
+  // In this order for cell 0, which looks when one of the two has died.
+  own.awake.store(false, std::memory_order_release);
+  own.vcpu.store(nullptr, std::memory_order_release);
+  cpu.carrier.store(&other, std::memory_order_release);
+  other.vcpu.store(&cpu);  // from here on the vCPU is the other's; and before `died` is read
   if (other.died.load()) {
     cell0_wake();  // it was killed and nobody waits there: cell 0 takes the vCPU back
     return;
   }
   other.word.fetch_add(1);
-  (void)host::futex_wake(word_of(other), 1);
+  // One that was preempted on its way to sleep, by this carrier as a rule, finds the vCPU itself.
+  if (other.waits.load()) {
+    (void)host::futex_wake(word_of(other), 1);
+  }
 }
 
 void carrier_loop() {

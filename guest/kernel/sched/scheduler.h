@@ -42,6 +42,7 @@ struct Vcpu {
   std::atomic<bool> asleep{false};         // in the host, waiting for the event word
   std::atomic<Nanoseconds> idle_time{0};   // of the spells that are over
   std::atomic<Nanoseconds> idle_since{0};  // 0: not asleep
+  Nanoseconds vacant_since = 0;            // no task since then; 0: longer, it slept
 
   SpinLock lock{LockRank::RunQueue};
   using Hook =

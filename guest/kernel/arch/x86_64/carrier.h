@@ -44,11 +44,13 @@ struct Carrier {
   std::atomic<std::int32_t> tid;    // host thread id in the cells' pid namespace; 0: none
   std::atomic<std::int32_t> cell;   // host process id there
   std::atomic<std::uint32_t> word;  // futex: changes when `vcpu` was given
+  std::atomic<bool> waits;          // for `word`, or is about to
   std::atomic<bool> adopted;        // it has its slot: signals may come
   std::atomic<bool> awake;          // it has taken `vcpu`
   std::atomic<bool> end_ordered;    // the kernel itself ends this cell
   Cell* home;                       // holds a count; null: cell 0
   std::uint64_t idle_rsp;           // its context in carrier_loop, while a task runs
+  Carrier* chosen;                  // the task that left it found this one next
   std::atomic<bool> died;           // killed from outside; see proc/cell_death.h
   Task* running;                    // died: the task that goes on elsewhere
   Task* fpu_owner;                  // whose FPU state is in this thread's registers
