@@ -96,6 +96,9 @@ const char* emu_cpu_create(struct cpu** result) {
     error = uc_hook_add(cpu->engine, &cpuid, UC_HOOK_INSN, (void*)on_cpuid, cpu, 1, 0,
                         UC_X86_INS_CPUID);
   }
+  if (error == UC_ERR_OK) {
+    emu_clock_set(cpu->engine, &cpu->clock, 0);  // where KVM's begins
+  }
   *result = cpu;
   return error == UC_ERR_OK ? NULL : uc_strerror(error);
 }

@@ -144,7 +144,7 @@ static int on_rdtscp(uc_engine* engine, void* user) {
 }
 
 // Hooks, because the engine has no way to set its own offset.
-static void set_clock(uc_engine* engine, struct emu_clock* clock, uint64_t now) {
+void emu_clock_set(uc_engine* engine, struct emu_clock* clock, uint64_t now) {
   uc_hook hook = 0;
   clock->offset = now - __rdtsc();
   if (!clock->shifted) {
@@ -195,6 +195,6 @@ void emu_state_load(uc_engine* engine, struct emu_clock* clock,
   set_msr(engine, MSR_FMASK, state->fmask);
   set_msr(engine, MSR_KERNEL_GS_BASE, state->kernel_gs_base);
   set_msr(engine, MSR_PAT, state->pat);
-  set_clock(engine, clock, state->tsc);
+  emu_clock_set(engine, clock, state->tsc);
   load_fpu(engine, state->fpu);
 }

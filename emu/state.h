@@ -12,6 +12,9 @@ struct emu_clock {
   int shifted; /* the offset is in use, by hooks */
 };
 
+/* It goes on from `now`. */
+void emu_clock_set(uc_engine* engine, struct emu_clock* clock, uint64_t now);
+
 void emu_state_save(uc_engine* engine, const struct emu_clock* clock,
                     struct runhl_emu_state* state);
 
