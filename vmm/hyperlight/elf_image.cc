@@ -125,8 +125,9 @@ Result<ElfImage> parse_elf(std::span<const std::byte> file) {
     return bad("an ELF file whose entry is outside of its code");
   }
   for (const Elf64_Phdr& segment : loads) {
-    image.segments.push_back(
-        {segment.p_vaddr - image.address, file.subspan(segment.p_offset, segment.p_filesz)});
+    image.segments.push_back({segment.p_vaddr - image.address,
+                              file.subspan(segment.p_offset, segment.p_filesz),
+                              (segment.p_flags & (PF_X | PF_W)) == PF_X});
   }
   return image;
 }

@@ -18,6 +18,7 @@ struct ElfImage {
   struct Segment {
     std::uint64_t offset = 0;  ///< in the image
     std::span<const std::byte> bytes;
+    bool is_text = false;  ///< to be executed, and not to be written
   };
   std::uint64_t address = 0;  ///< virtual, of the image's first byte; a page boundary
   std::uint64_t size = 0;     ///< from there to the end of the last segment

@@ -200,6 +200,11 @@ Result<SnapshotSizes> GuestMemory::write_snapshot(int fd, const Layout& layout,
   return write_snapshot_memory(fd, memory, pages, layout, holes);
 }
 
+std::array<PhysicalRange, 2> GuestMemory::ranges(const Layout& layout) const {
+  return {{{layout.base, image_.mapping.bytes()},
+           {layout.scratch_physical(), scratch_part_.mapping.bytes()}}};
+}
+
 Result<void> GuestMemory::map_into(Backend* backend, const Layout& layout) const {
   TRY(backend->map(layout.base, {image_.fd.get(), 0, image_size_, Access::ReadOnly}));
   return backend->map(layout.scratch_physical(),

@@ -3,6 +3,7 @@
 // once, and an address of the guest's becomes an offset by one checked function.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -71,6 +72,9 @@ class GuestMemory {
   [[nodiscard]] Result<SnapshotSizes> write_snapshot(int fd, const Layout& layout,
                                                      std::uint64_t tables,
                                                      std::span<const std::byte> initrd) const;
+
+  /// Image and scratch as the guest addresses them.
+  [[nodiscard]] std::array<PhysicalRange, 2> ranges(const Layout& layout) const;
 
   [[nodiscard]] const Scratch& scratch() const { return scratch_; }
 

@@ -8,8 +8,9 @@
 #include "hyperlight/elf_image.h"
 #include "hyperlight/generation.h"
 #include "hyperlight/guest_impl.h"
-#include "hyperlight/init_data.h"
+#include "hyperlight/host_services.h"
 #include "hyperlight/initrd.h"
+#include "hyperlight/restored_g1.h"
 #include "runhl/core/units.h"
 
 namespace runhl::vmm::hyperlight {
@@ -23,12 +24,28 @@ tl::unexpected<Error> mismatch(std::string what) {
   return fail(ErrorCode::InvalidArgument, std::move(what));
 }
 
+/// Of the spec and of the snapshot, which the spec decides.
+Result<Layout> layout_of(const GuestSpec& spec, const Snapshot& snapshot, const ElfImage& image) {
+  const Generation generation = TRY(generation_of(spec));
+  const bool oldest = generation == Generation::G1;
+  Layout layout = TRY(oldest ? make_layout(generation, image, spec.memory_size,
+                                           snapshot.init_data_size, snapshot.stack_size)
+                             : make_layout(generation, image, spec.memory_size));
+  const std::uint64_t its = oldest ? snapshot.heap_size : snapshot.scratch_size;
+  const std::uint64_t here = oldest ? layout.heap_size : layout.scratch_size;
+  if (its != here || snapshot.scratch_size != layout.scratch_size) {
+    return mismatch("a snapshot of a guest with " + std::to_string(its) + " bytes of memory, not " +
+                    std::to_string(here));
+  }
+  return layout;
+}
+
 /// The kernel that is given must be the one that was written down: no number of its place is taken
-/// from the snapshot.
+/// from the snapshot. Files of G1's do not say where theirs is entered; its text decides.
 Result<void> check_kernel(const Snapshot& snapshot, const Layout& layout, const ElfImage& image) {
   if (snapshot.has_queues != (layout.generation == Generation::G3 ? 1 : 0) ||
       snapshot.code_address != layout.code_virtual || snapshot.code_size != image.size ||
-      snapshot.entry != image.entry) {
+      (layout.generation != Generation::G1 && snapshot.entry != image.entry)) {
     return mismatch("a snapshot of another kernel");
   }
   if (snapshot.dispatch < layout.code_virtual ||
@@ -97,6 +114,11 @@ Result<Snapshot> Guest::snapshot(int memory_fd) {
   snapshot.code_size = it.code_size;
   snapshot.entry = it.entry;
   snapshot.scratch_size = it.layout.scratch_size;
+  if (it.layout.generation == Generation::G1) {
+    snapshot.heap_size = it.layout.heap_size;
+    snapshot.init_data_size = it.layout.init_data_size;
+    snapshot.stack_size = it.layout.stack_size;
+  }
   snapshot.image_size = sizes.image;
   snapshot.tables_size = sizes.tables;
   snapshot.dispatch = it.dispatch;
@@ -107,21 +129,24 @@ Result<Snapshot> Guest::snapshot(int memory_fd) {
 
 Result<Guest> Guest::restore(const GuestSpec& spec, const Snapshot& snapshot, int memory_fd,
                              std::unique_ptr<Backend> backend) {
-  const Generation generation = TRY(generation_of(spec));
   const ElfImage image = TRY(parse_elf(spec.kernel));
-  const Layout layout =
-      TRY(make_layout(generation, image, spec.memory_size, init_data_size(generation, spec)));
-  if (snapshot.scratch_size != layout.scratch_size) {
-    return mismatch("a snapshot of a guest with " + std::to_string(snapshot.scratch_size) +
-                    " bytes of memory, not " + std::to_string(layout.scratch_size));
-  }
+  const Layout layout = TRY(layout_of(spec, snapshot, image));
   TRY(check_kernel(snapshot, layout, image));
   GuestMemory memory = TRY(GuestMemory::restore(layout, snapshot, memory_fd));
   TRY(memory.map_into(backend.get(), layout));
-  // What a kernel of G1 has not read of its archive yet, it maps later.
-  Mapping initrd =
-      generation == Generation::G1 ? TRY(map_initrd(spec, layout, backend.get())) : Mapping();
-  TRY(backend->restore(at_rest(snapshot.cpu, layout.scratch_physical() + layout.page_tables)));
+  const std::uint64_t tables = layout.scratch_physical() + layout.page_tables;
+  CpuState cpu = at_rest(snapshot.cpu, tables);
+  Mapping initrd;
+  if (layout.generation == Generation::G1) {
+    const std::array<PhysicalRange, 2> ranges = memory.ranges(layout);
+    TRY(check_boot_of({ranges, tables}, layout, image, spec));
+    // What a kernel has not read of its archive yet, it maps later.
+    initrd = TRY(map_initrd(spec, layout, backend.get()));
+    if (cpu.tsc == 0) {  // of a file
+      cpu.tsc = counter_since_boot({ranges, tables}, layout, wall_clock_ns());
+    }
+  }
+  TRY(backend->restore(cpu));
   Guest guest(std::make_unique<Impl>(spec, layout, std::move(memory), std::move(backend)));
   Impl& it = *guest.impl_;
   TRY(it.transport->restore(snapshot.channel));

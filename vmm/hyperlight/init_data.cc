@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hyperlight/init_data.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "runhl/abi/hyperlight.h"
@@ -59,6 +60,39 @@ class Writer {
   std::uint64_t at_ = 0;
 };
 
+class Reader {
+ public:
+  explicit Reader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  [[nodiscard]] std::size_t at() const { return at_; }
+  /// 0 where there is no more.
+  template <typename T>
+  T take() {
+    T value{};
+    if (sizeof value <= bytes_.size() - at_) {
+      std::memcpy(&value, bytes_.subspan(at_).data(), sizeof value);
+      at_ += sizeof value;
+    } else {
+      at_ = bytes_.size();
+    }
+    return value;
+  }
+  template <std::size_t N>
+  bool take(const char (&mark)[N]) {
+    const bool is_it =
+        N <= bytes_.size() - at_ && std::memcmp(bytes_.subspan(at_).data(), mark, N) == 0;
+    at_ += is_it ? N : 0;
+    return is_it;
+  }
+  void skip_text() {
+    const std::uint64_t size = take<std::uint32_t>() + std::uint64_t{1};
+    at_ += std::min<std::uint64_t>(size, bytes_.size() - at_);
+  }
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::size_t at_ = 0;
+};
+
 }  // namespace
 
 std::uint64_t init_data_size(Generation generation, const GuestSpec& spec) {
@@ -85,6 +119,31 @@ Bytes make_init_data(const GuestSpec& spec, std::uint64_t wall_clock_ns) {
   writer.put(hl::kInitWallClock).put(static_cast<std::uint32_t>(kTime)).put(wall_clock_ns);
   const std::uint64_t archive = spec.initrd_fd < 0 ? 0 : spec.initrd_size;
   return writer.go_to(size - kArchiveSize).put(archive).take();
+}
+
+InitData read_init_data(std::span<const std::byte> bytes) {
+  InitData data;
+  Reader reader(bytes);
+  data.is_block = reader.take(hl::kInitCommandLine);
+  if (!data.is_block) {
+    return data;
+  }
+  reader.skip_text();
+  if (reader.take(hl::kInitMounts)) {
+    for (std::uint32_t left = reader.take<std::uint32_t>(); left != 0 && reader.at() < bytes.size();
+         --left) {
+      reader.skip_text();
+    }
+  }
+  if (reader.take(hl::kInitWallClock)) {
+    (void)reader.take<std::uint32_t>();  // how many bytes a time has
+    data.wall_clock_ns = reader.take<std::uint64_t>();
+  }
+  // As kernels see it: what comes behind the block's pages is the archive.
+  if (align_up(reader.at(), kPageSize) == bytes.size()) {
+    std::memcpy(&data.archive_size, bytes.last(kArchiveSize).data(), kArchiveSize);
+  }
+  return data;
 }
 
 }  // namespace runhl::vmm::hyperlight

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "runhl/core/units.h"
 
@@ -65,6 +67,40 @@ TEST(InitData, The_time_is_whole_however_long_the_arguments_are) {
     EXPECT_EQ(time, kTime) << size;
     EXPECT_EQ(last_word(block), 0U) << size;
     EXPECT_EQ(block.size(), size <= 4055 ? kPageSize : 2 * kPageSize);
+  }
+}
+
+TEST(InitData, Is_read_as_it_was_written) {
+  GuestSpec spec;
+  spec.command_line = "a \"b c\"";
+  spec.mounts = {{-1, "/host", false}, {-1, "/data", true}};
+  spec.initrd_fd = 0;
+  spec.initrd_size = 1234;
+  const Bytes block = make_init_data(spec, kTime);
+  const InitData data = read_init_data(block);
+  EXPECT_TRUE(data.is_block);
+  EXPECT_EQ(data.wall_clock_ns, kTime);
+  EXPECT_EQ(data.archive_size, 1234U);
+  Bytes with_archive = block;  // which stands behind the block
+  with_archive.resize(3 * kPageSize, std::byte{0x30});
+  EXPECT_EQ(read_init_data(with_archive).archive_size, 0U);
+  EXPECT_EQ(read_init_data(with_archive).wall_clock_ns, kTime);
+  EXPECT_FALSE(read_init_data({}).is_block);
+  EXPECT_FALSE(read_init_data(std::span(block).subspan(1)).is_block);
+}
+
+TEST(InitData, That_ends_anywhere_or_lies_about_lengths_says_less) {
+  GuestSpec spec;
+  spec.command_line = "hello";
+  spec.mounts = {{-1, "/host", false}};
+  Bytes block = make_init_data(spec, kTime);
+  for (std::size_t size = 0; size < 60; ++size) {
+    EXPECT_EQ(read_init_data(std::span(block).first(size)).wall_clock_ns, 0U) << size;
+  }
+  for (const std::size_t at : {8U, 26U, 30U}) {  // a length, a count, a length
+    Bytes bad = block;
+    std::fill_n(bad.begin() + static_cast<std::ptrdiff_t>(at), 4, std::byte{0xff});
+    EXPECT_EQ(read_init_data(bad).wall_clock_ns, 0U) << at;
   }
 }
 

@@ -24,9 +24,8 @@ void place_queues(Layout* layout) {
   layout->page_tables = layout->h2g_pool + hl::kH2gPoolPages * kPageSize;
 }
 
-void place_stacks(Layout* layout) {
-  layout->stack_size =
-      layout->generation == Generation::G1 ? hl::kStackBufferSizeG1 : hl::kStackBufferSize;
+void place_stacks(Layout* layout, std::uint64_t stack_size) {
+  layout->stack_size = layout->generation == Generation::G1 ? stack_size : hl::kStackBufferSize;
   layout->input_stack = 0;
   layout->output_stack = layout->stack_size;
   layout->page_tables = pages(2 * layout->stack_size);
@@ -74,9 +73,13 @@ void place_image_part(Layout* layout, std::uint64_t heap_size, std::uint64_t ini
 }  // namespace
 
 Result<Layout> make_layout(Generation generation, const ElfImage& image, std::uint64_t memory_size,
-                           std::uint64_t init_data_size) {
-  if (memory_size > hl::kMaxMemory) {
-    return too_large(memory_size);
+                           std::uint64_t init_data_size, std::uint64_t stack_size) {
+  if (stack_size < hl::kLeastStackBufferG1 || stack_size > hl::kMostStackBufferG1) {
+    return fail(ErrorCode::InvalidArgument,
+                "buffer stacks of " + std::to_string(stack_size) + " bytes");
+  }
+  if (memory_size > hl::kMaxMemory || init_data_size > hl::kMaxMemory) {
+    return too_large(std::max(memory_size, init_data_size));
   }
   const bool by_heap = generation == Generation::G1;
   Layout layout;
@@ -97,7 +100,7 @@ Result<Layout> make_layout(Generation generation, const ElfImage& image, std::ui
   if (generation == Generation::G3) {
     place_queues(&layout);
   } else {
-    place_stacks(&layout);
+    place_stacks(&layout, stack_size);
   }
   const std::uint64_t scratch = by_heap ? scratch_of_heap(memory_size) : memory_size;
   layout.scratch_size = pages(scratch);

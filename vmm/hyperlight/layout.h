@@ -43,9 +43,10 @@ struct Layout {
 };
 
 /// `memory_size`: the guest's, which is its scratch; in G1 its heap, to which scratch is added as
-/// upstream's host does. `init_data_size`: bytes, of G1 alone.
-/// InvalidArgument: the size is too small or too large.
+/// upstream's host does. `init_data_size`, `stack_size`: bytes, of G1 alone.
+/// InvalidArgument: a size is too small or too large.
 Result<Layout> make_layout(Generation generation, const ElfImage& image, std::uint64_t memory_size,
-                           std::uint64_t init_data_size = 0);
+                           std::uint64_t init_data_size = 0,
+                           std::uint64_t stack_size = abi::hyperlight::kStackBufferSizeG1);
 
 }  // namespace runhl::vmm::hyperlight

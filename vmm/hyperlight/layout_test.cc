@@ -45,6 +45,21 @@ TEST(Layout, Is_that_of_upstreams_host_for_G2) {
   EXPECT_EQ(layout->exception_stack(), 0xffff'ffff'ffff'efd0U);
 }
 
+TEST(Layout, Stacks_of_a_G1_guest_may_be_as_upstreams_host_has_them) {
+  ElfImage image = image_of(0x74310);
+  image.address = image.entry = 0;
+  const auto page_tables = [&image](std::uint64_t stack_size) {
+    const auto layout = make_layout(Generation::G1, image, 16 * kMiB, 0x1000, stack_size);
+    return layout ? layout->page_tables : 0;
+  };
+  EXPECT_EQ(page_tables(0x4000), 0x8000U);
+  EXPECT_EQ(page_tables(0x2001), 0x5000U);
+  EXPECT_EQ(page_tables(0x1fff), 0U);
+  EXPECT_EQ(page_tables(0x100001), 0U);
+  EXPECT_EQ(page_tables(~0ULL), 0U);
+  EXPECT_FALSE(make_layout(Generation::G1, image, 16 * kMiB, ~0ULL));
+}
+
 TEST(Layout, Is_that_of_upstreams_host_for_G1_but_for_larger_stacks) {
   ElfImage image = image_of(0x1ff123);
   image.address = image.entry = 0;

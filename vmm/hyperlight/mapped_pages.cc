@@ -109,6 +109,30 @@ Result<void> Walk::leaf(std::uint64_t physical, unsigned level, const MappedPage
   return {};
 }
 
+/// The page behind one virtual address; empty: none.
+std::span<const std::byte> mapped_page(std::span<const PhysicalRange> memory, std::uint64_t tables,
+                                       std::uint64_t address) {
+  std::uint64_t at = tables & hl::kPteAddress;
+  for (unsigned level = kTopLevel;; --level) {
+    const std::span<const std::byte> table = page_at(memory, at);
+    if (table.empty()) {
+      return {};
+    }
+    std::uint64_t value = 0;  // copied once
+    const std::uint64_t index = address / reach(level) % kEntries;
+    std::memcpy(&value, table.subspan(index * sizeof value, sizeof value).data(), sizeof value);
+    const bool large = level != 0 && (value & hl::kPteLarge) != 0;
+    if ((value & hl::kPtePresent) == 0 || (large && level == kTopLevel)) {
+      return {};
+    }
+    at = value & hl::kPteAddress;
+    if (level == 0 || large) {
+      const std::uint64_t inside = address & (reach(level) - 1);
+      return page_at(memory, (at & ~(reach(level) - 1)) + align_down(inside, kPageSize));
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const std::byte> page_at(std::span<const PhysicalRange> memory, std::uint64_t address) {
@@ -127,6 +151,22 @@ Result<std::vector<MappedPage>> mapped_pages(std::span<const PhysicalRange> memo
   Walk walk(memory, scratch_virtual, most);
   TRY(walk.table(tables & hl::kPteAddress, kTopLevel, 0, true, true));
   return std::move(walk.pages);
+}
+
+std::vector<std::byte> read_mapped(std::span<const PhysicalRange> memory, std::uint64_t tables,
+                                   std::uint64_t address, std::uint64_t size) {
+  std::vector<std::byte> bytes;
+  while (bytes.size() < size) {
+    const std::uint64_t at = address + bytes.size(), inside = at % kPageSize;
+    const std::span<const std::byte> page = mapped_page(memory, tables, at);
+    if (page.empty()) {
+      return {};
+    }
+    const std::uint64_t part = std::min(kPageSize - inside, size - bytes.size());
+    bytes.insert(bytes.end(), page.begin() + static_cast<std::ptrdiff_t>(inside),
+                 page.begin() + static_cast<std::ptrdiff_t>(inside + part));
+  }
+  return bytes;
 }
 
 }  // namespace runhl::vmm::hyperlight

@@ -33,4 +33,8 @@ Result<std::vector<MappedPage>> mapped_pages(std::span<const PhysicalRange> memo
                                              std::uint64_t tables, std::uint64_t scratch_virtual,
                                              std::uint64_t most);
 
+/// What the guest sees at `address`, a virtual one; empty where all of it is not mapped.
+std::vector<std::byte> read_mapped(std::span<const PhysicalRange> memory, std::uint64_t tables,
+                                   std::uint64_t address, std::uint64_t size);
+
 }  // namespace runhl::vmm::hyperlight

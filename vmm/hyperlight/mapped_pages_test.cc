@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "hyperlight/page_tables.h"
 #include "hyperlight/snapshot_memory.h"
@@ -114,6 +115,34 @@ TEST_F(MappedPagesTest, Tables_outside_of_memory_map_nothing) {
   EXPECT_TRUE(mapped_pages(memory_, 0xdead'0000'0000, ~0ULL, kMost)->empty());
   put(kHigh, ~0ULL);
   EXPECT_TRUE(pages()->empty());
+}
+
+TEST_F(MappedPagesTest, What_a_guest_sees_is_read_from_its_pages) {
+  PageTables tables(kHigh);
+  tables.map(0x8000, kLow + 0x2000, kPageSize, 0);
+  tables.map(0x9000, kHigh + 0x20000, kPageSize, hl::kPteWritable);
+  put_tables(tables);
+  low_[0x2fff] = std::byte{1};
+  high_[0x20000] = std::byte{2};
+  const auto read = [this](std::uint64_t at, std::uint64_t size) {
+    return read_mapped(memory_, kHigh, at, size);
+  };
+  EXPECT_EQ(read(0x8fff, 2), (std::vector{std::byte{1}, std::byte{2}}));
+  EXPECT_EQ(read(0x8000, 2 * kPageSize).size(), 2 * kPageSize);
+  EXPECT_TRUE(read(0x7fff, 2).empty());
+  EXPECT_TRUE(read(0x9fff, 2).empty());
+  EXPECT_TRUE(read(~0ULL, 8).empty());
+  EXPECT_TRUE(read_mapped(memory_, 0xdead'0000'0000, 0x8000, 1).empty());
+}
+
+TEST_F(MappedPagesTest, Large_pages_are_read_where_there_is_memory) {
+  put(kHigh, (kHigh + 0x1000) | hl::kPtePresent);
+  put(kHigh + 0x1000, 0 | hl::kPtePresent | hl::kPteLarge);  // 1 GiB from 0
+  low_[5] = std::byte{7};
+  EXPECT_EQ(read_mapped(memory_, kHigh, kLow + 5, 1), std::vector{std::byte{7}});
+  EXPECT_TRUE(read_mapped(memory_, kHigh, kLow - 1, 1).empty());
+  put(kHigh, kHigh | hl::kPtePresent | hl::kPteLarge);  // larger than there are
+  EXPECT_TRUE(read_mapped(memory_, kHigh, kLow + 5, 1).empty());
 }
 
 class SnapshotMemoryTest : public MappedPagesTest {

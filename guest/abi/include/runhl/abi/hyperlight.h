@@ -108,6 +108,8 @@ inline constexpr std::uint8_t kAbortEnd = 0xff;
 inline constexpr std::uint64_t kStackBufferSize = 0x1'1000;
 /// Upstream's host gives 0x4000, which does not hold what G1 kernels read of a file at once.
 inline constexpr std::uint64_t kStackBufferSizeG1 = 0x2'0000;
+/// Of a guest that another host began; less is none of upstream's, more is of no use.
+inline constexpr std::uint64_t kLeastStackBufferG1 = 0x2000, kMostStackBufferG1 = 0x10'0000;
 inline constexpr std::uint64_t kStackEmpty = 8;
 
 // G3: packed virtqueues. In both the guest is the driver, the host the device.

@@ -3,9 +3,12 @@
 // relies on.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "runhl/base/result.h"
 #include "runhl/vmm/hyperlight/guest.h"
 
 namespace runhl::vmm::hyperlight {
@@ -24,6 +27,11 @@ struct Signature {
 };
 
 std::vector<Signature> host_function_signatures(Generation generation, Granted granted);
+
+/// As a G1 snapshot has them: guest/abi/hyperlight/snapshot.fbs.
+std::string encode_signatures(std::span<const Signature> functions);
+/// InvalidArgument: not such bytes.
+Result<std::vector<Signature>> decode_signatures(std::string_view bytes);
 
 /// What a G1 guest asks for through `__dispatch`, sorted. `echo`: as --enable-tools grants it.
 std::vector<std::string> tool_names(Granted granted, bool echo);

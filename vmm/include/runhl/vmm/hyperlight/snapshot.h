@@ -27,21 +27,22 @@
 
 namespace runhl::vmm::hyperlight {
 
-/// G3's two rings as the guest published them; zeros in G2.
+/// G3's two rings as the guest published them; zeros in others.
 struct ChannelImage {
   std::array<std::byte, abi::hyperlight::kG2hRingSize> g2h_ring{};
   std::array<std::byte, abi::hyperlight::kH2gRingSize> h2g_ring{};
 };
 
 struct Snapshot {
-  /// 1: of a G3 guest; 0: of a G2 one. A byte: what another process wrote may be neither.
+  /// 1: of a G3 guest; 0: of another one. A byte: what another process wrote may be neither.
   std::uint8_t has_queues = 0;
   // Of its kernel, as the ELF file says, and of its memory.
   std::uint64_t code_address = 0, code_size = 0, entry = 0, scratch_size = 0;
-  std::uint64_t image_size = 0, tables_size = 0;  ///< whole pages
-  std::uint64_t dispatch = 0, stack = 0;          ///< where calls enter, and on what
-  std::uint64_t number = 0;                       ///< how many snapshots it has behind it
-  CpuState cpu;                                   ///< CR3 means nothing: the tables move
+  std::uint64_t heap_size = 0, init_data_size = 0, stack_size = 0;  ///< of a G1 guest, else 0
+  std::uint64_t image_size = 0, tables_size = 0;                    ///< whole pages
+  std::uint64_t dispatch = 0, stack = 0;  ///< where calls enter, and on what
+  std::uint64_t number = 0;               ///< how many snapshots it has behind it
+  CpuState cpu;                           ///< CR3 means nothing: the tables move
   ChannelImage channel;
 };
 // From one process to another it goes through shared memory.
