@@ -73,6 +73,23 @@ Result<void> OutputFile::publish(const std::string& name) {
   return {};
 }
 
+Result<void> OutputFile::publish_new(const std::string& name) {
+  if (::fdatasync(fd_.get()) < 0) {
+    return fail_errno("write " + name);
+  }
+  const std::string self = "/proc/self/fd/" + std::to_string(fd_.get());
+  const int done =
+      temporary_.empty()
+          ? ::linkat(AT_FDCWD, self.c_str(), directory_.get(), name.c_str(), AT_SYMLINK_FOLLOW)
+          : ::renameat2(directory_.get(), temporary_.c_str(), directory_.get(), name.c_str(),
+                        RENAME_NOREPLACE);
+  if (done < 0) {
+    return fail_errno(name);
+  }
+  temporary_.clear();
+  return {};
+}
+
 Result<void> write_output_file(const std::string& directory, const std::string& name,
                                std::string_view text) {
   OutputFile file = TRY(OutputFile::create(directory));

@@ -27,6 +27,8 @@ class OutputFile {
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// The bytes are on the disk before the name is: a crash of the host leaves no empty file.
   Result<void> publish(const std::string& name);
+  /// The same, but for a name that is taken: of the host, as `name`: File exists.
+  Result<void> publish_new(const std::string& name);
 
  private:
   OutputFile(UniqueFd directory, UniqueFd fd, std::string temporary)
