@@ -79,7 +79,8 @@ void declare(Options* options, BootOptions* boot, Given* given) {
                   &given->ports);
   options->value("--repeat", "so many more runs, each of a guest that has just booted",
                  &given->repeat);
-  options->value("--save", "boot, leave a snapshot in this new directory, and run no program",
+  options->value("--save",
+                 "boot, leave a snapshot in this new directory (G1: file), and run no program",
                  &boot->save);
   options->value("--restore", "go on from such a snapshot of KERNEL in place of a boot",
                  &boot->restore);
@@ -263,6 +264,23 @@ Result<void> check_snapshot_options(const BootOptions& boot) {
   return {};
 }
 
+/// What G1 kernels boot with is in the snapshot: the arguments, and where directories are.
+Result<void> check_oldest_snapshot_options(const BootOptions& boot) {
+  if (!boot.save.empty() && !boot.restore.empty()) {
+    return invalid("--save and --restore exclude each other");
+  }
+  if (!boot.save.empty() && (!boot.tools.empty() || boot.echo_tool)) {
+    return invalid("--save: tools are those of --restore");
+  }
+  if (!boot.save.empty() && boot.repeat != 0) {
+    return invalid("--repeat: --save runs no program");
+  }
+  if (!boot.restore.empty() && (!boot.args.empty() || boot.code)) {
+    return invalid("--restore: the snapshot has its program's arguments in it");
+  }
+  return {};
+}
+
 /// Their program is the one that the archive was made for, and its status the one thing it says.
 Result<void> fit_to_oldest(BootOptions* boot) {
   const auto refuse = [](const char* option, const char* why) {
@@ -274,9 +292,7 @@ Result<void> fit_to_oldest(BootOptions* boot) {
   if (!boot->env.empty()) {
     return refuse("--env", "give their program no environment of ours");
   }
-  if (!boot->save.empty() || !boot->restore.empty()) {
-    return refuse(boot->save.empty() ? "--restore" : "--save", "have no snapshots on disk here");
-  }
+  TRY(check_oldest_snapshot_options(*boot));
   if (boot->code) {
     boot->args = {"-c", *boot->code};
   }

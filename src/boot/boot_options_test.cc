@@ -123,8 +123,6 @@ TEST(BootOptions, What_a_generation_has_not_is_refused_by_name) {
   EXPECT_THAT(refused({"k", "--enable-tools"}), HasSubstr("--enable-tools"));
   EXPECT_THAT(refused({"k", "--entry", "/p"}, Generation::G1), HasSubstr("--entry"));
   EXPECT_THAT(refused({"k", "--env", "A=1"}, Generation::G1), HasSubstr("--env"));
-  EXPECT_THAT(refused({"k", "--save", "d"}, Generation::G1), HasSubstr("--save"));
-  EXPECT_THAT(refused({"k", "--restore", "d"}, Generation::G1), HasSubstr("--restore"));
 }
 
 TEST(BootOptions, There_is_no_network_unless_it_is_granted) {
@@ -179,6 +177,22 @@ TEST(BootOptions, Snapshots_are_saved_without_a_program_and_restored_with_one) {
   EXPECT_THAT(refused({"k", "--save", "d", "--restore", "d"}), HasSubstr("exclude"));
   EXPECT_THAT(refused({"k", "--initrd", "r", "--restore", "d", "--", "/p"}), HasSubstr("in it"));
   EXPECT_THAT(refused({"k", "--restore", "d"}), HasSubstr("no program"));
+}
+
+TEST(BootOptions, What_a_G1_kernel_boots_with_is_in_its_snapshot) {
+  const auto said = [](const Words& words) { return refused(words, Generation::G1); };
+  EXPECT_EQ(said({"k", "--save", "f"}), "accepted");
+  EXPECT_EQ(said({"k", "--initrd", "r", "--mount", "/a", "--save", "f", "--", "x"}), "accepted");
+  EXPECT_EQ(said({"k", "--restore", "f"}), "accepted");
+  EXPECT_EQ(said({"k", "--restore", "f", "--initrd", "r", "--mount", "/b", "--net", "--repeat", "2",
+                  "--tool", "t=/bin/t", "--enable-tools"}),
+            "accepted");
+  EXPECT_THAT(said({"k", "--save", "f", "--restore", "f"}), HasSubstr("exclude"));
+  EXPECT_THAT(said({"k", "--save", "f", "--tool", "t=/bin/t"}), HasSubstr("tools"));
+  EXPECT_THAT(said({"k", "--save", "f", "--enable-tools"}), HasSubstr("tools"));
+  EXPECT_THAT(said({"k", "--save", "f", "--repeat", "1"}), HasSubstr("--repeat"));
+  EXPECT_THAT(said({"k", "--restore", "f", "--", "x"}), HasSubstr("arguments"));
+  EXPECT_THAT(said({"k", "--restore", "f", "-e", "x"}), HasSubstr("arguments"));
 }
 
 TEST(BootOptions, Isolation_is_a_virtual_machine_or_emulated) {

@@ -14,6 +14,7 @@
 #include "boot/exit_codes.h"
 #include "boot/snapshot/blob_copy.h"
 #include "boot/snapshot/directory.h"
+#include "boot/snapshot/hls_file.h"
 #include "boot/snapshot/origin.h"
 #include "boot/time_limit.h"
 #include "runhl/base/unique_fd.h"
@@ -74,21 +75,36 @@ Result<std::optional<Taken>> take_in_child(const BootOptions& options, Setup* se
   return std::optional(std::move(taken));
 }
 
+bool is_oldest(const Setup& setup) {
+  return setup.generation() == hyperlight::Generation::G1;
+}
+
+Cpu cpu_of(const StoredSnapshot& stored) {
+  return cpu_of(stored.config.host.hypervisor == host_here(Cpu::Hardware).hypervisor);
+}
+
+Result<void> check_stored(const StoredSnapshot& stored, const Setup& setup) {
+  if (is_oldest(setup)) {
+    return check_goes_on_here(stored);
+  }
+  const Cpu cpu = cpu_of(stored);
+  return check_goes_on_here(stored, host_here(cpu), TRY(origin_here(setup.kernel(), cpu)));
+}
+
 /// Whether it goes on here is seen in each run, which chooses a CPU.
 Result<std::optional<Taken>> read_stored(const BootOptions& options, Setup* setup) {
   const Clock::time_point began = Clock::now();
-  StoredSnapshot stored = TRY(read_snapshot(options.restore));
-  const bool on_hardware = stored.config.host.hypervisor == host_here(Cpu::Hardware).hypervisor;
-  const Cpu cpu = cpu_of(on_hardware);
-  TRY(with_context(options.restore, check_goes_on_here(stored, host_here(cpu),
-                                                       TRY(origin_here(setup->kernel(), cpu)))));
+  StoredSnapshot stored =
+      TRY(is_oldest(*setup) ? read_hls(options.restore) : read_snapshot(options.restore));
+  TRY(with_context(options.restore, check_stored(stored, *setup)));
+  const hyperlight::Snapshot& snapshot = stored.config.snapshot;
   if (options.memory_bytes == 0) {
-    setup->set_memory(stored.config.snapshot.scratch_size);
+    setup->set_memory(is_oldest(*setup) ? snapshot.heap_size : snapshot.scratch_size);
   }
   Taken taken;
-  taken.snapshot = stored.config.snapshot;
+  taken.snapshot = snapshot;
   taken.memory = std::move(stored.memory);
-  taken.cpu = cpu;
+  taken.cpu = cpu_of(stored);
   taken.boot_ms = milliseconds_since(began);
   return std::optional(std::move(taken));
 }
@@ -119,6 +135,16 @@ Result<void> run_once(const BootOptions& options, const Setup& setup, const Take
   return {};
 }
 
+Result<void> write_stored(const BootOptions& options, const Setup& setup, const Taken& taken) {
+  const SnapshotConfig config{
+      .snapshot = taken.snapshot,
+      .host = host_here(taken.cpu),
+      .functions = hyperlight::host_function_signatures(setup.generation(), {})};
+  return is_oldest(setup) ? write_hls(options.save, config, taken.memory.get())
+                          : write_snapshot(options.save, config, taken.memory.get(),
+                                           TRY(origin_here(setup.kernel(), taken.cpu)));
+}
+
 }  // namespace
 
 Result<int> save_snapshot(const BootOptions& options, Setup* setup, Clock::time_point start) {
@@ -130,15 +156,8 @@ Result<int> save_snapshot(const BootOptions& options, Setup* setup, Clock::time_
   if (!taken) {
     return kFailed;
   }
-  const SnapshotConfig config{
-      .snapshot = taken->snapshot,
-      .host = host_here(taken->cpu),
-      .functions = hyperlight::host_function_signatures(
-          taken->snapshot.has_queues != 0 ? hyperlight::Generation::G3 : hyperlight::Generation::G2,
-          hyperlight::Granted())};
   const Clock::time_point began = Clock::now();
-  TRY(write_snapshot(options.save, config, taken->memory.get(),
-                     TRY(origin_here(setup->kernel(), taken->cpu))));
+  TRY(write_stored(options, *setup, *taken));
   if (!options.quiet) {
     (void)std::fprintf(stderr, "Snapshot saved to %s (%.1f ms)\n", options.save.c_str(),
                        milliseconds_since(began));

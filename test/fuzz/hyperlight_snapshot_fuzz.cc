@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The documents of a snapshot on disk, and the page tables that a guest has when one is taken. The
-// first byte chooses: c configuration, m manifest, i index, l oci-layout, q queues, t tables.
+// first byte chooses: c configuration, m manifest, i index, l oci-layout, q queues, t tables, h the
+// head of a G1 snapshot, with the hash made to fit, b what a G1 guest booted with.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@
 
 #include "boot/snapshot/config.h"
 #include "boot/snapshot/documents.h"
+#include "boot/snapshot/hls_format.h"
+#include "hyperlight/init_data.h"
 #include "hyperlight/mapped_pages.h"
 #include "hyperlight/snapshot_memory.h"
 #include "runhl/base/unique_fd.h"
@@ -45,6 +48,35 @@ void queues(std::string_view blob) {
   snapshot.has_queues = 1;
   snapshot.scratch_size = 64 * kMiB;
   if (parse_transport(blob, &snapshot) && format_transport(snapshot) != blob) {
+    std::abort();
+  }
+}
+
+/// What is accepted is written and read again as the same.
+void hls_head(std::string head) {
+  constexpr std::size_t kHash = 1112, kBehind = 1144, kFunctionsSize = 152;
+  const Result<std::size_t> size = hls_head_size(std::string_view(head).substr(0, kHlsFixed));
+  if (!size || *size != head.size()) {
+    (void)parse_hls_head(head);
+    return;
+  }
+  std::uint64_t functions = 0;
+  std::memcpy(&functions, &head[kFunctionsSize], sizeof functions);
+  const std::span<const std::byte> bytes = std::as_bytes(std::span(head));
+  Blake3 hash;
+  hash.update(bytes.first(kHash));
+  hash.update(bytes.subspan(kBehind, kHlsFixed - kBehind + functions));
+  const Blake3Digest digest = hash.finish();
+  std::memcpy(&head[kHash], digest.data(), digest.size());
+  const Result<HlsHead> parsed = parse_hls_head(head);
+  if (!parsed) {
+    return;
+  }
+  const Result<HlsHead> again = parse_hls_head(format_hls_head(*parsed));
+  if (!again || again->config.functions != parsed->config.functions ||
+      again->config.host != parsed->config.host || again->blob_hash != parsed->blob_hash ||
+      again->config.snapshot.dispatch != parsed->config.snapshot.dispatch ||
+      again->config.snapshot.cpu.ldt != parsed->config.snapshot.cpu.ldt) {
     std::abort();
   }
 }
@@ -94,6 +126,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 'q':
       queues(text);
+      break;
+    case 'h':
+      hls_head(std::string(text));
+      break;
+    case 'b':
+      (void)read_init_data(std::as_bytes(std::span(text)));
       break;
     case 't':
       tables(std::as_bytes(std::span(data + 1, size - 1)));

@@ -41,20 +41,27 @@ Result<void> write_piece(int fd, std::span<const std::byte> piece, std::uint64_t
 
 }  // namespace
 
+Result<void> copy_sparse(FilePlace from, FilePlace to, std::uint64_t size,
+                         const std::function<void(std::span<const std::byte>)>& see) {
+  std::vector<std::byte> buffer(kPiece);
+  for (std::uint64_t done = 0; done < size;) {
+    const auto piece = std::span(buffer).first(
+        static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - done)));
+    TRY(read_all_at(from.fd, piece, from.offset + done, "blob"));
+    see(piece);
+    TRY(write_piece(to.fd, piece, to.offset + done));
+    done += piece.size();
+  }
+  return {};
+}
+
 Result<oci::Digest> copy_sparse(int from, int to, std::uint64_t size) {
   if (::ftruncate(to, static_cast<off_t>(size)) != 0) {
     return fail_errno("blob");
   }
   oci::Sha256 hash;
-  std::vector<std::byte> buffer(kPiece);
-  for (std::uint64_t offset = 0; offset < size;) {
-    const auto piece = std::span(buffer).first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - offset)));
-    TRY(read_all_at(from, piece, offset, "blob"));
-    hash.update(piece);
-    TRY(write_piece(to, piece, offset));
-    offset += piece.size();
-  }
+  TRY(copy_sparse({from, 0}, {to, 0}, size,
+                  [&hash](std::span<const std::byte> piece) { hash.update(piece); }));
   return hash.finish();
 }
 

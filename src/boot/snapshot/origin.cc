@@ -20,6 +20,7 @@
 namespace runhl::boot {
 namespace {
 
+using vmm::hyperlight::Generation;
 using vmm::hyperlight::Signature;
 
 // The model that runhl-emu's engine is.
@@ -64,11 +65,9 @@ tl::unexpected<Error> other(const std::string& what, const std::string& its,
               "taken with " + what + " " + one_line(its) + ", and here it is " + one_line(here));
 }
 
-Result<void> check_functions(const StoredSnapshot& stored) {
-  using vmm::hyperlight::Generation;
-  const auto known = vmm::hyperlight::host_function_signatures(
-      stored.config.snapshot.has_queues != 0 ? Generation::G3 : Generation::G2,
-      {.files = true, .network = true});
+Result<void> check_functions(const StoredSnapshot& stored, Generation generation) {
+  const auto known =
+      vmm::hyperlight::host_function_signatures(generation, {.files = true, .network = true});
   for (const Signature& function : stored.config.functions) {
     if (std::find(known.begin(), known.end(), function) == known.end()) {
       return fail(ErrorCode::InvalidArgument, "its guest relies on the host function " +
@@ -114,7 +113,12 @@ Result<void> check_goes_on_here(const StoredSnapshot& stored, const SnapshotHost
   if (its.tsc_hz != 0 && difference > here.tsc_hz / kRateTolerance) {
     return other("a clock of Hz", std::to_string(its.tsc_hz), std::to_string(here.tsc_hz));
   }
-  return check_functions(stored);
+  return check_functions(stored,
+                         stored.config.snapshot.has_queues != 0 ? Generation::G3 : Generation::G2);
+}
+
+Result<void> check_goes_on_here(const StoredSnapshot& oldest) {
+  return check_functions(oldest, Generation::G1);
 }
 
 }  // namespace runhl::boot

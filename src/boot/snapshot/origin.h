@@ -22,4 +22,8 @@ Result<SnapshotOrigin> origin_here(std::span<const std::byte> kernel, Cpu cpu);
 Result<void> check_goes_on_here(const StoredSnapshot& stored, const SnapshotHost& host,
                                 const SnapshotOrigin& here);
 
+/// InvalidArgument: of a G1 guest, whose file tells nothing else, that relies on a host function
+/// that there is not.
+Result<void> check_goes_on_here(const StoredSnapshot& oldest);
+
 }  // namespace runhl::boot
