@@ -36,6 +36,15 @@ strip -o "$payload/runhl-boot" "$boot"
 strip -o "$payload/guests" "$guests"
 cp test/kvm/in_machine.sh "$payload/"
 bash test/upstream/make_archive.sh "$payload/root.cpio" || exit 2
+# A guest of G1, what it is to do, and upstream's snapshot of such a guest, whose archive was as large.
+bash test/upstream/g1/build_probe.sh "$payload/g1probe" && cp test/upstream/g1/testdata/*.gz "$payload/" &&
+  python3 - >"$payload/script.cpio" <<'END' || exit 2
+import sys
+sys.path.insert(0, "test/upstream/g1")
+from run import newc_entry
+script = b"I\nN\nT\n#".ljust(27, b"#") + b"\n"
+sys.stdout.buffer.write(newc_entry("script", 0o100644, script) + newc_entry("TRAILER!!!", 0, b""))
+END
 # A store with an image and its archive: nothing in the machine unpacks or converts one.
 make_image() {
   local layout=$work/layout

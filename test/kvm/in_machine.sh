@@ -38,6 +38,16 @@ mounts() {
   boot 0 -q "$kernel" --initrd root.cpio --mount /tmp/host/granted:/data:ro -- /bin/files write /data/file=x && grep -q EROFS out && [ "$(cat /tmp/host/granted/file)" = contents ]
 }
 repeats() { boot 7 -q "$kernel" --initrd root.cpio --repeat 3 -- /bin/hello x && [ "$(grep -c 'argc=2' out)" -ge 3 ]; }
+# A guest of G1, its snapshot by another process; then one that upstream's host took on KVM.
+oldest() { boot 0 -q "$1" --abi g1 --initrd script.cpio "$2" "$3" $4 $5; }
+saves() {
+  oldest g1probe --save /tmp/g1.hls -m 16Mi && sleep 8 && oldest g1probe --restore /tmp/g1.hls --repeat 1 || return 1
+  grep -c '^counter 1$' err | grep -qx 2 && late=$(($(date +%s) - $(sed -n 's/^time //p' err | tail -n 1))) && [ "$late" -ge -1 ] && [ "$late" -lt 6 ]
+}
+restores_upstreams() {
+  gunzip -c sample.hls.gz >/tmp/up.hls && gunzip -c kernel.gz >/tmp/up && oldest /tmp/up --restore /tmp/up.hls || return 1
+  grep -q '^PEB input 0x4000 .* heap 0x1000000 at 0x77000 ' err && grep -qx 'counter 2' err
+}
 # A container's monitor changes its root, which the machine's first file system does not let it.
 contain() {  # STATUS ARGS…, as boot
   wanted=$1
@@ -90,6 +100,10 @@ for kernel in kernel-*; do
   [ -n "$NO_REPEAT" ] || check "$kernel: --repeat" repeats
   echo "fact $kernel: $(./runhl-boot --isolation=vm "$kernel" --initrd root.cpio -- /bin/hello 2>&1 </dev/null | grep timing)"
 done
+if [ -e g1probe ]; then
+  check "G1: --save, and --restore by another process" saves
+  check "G1: a snapshot that upstream's host took" restores_upstreams
+fi
 check "the probe finds hardware, and remembers it" remembers
 sed -n 's/^reason: /fact the probe: /p' /run/runhl/*probe
 exit $failed

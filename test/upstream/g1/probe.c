@@ -11,6 +11,7 @@
 //   C NAME TAG RET TEXT  calls the host function NAME with one parameter: TAG 7 a string, 9 bytes
 //   I                    what it boots with
 //   N                    counts, in its memory
+//   T                    what time it is, as kernels reckon: the counter at 2.5 GHz since boot
 //   E TEXT               prints TEXT
 //   O PORT V   o PORT V  writes 32 bits, or 8, to a port
 //   R AT       W AT V    reads 8 bytes of memory, writes one
@@ -570,6 +571,11 @@ static void call_command(struct text rest) {
   print("\n");
   call_host(name, result, tag, (struct text){at, (u64)(rest.at + rest.size - at)});
 }
+static u64 counter_now(void) {
+  u32 low, high;
+  __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+  return low | (u64)high << 32;
+}
 static void machine_command(u8 command, const u8* at) {
   const u64 first = number(&at), second = number(&at);
   if (command == 'O' || command == 'o') {
@@ -608,6 +614,11 @@ static int run_command(struct text command) {
     case 'N':
       print("counter ");
       print_decimal(++counter);
+      print("\n");
+      break;
+    case 'T':
+      print("time ");
+      print_decimal((wall_clock + counter_now() * 2 / 5) / 1000000000);
       print("\n");
       break;
     case 'A': {

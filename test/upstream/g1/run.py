@@ -28,6 +28,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import differences  # noqa: E402
+import snapshots  # noqa: E402
 
 ADDRESSES = ["10.99.0.1", "10.99.0.2", "10.99.0.3", "10.99.0.53"]
 SECONDS = 100
@@ -347,6 +348,13 @@ def run_cases(program, names, write):
                 if not good:
                     print(f"FAILED: g1: {name}: {OWN[name].__doc__}")
                 continue
+            if name in snapshots.CASES:
+                world.shell(WORLD, check=True)
+                good = snapshots.check(name, world, os.path.realpath(program), SECONDS)
+                if isinstance(good, str):
+                    print(f"SKIPPED: upstream: g1: {name}: {good}")
+                counts["skipped" if isinstance(good, str) else "passed" if good else "failed"] += 1
+                continue
             if name == "net-listen":
                 threading.Thread(target=dial, args=(directory,), daemon=True).start()
             recorded, ours = check(name, world)
@@ -367,7 +375,7 @@ def main(args):
     write = "--write-ours" in args
     args = [arg for arg in args if arg != "--write-ours"]
     program = os.path.abspath(args[0])
-    names = args[1:] or sorted([*OWN, *(path.stem for path in (HERE / "answers").glob("*.txt"))])
+    names = args[1:] or sorted([*OWN, *snapshots.CASES, *(path.stem for path in (HERE / "answers").glob("*.txt"))])
     if os.geteuid() == 0 and "RUNHL_G1_NETWORK" not in os.environ:
         works = subprocess.run(["unshare", "-nm", "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
         os.environ["RUNHL_G1_NETWORK"] = "yes" if works and shutil.which("ip") else "no"
