@@ -39,18 +39,29 @@ Result<void> write_piece(int fd, std::span<const std::byte> piece, std::uint64_t
   return {};
 }
 
+/// A hole before other data: to read it costs as much as if there were something.
+bool is_hole(FilePlace from, std::uint64_t size) {
+  const off_t data = ::lseek(from.fd, static_cast<off_t>(from.offset), SEEK_DATA);
+  return data >= 0 && static_cast<std::uint64_t>(data) >= from.offset + size;
+}
+
 }  // namespace
 
 Result<void> copy_sparse(FilePlace from, FilePlace to, std::uint64_t size,
                          const std::function<void(std::span<const std::byte>)>& see) {
+  const std::vector<std::byte> zeros(kPiece);
   std::vector<std::byte> buffer(kPiece);
   for (std::uint64_t done = 0; done < size;) {
-    const auto piece = std::span(buffer).first(
-        static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - done)));
-    TRY(read_all_at(from.fd, piece, from.offset + done, "blob"));
-    see(piece);
-    TRY(write_piece(to.fd, piece, to.offset + done));
-    done += piece.size();
+    const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, size - done));
+    if (is_hole({from.fd, from.offset + done}, part)) {
+      see(std::span(zeros).first(part));
+    } else {
+      const auto piece = std::span(buffer).first(part);
+      TRY(read_all_at(from.fd, piece, from.offset + done, "blob"));
+      see(piece);
+      TRY(write_piece(to.fd, piece, to.offset + done));
+    }
+    done += part;
   }
   return {};
 }

@@ -18,7 +18,8 @@ struct FilePlace {
   std::uint64_t offset = 0;
 };
 
-/// `size` bytes, to where there are as many zeros; `see` is shown each. Io: `from` has fewer.
+/// `size` bytes, to where there are as many zeros; `see` is shown each. Where either file stands is
+/// of no account, and not kept. Io: `from` has fewer.
 Result<void> copy_sparse(FilePlace from, FilePlace to, std::uint64_t size,
                          const std::function<void(std::span<const std::byte>)>& see);
 

@@ -28,9 +28,9 @@
 
 namespace runhl::boot {
 
-inline constexpr std::size_t kHlsFixed = 1176;             ///< bytes in front of the host functions
-inline constexpr std::size_t kHlsTail = 4096;              ///< bytes behind the memory
-inline constexpr std::size_t kHlsMaxFunctions = 1 << 20U;  ///< bytes of theirs
+inline constexpr std::size_t kHlsFixed = 1176;  ///< bytes in front of the host functions
+inline constexpr std::size_t kHlsTail = 4096;   ///< bytes behind the memory
+inline constexpr std::size_t kHlsMaxFunctions = std::size_t{1} << 20U;  ///< bytes of theirs
 
 /// Where the memory begins, of the file's first kHlsFixed bytes. InvalidArgument: no such file.
 /// Unsupported: of another version or machine.

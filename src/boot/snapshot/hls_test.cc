@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "boot/snapshot/blake3.h"
+#include "boot/snapshot/blob_copy.h"
 #include "boot/snapshot/hls_file.h"
 #include "boot/snapshot/hls_format.h"
 #include "boot/snapshot/origin.h"
@@ -98,6 +99,28 @@ TEST(Blake3, Is_what_it_is_elsewhere) {
     in_pieces.update(bytes_of(std::string_view(input).substr(at, 1000)));
   }
   EXPECT_EQ(in_pieces.finish(), digest_of(input));
+}
+
+TEST(CopySparse, Holes_are_zeros_that_nobody_reads_or_writes) {
+  constexpr std::uint64_t kSize = 3 * kMiB, kAt = 600 * kKiB;
+  const UniqueFd from(::memfd_create("from", MFD_CLOEXEC));
+  const UniqueFd to(::memfd_create("to", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(from.get(), kSize), 0);
+  ASSERT_EQ(::ftruncate(to.get(), kSize + kPageSize), 0);
+  ASSERT_TRUE(write_all_at(from.get(), "between", kAt, "from"));
+  std::string seen;
+  ASSERT_TRUE(copy_sparse({from.get(), 0}, {to.get(), kPageSize}, kSize,
+                          [&seen](auto piece) { seen.append(as_text(piece)); }));
+  std::string expected(kSize, '\0');
+  expected.replace(kAt, 7, "between");
+  EXPECT_EQ(seen, expected);
+  std::string copied(kSize, 'x');
+  ASSERT_TRUE(read_all_at(to.get(), std::as_writable_bytes(std::span(copied)), kPageSize, "to"));
+  EXPECT_EQ(copied, expected);
+  struct stat info{};
+  ASSERT_EQ(::fstat(to.get(), &info), 0);
+  EXPECT_EQ(info.st_blocks * 512, static_cast<blkcnt_t>(kPageSize));
+  EXPECT_FALSE(copy_sparse({from.get(), 0}, {to.get(), 0}, kSize + 1, [](auto) {}));
 }
 
 class HlsTest : public ::testing::Test {
