@@ -19,20 +19,14 @@ out=
 if [ "${1:-}" = --out ]; then out=$2 && shift 2; fi
 work=$(mktemp -d /tmp/runhl-hluk.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 skipped=0
-finish() {
-  [ -z "${RUNHL_COUNTS:-}" ] || echo "$passed $failed $skipped" >>"$RUNHL_COUNTS"
-  echo "hluk: $passed passed, $failed failed, $skipped skipped"
-  [ "$failed" -eq 0 ]
-  exit
-}
-skip() {
-  echo "SKIPPED: hluk: $*"
-  skipped=$((skipped + 1))
+suite=hluk
+. test/support/counts.sh
+skip_all() {
+  skip "$@"
   finish
 }
 
-kernel=$(bash test/upstream/fetch_kernel.sh $version 2>"$work/why") || skip "$(cat "$work/why")"
+kernel=$(bash test/upstream/fetch_kernel.sh $version 2>"$work/why") || skip_all "$(cat "$work/why")"
 crate=$(dirname "$(dirname "$kernel")")
 build_hluk() {
   [ -x "$cache/target/release/hluk" ] && return 0
@@ -42,7 +36,7 @@ build_hluk() {
 }
 hluk=${HLUK:-}
 if [ -z "$hluk" ]; then
-  build_hluk >"$work/build" 2>&1 || skip "cargo cannot build it: $(tail -n 1 "$work/build")"
+  build_hluk >"$work/build" 2>&1 || skip_all "cargo cannot build it: $(tail -n 1 "$work/build")"
   hluk=$cache/target/release/hluk
 fi
 boot=$prefix/libexec/runhl/runhl-boot
@@ -72,8 +66,8 @@ MACHINE_SECONDS=${MACHINE_SECONDS:-900} test/kvm/machine.sh "${SVM_CACHE:-/var/c
   "ROUNDS=${ROUNDS:-5}" sh hluk_in_machine.sh >"$work/log" 2>"$work/why"
 status=$?
 took=$((SECONDS - begun))
-[ "$status" -ne 3 ] || skip "$(cat "$work/why")"
-[ "$status" -ne 124 ] || skip "the machine was too slow, twice; last: $(tail -n 1 "$work/log")"
+[ "$status" -ne 3 ] || skip_all "$(cat "$work/why")"
+[ "$status" -ne 124 ] || skip_all "the machine was too slow, twice; last: $(tail -n 1 "$work/log")"
 tac "$work/log" | sed '/^MACHINE-START$/q' | tac >"$work/last"
 grep -E '^(ok|FAILED) ' "$work/last" >"$work/lines"
 passed=$(grep -c '^ok ' "$work/lines") failed=$(grep -c '^FAILED ' "$work/lines")

@@ -17,17 +17,8 @@ out=
 if [ "${1:-}" = --out ]; then out=$2 && shift 2; fi
 work=$(mktemp -d /tmp/runhl-svm.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 skipped=0
-finish() {
-  [ -z "${RUNHL_COUNTS:-}" ] || echo "$passed $failed $skipped" >>"$RUNHL_COUNTS"
-  echo "svm: $passed passed, $failed failed, $skipped skipped"
-  [ "$failed" -eq 0 ]
-  exit
-}
-skip() {
-  echo "SKIPPED: svm: $*"
-  skipped=$((skipped + 1))
-}
+suite=svm
+. test/support/counts.sh
 
 for program in "$boot" "$runhl" "$guests"; do [ -x "$program" ] || { echo "svm: no $program" >&2 && exit 2; }; done
 payload=$work/payload

@@ -7,20 +7,11 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 runhl=${RUNHL:-$here/../../build/installed/bin/runhl}
 work=$(mktemp -d /tmp/runhl-upstream-c.XXXXXX)
+trap 'rm -rf "$work"' EXIT
 state=$work/state bundle=$work/bundle
 . "$here/registry.sh"
-passed=0 failed=0 skipped=0
-finish() {
-  [ -z "${RUNHL_COUNTS:-}" ] || echo "$passed $failed $skipped" >>"$RUNHL_COUNTS"
-  echo "upstream containers: $passed passed, $failed failed, $skipped skipped"
-  rm -rf "$work"
-  [ "$failed" -eq 0 ]
-  exit
-}
-skip() {
-  echo "SKIPPED: upstream containers: $*"
-  skipped=$((skipped + 1))
-}
+suite="upstream containers"
+. "$here/../support/counts.sh"
 wrong() {
   echo "FAILED: $name: $*"
   good=0

@@ -9,18 +9,9 @@ runhl=$(realpath "${RUNHL:-$top/build/installed/bin/runhl}")
 prefix=$(dirname "$(dirname "$runhl")")
 work=$(mktemp -d /tmp/runhl-library.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0 skipped=0
+suite=library
+. "$top/test/support/counts.sh"
 
-skip() {
-  echo "SKIPPED: library: $*"
-  skipped=$((skipped + 1))
-}
-finish() {
-  [ -z "${RUNHL_COUNTS:-}" ] || echo "$passed $failed $skipped" >>"$RUNHL_COUNTS"
-  echo "library: $passed passed, $failed failed, $skipped skipped"
-  [ "$failed" -eq 0 ]
-  exit
-}
 check() {  # name command…
   local name=$1
   shift

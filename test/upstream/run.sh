@@ -11,18 +11,9 @@ work=$(mktemp -d /tmp/runhl-upstream.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 archive=$work/root.cpio
 . "$here/registry.sh"
-passed=0 failed=0 skipped=0
+suite=upstream
+. "$here/../support/counts.sh"
 
-skip() {
-  echo "SKIPPED: upstream: $*"
-  skipped=$((skipped + 1))
-}
-finish() {
-  [ -z "${RUNHL_COUNTS:-}" ] || echo "$passed $failed $skipped" >>"$RUNHL_COUNTS"
-  echo "upstream: $passed passed, $failed failed, $skipped skipped"
-  [ "$failed" -eq 0 ]
-  exit
-}
 
 # boot ARGS…: $status, $work/out, $work/err. Nothing here takes a minute that is right.
 boot() {

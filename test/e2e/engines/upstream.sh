@@ -7,17 +7,8 @@ set -uo pipefail
 cd "$(dirname "$0")/../../.." || exit 2
 export LC_ALL=C.UTF-8
 . test/support/engines.sh
-passed=0 failed=0 skipped=0
-finish() {
-  [ -z "${RUNHL_COUNTS:-}" ] || echo "$passed $failed $skipped" >>"$RUNHL_COUNTS"
-  echo "upstream in docker: $passed passed, $failed failed, $skipped skipped"
-  [ "$failed" -eq 0 ]
-  exit
-}
-skip() {
-  echo "SKIPPED: upstream in docker: $*"
-  skipped=$((skipped + 1))
-}
+suite="upstream in docker"
+. test/support/counts.sh
 wrong() {
   echo "FAILED: $name: $*"
   good=0
