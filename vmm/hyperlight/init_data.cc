@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "runhl/abi/hyperlight.h"
 #include "runhl/core/units.h"
@@ -29,6 +30,13 @@ std::uint64_t block_size(const GuestSpec& spec) {
     }
   }
   return size + sizeof hl::kInitWallClock + kNumber + kTime;
+}
+
+/// Blanks behind the last argument. Kernels look for the archive's size at the end of the page in
+/// which the block ends: one that ends where the size has to be goes on into the next page.
+std::uint64_t padding(std::uint64_t block) {
+  const std::uint64_t room = align_up(block, kPageSize) - block;
+  return room < kArchiveSize ? room + 1 : 0;
 }
 
 class Writer {
@@ -100,7 +108,8 @@ std::uint64_t init_data_size(Generation generation, const GuestSpec& spec) {
       (spec.command_line.empty() && spec.initrd_fd < 0 && spec.mounts.empty())) {
     return 0;
   }
-  return align_up(block_size(spec) + kArchiveSize, kPageSize);
+  const std::uint64_t block = block_size(spec);
+  return align_up(block + padding(block), kPageSize);
 }
 
 Bytes make_init_data(const GuestSpec& spec, std::uint64_t wall_clock_ns) {
@@ -109,7 +118,8 @@ Bytes make_init_data(const GuestSpec& spec, std::uint64_t wall_clock_ns) {
   if (size == 0) {
     return writer.take();
   }
-  writer.put(hl::kInitCommandLine).put_text(spec.command_line);
+  writer.put(hl::kInitCommandLine)
+      .put_text(spec.command_line + std::string(padding(block_size(spec)), ' '));
   if (!spec.mounts.empty()) {
     writer.put(hl::kInitMounts).put(static_cast<std::uint32_t>(spec.mounts.size()));
     for (const HostMount& mount : spec.mounts) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // G1: what a kernel boots with, in the block that abi/hyperlight.h draws. Upstream's host writes
-// the archive's size over the end of a block that just fills its page; here it gets a page more.
+// the archive's size over the end of a block that just fills its page; here the block is longer.
 #pragma once
 
 #include <cstddef>

@@ -56,8 +56,10 @@ TEST(InitData, Is_none_where_there_is_nothing_to_say_and_in_other_generations) {
   EXPECT_EQ(init_data_size(Generation::G3, spec), 0U);
 }
 
-TEST(InitData, The_time_is_whole_however_long_the_arguments_are) {
+TEST(InitData, Time_and_archive_are_found_however_long_the_arguments_are) {
   GuestSpec spec;
+  spec.initrd_fd = 0;
+  spec.initrd_size = 1234;
   for (std::size_t size = 4040; size < 4110; ++size) {
     spec.command_line.assign(size, 'x');
     const Bytes block = make_init_data(spec, kTime);
@@ -65,8 +67,8 @@ TEST(InitData, The_time_is_whole_however_long_the_arguments_are) {
     std::uint64_t time = 0;
     std::memcpy(&time, block.data() + at, sizeof time);
     EXPECT_EQ(time, kTime) << size;
-    EXPECT_EQ(last_word(block), 0U) << size;
-    EXPECT_EQ(block.size(), size <= 4055 ? kPageSize : 2 * kPageSize);
+    EXPECT_EQ(read_init_data(block).archive_size, 1234U) << size;
+    EXPECT_EQ(block.size(), size <= 4055 ? kPageSize : 2 * kPageSize) << size;
   }
 }
 

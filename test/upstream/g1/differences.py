@@ -60,7 +60,7 @@ _ARCHIVES = "an archive is looked at before it is booted from"
 _MEMORY = "no number of bytes wraps around, and the message names what was asked for"
 _KERNELS = "what is wrong with a kernel's file in words, its name in front"
 CASES = {
-    "cli-args-overlap": "the wall clock is not written over where the arguments fill a page: there is one more",
+    "cli-args-overlap": "the archive's size is not written over the wall clock where the arguments fill a page: blanks behind them make the block longer",
     "cli-initrd-directory": _ARCHIVES,
     "cli-initrd-empty": _ARCHIVES,
     "cli-initrd-junk": _ARCHIVES,
