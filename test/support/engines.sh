@@ -81,7 +81,7 @@ engines_image() {
   local root=$engines_dir/image program
   bash test/support/make_rootfs.sh "$root"
   bash test/support/make_programs.sh "$engines_dir/programs"
-  for program in steps signals show touch_pages; do cp "$engines_dir/programs/$program" "$root/bin/"; done
+  for program in steps signals show touch_pages eat_memory; do cp "$engines_dir/programs/$program" "$root/bin/"; done
   tar -C "$root" -c . | /usr/bin/docker import -c 'CMD ["sh"]' - bb:1 >/dev/null
   /usr/bin/docker save bb:1 | "${CTR[@]}" images import - >/dev/null
 }

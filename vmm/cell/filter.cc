@@ -154,7 +154,7 @@ constexpr void write_strict(BpfAssembler& p) {
   p.bind(clone);  // a cell, never a namespace or a thread; clone3 hides its flags behind a pointer
   p.load(low(0));
   p.jump_if_equal(SIGCHLD | CLONE_FILES, allow);
-  p.jump_if_equal(SIGCHLD | CLONE_FILES | CLONE_PARENT, allow);
+  p.jump_if_equal(SIGCHLD | CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID, allow);
   p.answer(SECCOMP_RET_KILL_PROCESS);
 
   p.bind(close);

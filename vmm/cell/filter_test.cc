@@ -164,7 +164,11 @@ const std::vector<Case>& cases() {
       {"close_minus1", __NR_close, {~0ULL}, kKill},
 
       {"clone_cell", __NR_clone, {SIGCHLD | CLONE_FILES}, kAllow},
-      {"clone_sibling", __NR_clone, {SIGCHLD | CLONE_FILES | CLONE_PARENT}, kAllow},
+      {"clone_sibling",
+       __NR_clone,
+       {SIGCHLD | CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID},
+       kAllow},
+      {"clone_untold_sibling", __NR_clone, {SIGCHLD | CLONE_FILES | CLONE_PARENT}, kKill},
       {"clone_plain", __NR_clone, {SIGCHLD}, kKill},
       {"clone_no_signal", __NR_clone, {CLONE_FILES}, kKill},
       {"clone_vm", __NR_clone, {SIGCHLD | CLONE_FILES | CLONE_VM}, kKill},

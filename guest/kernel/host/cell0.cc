@@ -6,8 +6,8 @@
 //   a cell ends            its kernel ordered it        the slot is free
 //                          a program was running        the vCPU goes to init's cell, where the
 //                          it had no vCPU               kernel buries it (proc/cell_death.h)
-//                          the kernel was running, or   panic, or the end of the container
-//                          it was init's
+//                          the kernel was running, or   the end of the container; a panic where
+//                          it was init's                the kernel died of its own doing
 #include "host/cell0.h"
 
 #include <atomic>
@@ -118,6 +118,12 @@ bool rescue_vcpu(Vcpu& cpu, Carrier& dead) {
   return true;
 }
 
+/// Its init was killed, or the kernel itself in the middle of something: so is the container.
+[[noreturn]] void end_killed() {
+  ring_post(abi::RingOp::Exit, 0, SIGKILL);
+  host::exit_group(0);
+}
+
 void carrier_died(Carrier& carrier, int status) {
   const int signal = termination_signal(status);
   // First, and then who has the vCPU: hand_over() does it the other way round.
@@ -136,11 +142,14 @@ void carrier_died(Carrier& carrier, int status) {
   }
   if (is_inits(carrier) &&
       (cpu == nullptr || !cpu->current->in_syscall || given_up(*cpu->current, carrier) != 0)) {
-    // Its program was killed; it was the container's init: so was the container.
-    ring_post(abi::RingOp::Exit, 0, SIGKILL);
-    host::exit_group(0);
+    end_killed();
   }
   if (cpu != nullptr && !rescue_vcpu(*cpu, carrier)) {
+    if (signal == SIGKILL) {
+      // From outside, most likely for want of memory; the kernel has done nothing wrong.
+      log_line("a process was killed by the host inside the guest kernel: the container ends");
+      end_killed();
+    }
     panic_for_cell("a cell died inside the guest kernel", signal);
   }
   note_dead_carrier();

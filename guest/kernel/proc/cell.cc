@@ -57,10 +57,15 @@ Result<void> add_carrier(Cell& cell, Clone clone) {
 
 /// Cells that have ended count on the host until cell 0 has reaped them.
 std::int64_t clone_running_cell(std::uint32_t slot) {
+  constexpr std::uint64_t kFlags = SIGCHLD | CLONE_FILES | CLONE_PARENT | CLONE_PARENT_SETTID;
   constexpr unsigned kTries = 20;
   for (unsigned tried = 0;; ++tried) {
+    std::int32_t told = 0;  // before the child runs
     const std::int64_t pid =
-        runhl_clone_cell(SIGCHLD | CLONE_FILES | CLONE_PARENT, idle_stack_top(slot), &cell_main);
+        runhl_clone_running_cell(kFlags, idle_stack_top(slot), &cell_main, &told);
+    if (pid == -EOWNERDEAD && told != 0) {
+      return told;  // this cell died, but not before the other was there
+    }
     if (pid != -EAGAIN || tried == kTries) {
       return pid;
     }

@@ -59,8 +59,18 @@ void note_dead_carrier() {
   g_dead.fetch_add(1);
 }
 
+Carrier* undertaker_for(const Carrier& own) {
+  if (g_dead.load(std::memory_order_relaxed) == 0) [[likely]] {
+    return nullptr;
+  }
+  const Process* const init = container_init();
+  const Cell* const cell = init != nullptr ? init->cell : nullptr;
+  const bool waits = cell != nullptr && own.home != cell && cell->carrier->vcpu.load() == nullptr;
+  return waits ? cell->carrier : nullptr;
+}
+
 void bury_dead_cells() {
-  if (g_dead.load(std::memory_order_relaxed) == 0) {
+  if (g_dead.load(std::memory_order_relaxed) == 0 || undertaker_for(this_carrier()) != nullptr) {
     return;
   }
   const std::uint32_t count = g_dead.exchange(0);

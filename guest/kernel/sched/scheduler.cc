@@ -72,6 +72,9 @@ struct Choice {
 };
 
 Choice choose(Vcpu& cpu, const Carrier& own) {
+  if (Carrier* const undertaker = undertaker_for(own)) [[unlikely]] {
+    return {.here = nullptr, .elsewhere = undertaker};
+  }
   const SpinLock::Guard guard(cpu.lock);
   for (Task& task : cpu.runnable) {
     const Cell* const cell = task.cell;

@@ -125,6 +125,43 @@ case_many_eaters_come_to_an_end() {
   done
 }
 
+# Whatever it is that is eaten: it is refused, or the eater killed, and the container is as good as
+# new after that; or, with runc where nobody's own memory is large, the container ends.
+case_memory_of_any_kind_comes_to_an_end() {
+  local kind
+  memory_bundle 48
+  program eat_memory
+  for kind in populate shared memfd mapped pipes sockets; do
+    args sh -c "eat_memory $kind 200; touch_pages 10; echo end"
+    status=0
+    timeout 30 "$runtime_bin" --root "$root" run --bundle "$bundle" "$id" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
+    if [ "$status" -eq 137 ] && [ "$RUNTIME" != runhl ]; then continue; fi
+    expect_eq "$kind $status" "$kind 0"
+    expect_in out "2560 pages"
+    expect_in out end
+    ! grep -q 'all of it' "$dir/out" || fail "$kind: 200 MiB within 48"
+  done
+}
+
+# Many small processes: some are killed, or the whole container is; nobody speaks of a bug.
+case_many_small_processes_come_to_an_end() {
+  local limit
+  for limit in 6 12 24; do
+    memory_bundle "$limit"
+    program eat_memory
+    args sh -c 'eat_memory processes 60; touch_pages 2; echo end'
+    status=0
+    timeout 30 "$runtime_bin" --root "$root" run --bundle "$bundle" "$id" >"$dir/out" 2>"$dir/err" </dev/null || status=$?
+    case $status in
+      0) expect_in out end ;;
+      137) ;;
+      *) fail "$limit MiB: exit status $status" ;;
+    esac
+    ! grep -q panic "$dir/err" || fail "that is no bug of the kernel"
+    rm -rf "$bundle"
+  done
+}
+
 # A file system in memory that is larger than the limit: who fills it is told or killed, and what he
 # wrote can be removed.
 case_filling_a_tmpfs_does_not_end_the_container() {

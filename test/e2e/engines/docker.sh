@@ -161,6 +161,12 @@ case_out_of_memory() {
   docker wait "$name"
   docker inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' "$name"
   docker rm "$name" >/dev/null
+  # Within a call, and while it changes its mappings.
+  detached --memory 32m --memory-swap 32m bb:1 sh -c 'eat_memory populate 200; echo "child $?"; touch_pages 2; exit 3'
+  docker wait "$name"
+  docker logs "$name" 2>/dev/null
+  docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}}' "$name"
+  docker rm "$name" >/dev/null
 }
 case_pause() {
   detached bb:1 signals

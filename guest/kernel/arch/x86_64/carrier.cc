@@ -10,6 +10,7 @@
 #include "arch/x86_64/fpu.h"
 #include "arch/x86_64/host_syscall.h"
 #include "core/panic.h"
+#include "host/events.h"
 #include "sched/scheduler.h"
 
 namespace runhl::kernel {
@@ -19,6 +20,18 @@ static_assert(offsetof(Carrier, kernel_stack_top) == CARRIER_KSTACK_TOP);
 static_assert(offsetof(Carrier, exit_rip) == CARRIER_EXIT_RIP);
 static_assert(offsetof(Carrier, vcpu) == CARRIER_VCPU);
 static_assert(offsetof(Carrier, give_up_rsp) == CARRIER_GIVE_UP_RSP);
+static_assert(offsetof(Carrier, long_copy) == CARRIER_LONG_COPY);
+
+namespace {
+
+/// Under a limit the host may kill a cell at the first byte that a copy touches. Without one that
+/// is rare enough: to prepare for it costs a short copy as much as the copy itself.
+std::uint64_t long_copy() {
+  constexpr std::uint64_t kLong = 512;
+  return monitor_page().memory_limit != 0 ? 0 : kLong;
+}
+
+}  // namespace
 static_assert(abi::kReservedCall == RESERVED_CALL);
 static_assert(abi::kSlotCarrier == CARRIER_IN_SLOT);
 static_assert(abi::kCarrierSlotSize - 1 == CARRIER_SLOT_MASK);
@@ -37,6 +50,7 @@ Carrier& carrier_init(std::uint32_t index, Vcpu* vcpu, Cell* home) {
   carrier->vcpu.store(vcpu);
   carrier->home = home;
   carrier->index = index;
+  carrier->long_copy = long_copy();
   return *carrier;
 }
 

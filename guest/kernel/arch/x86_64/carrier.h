@@ -39,6 +39,7 @@ struct Carrier {
   std::uint64_t exit_rip;          // of an exit, for its last jump
   std::atomic<Vcpu*> vcpu;         // given by the carrier that had it before
   std::uint64_t give_up_rsp;       // in what may be given up: a saved context (give_up.inc)
+  std::uint64_t long_copy;         // copies of so many bytes may be given up; 0: all
   // What follows is for C++ alone.
   std::uint32_t index;              // slot number
   std::atomic<std::int32_t> tid;    // host thread id in the cells' pid namespace; 0: none

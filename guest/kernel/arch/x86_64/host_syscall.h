@@ -15,9 +15,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "arch/x86_64/carrier.h"
 #include "runhl/abi/layout.h"
 
-extern "C" std::int64_t runhl_reserved_call(std::uint32_t index);
+extern "C" {
+std::int64_t runhl_reserved_call(std::uint32_t index);
+std::int64_t runhl_memory_call(const std::uint64_t* words);
+}
 
 namespace runhl::kernel::host {
 
@@ -45,24 +49,38 @@ std::uint64_t address_of(T* pointer) {
 
 // ---- memory ------------------------------------------------------------------------------------
 
+/// Of the calling cell's own mappings. The host takes memory for these: they are given up when it
+/// kills the cell for that (arch/x86_64/give_up.inc), and the answer is -EOWNERDEAD then.
+inline std::int64_t memory_call(std::uint64_t number, std::uint64_t a0, std::uint64_t a1,
+                                std::uint64_t a2 = 0, std::uint64_t a3 = 0, std::uint64_t a4 = 0,
+                                std::uint64_t a5 = 0) {
+  const std::uint64_t words[]{number, a0, a1, a2, a3, a4, a5};
+  // Not 0: a copy ran into a fault, and this is for it.
+  const std::uint64_t around = this_carrier().give_up_rsp;
+  const std::int64_t result = runhl_memory_call(words);
+  if (around != 0) {
+    this_carrier().give_up_rsp = around;
+  }
+  return result;
+}
 inline std::int64_t mmap(std::uint64_t address, std::uint64_t length, std::uint32_t protection,
                          std::uint32_t flags, int fd, std::uint64_t offset) {
-  return call(__NR_mmap, address, length, protection, flags,
-              static_cast<std::uint64_t>(std::int64_t{fd}), offset);
+  return memory_call(__NR_mmap, address, length, protection, flags,
+                     static_cast<std::uint64_t>(std::int64_t{fd}), offset);
 }
 inline std::int64_t munmap(std::uint64_t address, std::uint64_t length) {
-  return call(__NR_munmap, address, length);
+  return memory_call(__NR_munmap, address, length);
 }
 inline std::int64_t mprotect(std::uint64_t address, std::uint64_t length,
                              std::uint32_t protection) {
-  return call(__NR_mprotect, address, length, protection);
+  return memory_call(__NR_mprotect, address, length, protection);
 }
 inline std::int64_t mremap(std::uint64_t from, std::uint64_t from_length, std::uint64_t to,
                            std::uint64_t to_length) {
-  return call(__NR_mremap, from, from_length, to_length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+  return memory_call(__NR_mremap, from, from_length, to_length, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 }
 inline std::int64_t madvise(std::uint64_t address, std::uint64_t length, int advice) {
-  return call(__NR_madvise, address, length, static_cast<std::uint64_t>(advice));
+  return memory_call(__NR_madvise, address, length, static_cast<std::uint64_t>(advice));
 }
 inline std::int64_t mincore(std::uint64_t address, std::uint64_t length, std::byte* pages) {
   return call(__NR_mincore, address, length, address_of(pages));
@@ -148,7 +166,11 @@ inline std::int64_t timer_settime(std::int32_t id, bool absolute, const __kernel
 }  // namespace runhl::kernel::host
 
 extern "C" {
-/// clone(2) with SIGCHLD|CLONE_FILES or SIGCHLD|CLONE_FILES|CLONE_PARENT. The child starts in
-/// `entry` on `stack_top` and never returns. Parent: the child's pid, or -errno. (entry.S)
+/// clone(2) with SIGCHLD|CLONE_FILES. The child starts in `entry` on `stack_top` and never returns.
+/// Parent: the child's pid, or -errno. (entry.S)
 std::int64_t runhl_clone_cell(std::uint64_t flags, std::uint64_t stack_top, void (*entry)());
+/// The same with CLONE_PARENT|CLONE_PARENT_SETTID, too, given up when this cell dies: -EOWNERDEAD,
+/// and `pid` is not 0 if the child came to be before. (host_call.S)
+std::int64_t runhl_clone_running_cell(std::uint64_t flags, std::uint64_t stack_top, void (*entry)(),
+                                      std::int32_t* pid);
 }

@@ -333,6 +333,9 @@ extern "C" void runhl_exit_work(UserFrame* frame) {
     host_poll();
     timers().expire(monotonic_now());
     bury_dead_cells();
+    if (undertaker_for(this_carrier()) != nullptr) {
+      migrate();  // and comes back
+    }
     cpu_timers_check(current());
   }
   if ((bits & kPendResched) != 0) {

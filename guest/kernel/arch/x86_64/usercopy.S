@@ -3,12 +3,13 @@
  * Copies that touch a program's memory. A fault in a marked instruction resumes at its fixup
  * (fault_fixup.h); the callers have checked that the user's range lies below kUserEnd.
  *
- * A long one is given up when its cell dies: it has copied nothing then.
+ * A long one, of CARRIER_LONG_COPY bytes, is given up when its cell dies: it has copied nothing then.
+ * Where that is 0 all of them are.
  */
 #include "arch/x86_64/function.inc"
 #include "arch/x86_64/give_up.inc"
 
-#define LONG_COPY 512
+#define STRING_COPY 512         /* that long, rep movsb is the fastest */
         .macro fixup at, to
         .pushsection .rodata.fault_fixup, "a", @progbits
         .quad   \at, \to
@@ -22,6 +23,9 @@ runhl_fault_fixup_start:
 
 /* rdi = to, rsi = from, rdx = size -> rax = bytes not copied (a prefix is done) */
 function runhl_copy_user
+        cmpq    %gs:CARRIER_LONG_COPY, %rdx
+        jae     .Lcopy_long
+.Lcopy_short:
         cmpq    $64, %rdx
         jae     .Lcopy_string
         movq    %rdx, %rcx
@@ -48,8 +52,6 @@ function runhl_copy_user
         movq    %rdx, %rax
         ret
 .Lcopy_string:
-        cmpq    $LONG_COPY, %rdx
-        jae     .Lcopy_long
         movq    %rdx, %rcx
 .Lcs1:  rep movsb
         movq    %rcx, %rax
@@ -59,7 +61,12 @@ function runhl_copy_user
         ret
 .Lcopy_long:
         begin_give_up %rdx
-        movq    %rdx, %rcx
+        cmpq    $STRING_COPY, %rdx
+        jae     1f
+        call    .Lcopy_short
+        end_give_up
+        ret
+1:      movq    %rdx, %rcx
 .Lcs2:  rep movsb
 .Lcopy_long_end:
         end_give_up
@@ -75,7 +82,7 @@ function runhl_copy_user
 
 /* rdi = to, rsi = size -> rax = bytes not cleared */
 function runhl_clear_user
-        cmpq    $LONG_COPY, %rsi
+        cmpq    %gs:CARRIER_LONG_COPY, %rsi
         jae     .Lclear_long
         movq    %rsi, %rcx
         xorl    %eax, %eax
@@ -99,6 +106,9 @@ function runhl_clear_user
 /* rdi = to, rsi = from, rdx = size > 0 -> rax = length without the NUL, size if there is none,
  * -1 on a fault */
 function runhl_copy_string_user
+        cmpq    $0, %gs:CARRIER_LONG_COPY
+        je      .Lstring_long
+.Lstring_short:
         xorl    %eax, %eax
 .Lst1:  movzbl  (%rsi,%rax), %ecx
         movb    %cl, (%rdi,%rax)
@@ -112,12 +122,20 @@ function runhl_copy_string_user
 .Lstring_fault:
         movq    $-1, %rax
         ret
+.Lstring_long:
+        begin_give_up $-1
+        call    .Lstring_short
+        end_give_up
+        ret
         fixup   .Lst1, .Lstring_fault
         .size runhl_copy_string_user, . - runhl_copy_string_user
 
 /* rdi = word, esi = expected, edx = desired, rcx = where the value found goes
  * -> rax = 0, 1 on a fault */
 function runhl_compare_exchange_user
+        cmpq    $0, %gs:CARRIER_LONG_COPY
+        je      .Lcompare_exchange_long
+.Lcompare_exchange_short:
         movl    %esi, %eax
 .Lcx1:  lock cmpxchgl %edx, (%rdi)
         movl    %eax, (%rcx)
@@ -125,6 +143,11 @@ function runhl_compare_exchange_user
         ret
 .Lcompare_exchange_fault:
         movl    $1, %eax
+        ret
+.Lcompare_exchange_long:
+        begin_give_up $1
+        call    .Lcompare_exchange_short
+        end_give_up
         ret
         fixup   .Lcx1, .Lcompare_exchange_fault
         .size runhl_compare_exchange_user, . - runhl_compare_exchange_user
