@@ -462,7 +462,7 @@ void kick(Vcpu& cpu) {
   cpu.raise(kPendHost | kPendSignal);
   abi::HostCallHeader& header = host_header();
   __atomic_fetch_add(&header.event_word, 1, __ATOMIC_SEQ_CST);
-  (void)host::futex_wake(&header.event_word, 1);
+  (void)host::futex_wake(&header.event_word, vcpu_count());  // all idle ones sleep on this word
   if (cpu.asleep.load()) {
     return;
   }
