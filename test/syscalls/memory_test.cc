@@ -337,6 +337,14 @@ std::string pages_in_memory(const Mapping& memory, std::size_t count) {
   return text;
 }
 
+TEST(Memory, A_locked_mapping_that_grows_where_it_is_has_all_its_pages) {
+  const Mapping memory(4 * kPage, kPrivate);
+  ASSERT_THAT(::munmap(static_cast<char*>(memory.at()) + kPage, 3 * kPage), Succeeds());
+  ASSERT_THAT(::mlock(memory.at(), kPage), Succeeds());
+  ASSERT_EQ(::mremap(memory.at(), kPage, 4 * kPage, 0), memory.at());
+  EXPECT_EQ(pages_in_memory(memory, 4), "xxxx");
+}
+
 TEST(Memory, A_move_that_shrinks_lets_go_of_what_lies_behind) {
   // Two mappings side by side: a page that can be read, three that can be written as well.
   for (const std::size_t kept : {std::size_t{1}, std::size_t{2}}) {

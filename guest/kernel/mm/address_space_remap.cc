@@ -172,10 +172,10 @@ bool AddressSpace::extend_in_place(Vma& vma, UserAddress end) {
   if (!back(piece, piece.start, piece.end)) {
     return false;
   }
-  if (piece.locked) {
-    populate(piece.start, piece.end);
-  }
   tree_.extend(vma, end);
+  if (piece.locked) {
+    (void)populate(piece.start, piece.end);  // what the host has no memory for faults later
+  }
   return true;
 }
 
