@@ -13,10 +13,10 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 2
 export LC_ALL=C.UTF-8
 original=("$@")
-rounds=200 idle=100 files=50000 file_bytes=21500 calls=5 families=500 walks=7 userlands=20 out=/dev/null debian=""
+rounds=200 idle=100 files=50000 file_bytes=21500 calls=5 families=100 family_runs=7 walks=7 userlands=20 out=/dev/null debian=""
 while [ $# -gt 0 ]; do
   case $1 in
-    --smoke) rounds=3 idle=5 files=1000 calls=1 families=3 walks=1 userlands=1 && shift ;;
+    --smoke) rounds=3 idle=5 files=1000 calls=1 families=3 family_runs=1 walks=1 userlands=1 && shift ;;
     --rounds) rounds=$2 && shift 2 ;;
     --out) out=$2 && shift 2 ;;
     --debian) debian=$(readlink -f "$2") && shift 2 ;;
@@ -163,12 +163,22 @@ for call in getppid lseek clock_gettime clock_gettime-vdso page-fault; do
   awk -v c="$call" '$1 == c {n = split(FILENAME, part, "."); print part[n], $2, 0, 0, 0}' "$T"/calls.{runhl,crun,runc} >"$T/times"
   row "$call, each" "$T/times" 1 ns || status=1
 done
-# Processes of one program: microseconds each.
-for r in "${runtimes[@]}"; do
-  rt "$r" run --bundle "$T/family" family </dev/null >"$T/family.$r" 2>"$T/family.err" ||
-    { echo "bench: family with $r: $(head -c 300 "$T/family.err")" >&2; status=1; }
+# Processes of one program: microseconds each. In turn, and the best of several runs: where two
+# processes come to lie on two CPUs that sleep in between, a switch takes 10 to 20 times as long
+# (natively, too), and keeps doing so for the whole run.
+keep_best() {  # file of lines "name figure": merges them into $2
+  touch "$2" && cat "$1" "$2" | awk '!($1 in best) || $2 < best[$1] {best[$1] = $2} END {for (name in best) print name, best[name]}' >"$T/best" &&
+    mv "$T/best" "$2"
+}
+for ((i = 0; i < family_runs; ++i)); do
+  for r in "${runtimes[@]}"; do
+    rt "$r" run --bundle "$T/family" family </dev/null >"$T/family.once" 2>"$T/family.err" ||
+      { echo "bench: family with $r: $(head -c 300 "$T/family.err")" >&2; status=1; }
+    keep_best "$T/family.once" "$T/family.$r"
+  done
+  "$T/programs/family" "$families" >"$T/family.once"
+  keep_best "$T/family.once" "$T/family.native"
 done
-"$T/programs/family" "$families" >"$T/family.native"
 for cost in fork-wait fork-exec-wait spawn-wait pipe-round-trip thread-round-trip; do
   awk -v c="$cost" '$1 == c {n = split(FILENAME, part, "."); print part[n], $2, 0, 0, 0}' "$T"/family.{runhl,crun,runc} >"$T/times"
   row "$cost" "$T/times" 1 us || status=1
