@@ -10,22 +10,6 @@
 
 namespace runhl::kernel {
 
-namespace {
-
-bool ends(Interruptible interruptible) {
-  switch (interruptible) {
-    case Interruptible::No:
-      return false;
-    case Interruptible::Yes:
-      return signal_pending(current());
-    case Interruptible::Killable:
-      return fatal_signal_pending(current());
-  }
-  return false;
-}
-
-}  // namespace
-
 bool breath_due() {
   const std::uint32_t bits = this_cpu().pend.load(std::memory_order_relaxed);
   return (bits & kPendResched) != 0 || ((bits & kPendSignal) != 0 && signal_pending(current()));
@@ -52,7 +36,7 @@ Result<void> take_breath(Interruptible interruptible) {
   if (signal_pending(current())) {
     this_cpu().raise(kPendSignal);
   }
-  return ends(interruptible) ? fail(EINTR) : Result<void>{};
+  return detail::interrupted(current(), interruptible) ? fail(EINTR) : Result<void>{};
 }
 
 }  // namespace runhl::kernel

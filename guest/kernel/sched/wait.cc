@@ -52,18 +52,6 @@ void settle(SleepTimer& sleeper) {
   }
 }
 
-bool interrupted(const Task& task, Interruptible by) {
-  switch (by) {
-    case Interruptible::No:
-      return false;
-    case Interruptible::Yes:
-      return signal_pending(task);
-    case Interruptible::Killable:
-      return fatal_signal_pending(task);
-  }
-  return false;
-}
-
 }  // namespace
 
 void wake_one(WaitQueue& queue) {
@@ -81,6 +69,18 @@ void wake_all(WaitQueue& queue) {
 }
 
 namespace detail {
+
+bool interrupted(const Task& task, Interruptible by) {
+  switch (by) {
+    case Interruptible::No:
+      return false;
+    case Interruptible::Yes:
+      return signal_pending(task);
+    case Interruptible::Killable:
+      return fatal_signal_pending(task);
+  }
+  return false;
+}
 
 void prepare_wait(WaitQueue& queue, Waiter& waiter) {
   Task& task = current();

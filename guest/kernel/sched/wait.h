@@ -51,6 +51,8 @@ void wake_one(WaitQueue& queue);
 namespace detail {
 void prepare_wait(WaitQueue& queue, Waiter& waiter);  // enqueues the current task
 void finish_wait(WaitQueue& queue, Waiter& waiter);
+/// A signal is pending that ends what waits so.
+bool interrupted(const Task& task, Interruptible by);
 /// Sleeps until woken; EINTR (signal, only if interruptible), ETIMEDOUT.
 Result<void> sleep(Nanoseconds deadline, Interruptible interruptible);
 }  // namespace detail

@@ -25,6 +25,7 @@
 #include "proc/signals.h"
 #include "sched/scheduler.h"
 #include "sched/tick.h"
+#include "sched/timers.h"
 #include "syscalls/dispatch.h"
 
 extern "C" {
@@ -331,7 +332,7 @@ extern "C" void runhl_exit_work(UserFrame* frame) {
   const std::uint32_t bits = cpu.pend.exchange(0);
   if ((bits & kPendHost) != 0) {
     host_poll();
-    timers().expire(monotonic_now());
+    fire_due_timers();
     bury_dead_cells();
     if (undertaker_for(this_carrier()) != nullptr) {
       migrate();  // and comes back
