@@ -23,7 +23,6 @@ using Names = std::initializer_list<std::string_view>;
 
 constexpr std::size_t kMaxFunctions = 1000, kMaxParameters = 64;
 constexpr std::uint64_t kMaxSize = hl::kMaxMemory;
-constexpr std::uint64_t kX2Apic = 1U << 10U;  // of the APIC's base: no kernel of ours uses it
 
 /// Upstream's rule: what it does not know it does not load.
 Result<void> check_names(const Node& object, Names known) {

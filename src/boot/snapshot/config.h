@@ -22,6 +22,8 @@
 namespace runhl::boot {
 
 inline constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20U;
+/// Of the APIC's base register: no kernel that this host runs uses it.
+inline constexpr std::uint64_t kX2Apic = 1U << 10U;
 
 /// What it was taken on.
 struct SnapshotHost {

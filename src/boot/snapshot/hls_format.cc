@@ -74,8 +74,6 @@ constexpr std::uint64_t kHypervisorKvm = 1;
 // Not a number of upstream's, which refuses it: the text "emulated", as it stands in the file.
 constexpr std::uint64_t kHypervisorEmulated = 0x6465'7461'6c75'6d65;
 
-constexpr std::uint64_t kX2Apic = 1U << 10U;  // of the APIC's base: no kernel of ours uses it
-
 std::uint64_t number_at(std::string_view bytes, std::size_t at) {
   std::uint64_t value = 0;
   std::memcpy(&value, bytes.substr(at, sizeof value).data(), sizeof value);
