@@ -21,10 +21,6 @@ work=$(mktemp -d /tmp/runhl-hluk.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 suite=hluk
 . test/support/counts.sh
-skip_all() {
-  skip "$@"
-  finish
-}
 
 kernel=$(bash test/upstream/fetch_kernel.sh $version 2>"$work/why") || skip_all "$(cat "$work/why")"
 crate=$(dirname "$(dirname "$kernel")")

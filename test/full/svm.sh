@@ -63,14 +63,8 @@ begun=$SECONDS
 MACHINE_SECONDS=${MACHINE_SECONDS:-600} test/kvm/machine.sh "$cache" "$payload" sh in_machine.sh >"$work/log" 2>"$work/why"
 status=$?
 took=$((SECONDS - begun))
-if [ "$status" -eq 3 ]; then
-  skip "$(cat "$work/why")"
-  finish
-fi
-if [ "$status" -eq 124 ]; then
-  skip "the machine was too slow, twice; last: $(tail -n 1 "$work/log")"
-  finish
-fi
+[ "$status" -ne 3 ] || skip_all "$(cat "$work/why")"
+[ "$status" -ne 124 ] || skip_all "the machine was too slow, twice; last: $(tail -n 1 "$work/log")"
 tac "$work/log" | sed '/^MACHINE-START$/q' | tac >"$work/last"  # of a machine that was started twice
 grep -E '^(ok|FAILED|skipped) ' "$work/last" >"$work/lines"
 count_of() { grep -c "^$1 " "$work/lines"; }

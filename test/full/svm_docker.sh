@@ -16,10 +16,6 @@ work=$(mktemp -d /tmp/runhl-svm-docker.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 suite="svm docker"
 . test/support/counts.sh
-skip_all() {
-  skip "$@"
-  finish
-}
 
 payload=$work/payload
 mkdir -p "$payload"/{bin,lib,libexec/runhl}

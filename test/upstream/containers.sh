@@ -345,10 +345,10 @@ emulators_become() {
 }
 
 if [ ! -x "$runhl" ]; then echo "upstream: no $runhl" >&2 && exit 2; fi
-if [ "$(id -u)" -ne 0 ]; then skip "all: needs root" && finish; fi
+if [ "$(id -u)" -ne 0 ]; then skip_all "all: needs root"; fi
 bin=$(dirname "$(readlink -f "$runhl")")
 emulator=$(readlink -e "$bin/../libexec/runhl/runhl-emu" || readlink -e "$bin/../libexec/runhl-emu")
-if [ -z "$emulator" ]; then skip "all: runhl was built without the software CPU (RUNHL_EMU)" && finish; fi
+if [ -z "$emulator" ]; then skip_all "all: runhl was built without the software CPU (RUNHL_EMU)"; fi
 bash "$here/make_archive.sh" "$work/root.cpio" || { echo "FAILED: make_archive.sh" && failed=1 && finish; }
 export XDG_CACHE_HOME=$work/cache
 for version in 0.20.1 0.17.0; do

@@ -507,8 +507,7 @@ if [ ! -x "$runhl" ]; then echo "upstream: no $runhl" >&2 && exit 2; fi
 bin=$(dirname "$(readlink -f "$runhl")")
 emulator=$(readlink -e "$bin/../libexec/runhl/runhl-emu" || readlink -e "$bin/../libexec/runhl-emu")
 if [ -z "$emulator" ]; then
-  skip "all: runhl was built without the software CPU (RUNHL_EMU)"
-  finish
+  skip_all "all: runhl was built without the software CPU (RUNHL_EMU)"
 fi
 bash "$here/make_archive.sh" "$archive" || { echo "FAILED: make_archive.sh" && failed=1 && finish; }
 for version in 0.20.1 0.19.1 0.18.0 0.17.0; do

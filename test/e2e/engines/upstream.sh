@@ -116,13 +116,13 @@ X
   out_is "read: from the host"
 }
 
-if [ "$(id -u)" -ne 0 ]; then skip "all: needs root" && finish; fi
+if [ "$(id -u)" -ne 0 ]; then skip_all "all: needs root"; fi
 runhl=$(readlink -f "${RUNHL:-build/installed/bin/runhl}")
 [ -x "$runhl" ] || { echo "engines: no $runhl" >&2; exit 2; }
 if [ ! -e "$(dirname "$runhl")/../libexec/runhl/runhl-emu" ] && [ ! -e "$(dirname "$runhl")/../libexec/runhl-emu" ]; then
-  skip "all: runhl was built without the software CPU (RUNHL_EMU)" && finish
+  skip_all "all: runhl was built without the software CPU (RUNHL_EMU)"
 fi
-kernel=$(bash test/upstream/fetch_kernel.sh 0.20.1 2>/dev/null) || { skip "all: no kernel" && finish; }
+kernel=$(bash test/upstream/fetch_kernel.sh 0.20.1 2>/dev/null) || skip_all "all: no kernel"
 dir=$(mktemp -d /tmp/ru.XXXXXX)
 mkdir "$dir/e"
 # shellcheck disable=SC2064
